@@ -1,0 +1,8 @@
+//! FHIR R4 without I/O: faults, resources as bytes and trees, the JSON and XML codecs, the element table, and the
+//! shapes that several rooms share. Imports nothing of ours.
+
+pub mod document_entry;
+pub mod fault;
+
+pub use document_entry::{Coding, DocumentEntry, Identifier, RelatedIdentifier, Replacement};
+pub use fault::{Fault, FaultKind, Issue, IssueType, Result, Severity};

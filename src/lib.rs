@@ -1,0 +1,2 @@
+//! Passerelle.
+pub mod fhir;
