@@ -3,6 +3,7 @@
 
 pub mod document_entry;
 pub mod fault;
+pub mod time;
 
 pub use document_entry::{Coding, DocumentEntry, Identifier, RelatedIdentifier, Replacement};
 pub use fault::{Fault, FaultKind, Issue, IssueType, Result, Severity};

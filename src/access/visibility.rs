@@ -1,0 +1,37 @@
+//! The condition every query carries.
+
+/// How strict the server is about who may do what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// Any valid certificate reads and writes; labels hold. For trying and for suites, announced at start and in `metadata`.
+    #[default]
+    Open,
+}
+
+/// What one caller may see, as data: the store turns it into a condition inside each query.
+/// A value of this type can only be made from a known caller, so that no query is without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visibility {
+    /// Canonical structure identifier of the caller, compared with the structures behind a document.
+    structure: String,
+    /// µs UTC; a document with a later `visible_from` is absent.
+    now_us: i64,
+}
+
+impl Visibility {
+    /// The visibility of a caller's structure at a moment (µs UTC).
+    pub fn of(structure: impl Into<String>, now_us: i64) -> Self {
+        Self { structure: structure.into(), now_us }
+    }
+
+    /// Canonical structure identifier.
+    pub fn structure(&self) -> &str {
+        &self.structure
+    }
+
+    /// µs UTC.
+    pub fn now_us(&self) -> i64 {
+        self.now_us
+    }
+}

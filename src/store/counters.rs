@@ -1,0 +1,73 @@
+//! Numbers given out while planning; gaps are harmless. One process writes a database, so they live in memory.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use diesel::dsl::max;
+use diesel::prelude::*;
+
+use super::conn::{Conn, fault};
+use super::schema::{audit_event, commit_log, document, record, version};
+use crate::fhir::Result;
+
+/// Next free numbers, and the last published commit.
+#[derive(Debug, Default)]
+pub struct Counters {
+    record: AtomicI64,
+    resource: AtomicI64,
+    document: AtomicI64,
+    published: AtomicI64,
+    last_us: AtomicI64,
+    audit: AtomicI64,
+}
+
+impl Counters {
+    /// Reads the highest numbers in use.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn load(conn: &mut Conn) -> Result<Self> {
+        let counters = Self::default();
+        let set = |cell: &AtomicI64, value: Option<i64>| cell.store(value.unwrap_or(0), Ordering::Release);
+        set(&counters.record, record::table.select(max(record::number)).first(conn).map_err(fault)?);
+        set(&counters.resource, version::table.select(max(version::rid)).first(conn).map_err(fault)?);
+        set(&counters.document, document::table.select(max(document::number)).first(conn).map_err(fault)?);
+        set(&counters.published, commit_log::table.select(max(commit_log::number)).first(conn).map_err(fault)?);
+        set(&counters.last_us, commit_log::table.select(max(commit_log::at_us)).first(conn).map_err(fault)?);
+        set(&counters.audit, audit_event::table.select(max(audit_event::number)).first(conn).map_err(fault)?);
+        Ok(counters)
+    }
+
+    /// A new record number.
+    pub fn next_record(&self) -> i64 {
+        self.record.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// A new resource number.
+    pub fn next_resource(&self) -> i64 {
+        self.resource.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// A new document number.
+    pub fn next_document(&self) -> i64 {
+        self.document.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// The commit that readers see.
+    pub fn published(&self) -> i64 {
+        self.published.load(Ordering::Acquire)
+    }
+
+    pub(super) fn publish(&self, number: i64, at_us: i64, audit: i64) {
+        self.last_us.store(at_us, Ordering::Release);
+        self.audit.store(audit, Ordering::Release);
+        self.published.store(number, Ordering::Release);
+    }
+
+    pub(super) fn last_us(&self) -> i64 {
+        self.last_us.load(Ordering::Acquire)
+    }
+
+    pub(super) fn audit(&self) -> i64 {
+        self.audit.load(Ordering::Acquire)
+    }
+}

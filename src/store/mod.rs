@@ -1,0 +1,106 @@
+//! The only room that names diesel. `Store::read` gives a reader over one snapshot that carries the caller's visibility;
+//! `Store::write` hands a [`Plan`] to the one writer and waits for its durable commit.
+//!
+//! Keys begin with the record number; every commit has a number; version and index rows say from which commit until
+//! which they hold. Waiting writes share one durable commit.
+
+mod backup;
+mod conn;
+mod counters;
+mod plan;
+mod read;
+mod schema;
+mod search;
+mod settings;
+mod visible;
+mod writer;
+
+use std::sync::Arc;
+
+pub use conn::DatabaseUrl;
+pub use counters::Counters;
+pub use plan::{AuditLine, ChangeDocument, Cut, Facts, Index, NewDocument, Operation, Plan, Precondition, Put};
+pub use read::{DocumentRow, FactBlock, Found, Reader, VersionRow};
+pub use backup::verify as verify_backup;
+pub use search::{Condition, DatePrefix, DateTest, Page, PageKey, Query, Sort};
+pub use settings::Settings;
+pub use writer::Written;
+
+use crate::access::Visibility;
+use crate::fhir::Result;
+
+/// How many bytes of a document and of everything else the store may hold in queues, and how many readers it opens.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    pub url: DatabaseUrl,
+    /// Connections for reading.
+    pub readers: u32,
+    /// Writes that may wait for the writer; more are answered 503.
+    pub queue: usize,
+}
+
+/// The database, open.
+pub struct Store {
+    pool: conn::ReaderPool,
+    writer: writer::Writer,
+    counters: Arc<Counters>,
+    settings: Settings,
+    url: DatabaseUrl,
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and starts the writer.
+    ///
+    /// # Errors
+    /// `Busy` when it is not reachable, `RuleBroken` when a newer program wrote it.
+    pub fn open(options: &StoreOptions) -> Result<Self> {
+        let mut conn = options.url.open()?;
+        conn::migrate(&mut conn)?;
+        let settings = Settings::load_or_create(&mut conn)?;
+        let counters = Arc::new(Counters::load(&mut conn)?);
+        let writer = writer::Writer::start(conn, Arc::clone(&counters), options.queue)?;
+        let pool = conn::pool(&options.url, options.readers)?;
+        Ok(Self { pool, writer, counters, settings, url: options.url.clone() })
+    }
+
+    /// Runs `f` over one snapshot. Blocking: call it from a blocking thread.
+    ///
+    /// # Errors
+    /// `Busy` when no connection is free within 5 s; whatever `f` returns.
+    pub fn read<T>(&self, visibility: &Visibility, f: impl FnOnce(&mut Reader<'_>) -> Result<T>) -> Result<T> {
+        let mut conn = self.pool.get().map_err(|e| {
+            crate::fhir::Fault::new(crate::fhir::FaultKind::Busy, 104, "no database connection is free; try again").because(e)
+        })?;
+        read::snapshot(&mut conn, &self.counters, visibility, f)
+    }
+
+    /// Waits until the plan is durable. Blocking.
+    ///
+    /// # Errors
+    /// `Busy` when the queue is full, `WriteConflict`, `VersionMismatch` … from the preconditions, `CommitUnknown` when the
+    /// commit itself failed.
+    pub fn write(&self, plan: Plan) -> Result<Written> {
+        self.writer.submit(plan)
+    }
+
+    /// Numbers for planning.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What is fixed at creation.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Copies the whole database into `path` while it is in use (SQLite only) and checks the copy.
+    ///
+    /// # Errors
+    /// `RuleBroken` on PostgreSQL (use its own tools), `Bug` when the copy fails its check.
+    pub fn backup(&self, path: &std::path::Path) -> Result<()> {
+        backup::backup(&self.url, path)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! What one request wants written: data, not code. The writer re-checks the preconditions and applies the operations,
+//! all or nothing, inside a savepoint of the commit it shares with others.
+
+use crate::access::Visibility;
+use crate::fhir::Identifier;
+
+/// A list of writes with what must still be true when they are applied.
+#[derive(Debug, Default)]
+pub struct Plan {
+    pub preconditions: Vec<Precondition>,
+    pub operations: Vec<Operation>,
+    /// Audit lines of this request (JSON objects without chain), durable in the same commit.
+    pub audit: Vec<AuditLine>,
+    /// Key and answer of a request that is safe to send again.
+    pub receipt: Option<(String, Vec<u8>)>,
+}
+
+/// One audit event of a write.
+#[derive(Debug, Clone)]
+pub struct AuditLine {
+    pub record: i64,
+    pub line: String,
+}
+
+/// Checked by index probe at the moment of writing.
+#[derive(Debug, Clone)]
+pub enum Precondition {
+    /// No resource of this type and id was ever written.
+    IdUnused { kind: String, id: String },
+    /// The current version is this one (and, unless `deleted`, not deleted).
+    VersionIs { kind: String, id: String, number: i64 },
+    /// No resource of this type carries the identifier.
+    IdentifierUnused { kind: String, identifier: Identifier },
+    /// No document that this caller may see carries the uniqueId.
+    UniqueIdUnused { unique: Identifier, visibility: Visibility },
+}
+
+/// One write.
+#[derive(Debug)]
+pub enum Operation {
+    NewRecord { number: i64, pseudonym: String },
+    Put(Box<Put>),
+    NewDocument(Box<NewDocument>),
+    ChangeDocument(ChangeDocument),
+    Facts(Box<Facts>),
+    /// Ends the life of a document's facts (withdrawn document).
+    EndFacts { record: i64, document: i64 },
+}
+
+/// A new version of a resource.
+#[derive(Debug)]
+pub struct Put {
+    pub record: i64,
+    pub rid: i64,
+    pub kind: String,
+    pub id: String,
+    /// 1 for the first version.
+    pub number: i64,
+    /// Number of the document whose visibility holds for this resource, 0 for none.
+    pub document: i64,
+    pub deleted: bool,
+    /// The resource's own date (µs UTC), by which lists are sorted; its lastUpdated when it has none.
+    pub date_us: i64,
+    /// JSON bytes as they will be sent, `meta.lastUpdated` holding 24 bytes of placeholder at `stamp`.
+    pub body: Vec<u8>,
+    /// Byte offset of the 24 characters of lastUpdated, -1 when the body has none.
+    pub stamp: i32,
+    pub cuts: Vec<Cut>,
+    pub index: Index,
+    pub identifiers: Vec<Identifier>,
+}
+
+/// A span to remove when the caller may not see `target`; offsets into the body.
+/// A cut that would leave an empty array removes the member instead, hence both spans.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Cut {
+    /// The array element (or the member) that holds the reference.
+    pub start: u32,
+    pub end: u32,
+    /// The whole member, `"name": […]` with one comma, used when every element of the array goes.
+    pub member_start: u32,
+    pub member_end: u32,
+    /// `Type/id`.
+    pub target: String,
+}
+
+/// Index rows of one version; `i16` is the number of the parameter in the registry.
+#[derive(Debug, Default, Clone)]
+pub struct Index {
+    pub tokens: Vec<(i16, String, String)>,
+    pub dates: Vec<(i16, i64, i64)>,
+    pub strings: Vec<(i16, String)>,
+    pub references: Vec<(i16, String)>,
+}
+
+/// A document and its bytes.
+#[derive(Debug)]
+pub struct NewDocument {
+    pub number: i64,
+    pub record: i64,
+    pub rid: i64,
+    /// Number of the first document of its replacement chain (its own number when it replaces none).
+    pub chain: i64,
+    pub unique: Identifier,
+    pub sha256: [u8; 32],
+    pub size: i64,
+    pub mime: String,
+    /// See [`crate::access::labels`].
+    pub labels: i32,
+    pub archived: bool,
+    pub superseded: bool,
+    pub visible_from_us: i64,
+    pub depositor: String,
+    /// Structures of the authors (the depositor is added).
+    pub structures: Vec<String>,
+    /// FHIR id of its Binary.
+    pub binary_id: String,
+    pub content: Vec<u8>,
+}
+
+/// Changes of what the visibility condition looks at; `None` leaves as it is.
+#[derive(Debug, Default, Clone)]
+pub struct ChangeDocument {
+    pub number: i64,
+    pub superseded: Option<bool>,
+    pub archived: Option<bool>,
+    pub deleted: Option<bool>,
+    /// Visibility labels; applied to the whole chain.
+    pub labels: Option<i32>,
+}
+
+/// The facts derived from one document: one block, and the ids that find it.
+#[derive(Debug)]
+pub struct Facts {
+    pub record: i64,
+    pub document: i64,
+    /// Version of the mapping tables.
+    pub mapping: String,
+    /// (type, id) of every resource in the block.
+    pub ids: Vec<(String, String)>,
+    /// JSON of the block, see [`crate::fhir::facts`].
+    pub block: Vec<u8>,
+}

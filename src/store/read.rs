@@ -1,0 +1,437 @@
+//! Reading over one snapshot, with the caller's visibility inside every query.
+
+use diesel::prelude::*;
+
+use super::conn::{Conn, fault};
+use super::counters::Counters;
+use super::plan::Cut;
+use super::schema::{audit_event, blob, body, directory, document, fact_block, identifier, receipt, version};
+use super::visible::visible;
+use crate::access::Visibility;
+use crate::fhir::{Fault, FaultKind, Identifier, Result};
+
+/// One snapshot of the database for one caller.
+pub struct Reader<'a> {
+    pub(super) conn: &'a mut Conn,
+    pub(super) visibility: &'a Visibility,
+    commit: i64,
+}
+
+/// Runs `f` inside a read transaction.
+pub(super) fn snapshot<T>(
+    conn: &mut Conn,
+    counters: &Counters,
+    visibility: &Visibility,
+    f: impl FnOnce(&mut Reader<'_>) -> Result<T>,
+) -> Result<T> {
+    let mut answer = None;
+    let outcome = conn.transaction::<(), diesel::result::Error, _>(|conn| {
+        answer = Some(f(&mut Reader { conn, visibility, commit: counters.published() }));
+        Ok(())
+    });
+    outcome.map_err(fault)?;
+    answer.unwrap_or_else(|| Err(Fault::new(FaultKind::Bug, 170, "a read gave no answer")))
+}
+
+/// A version without its body.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = version)]
+pub struct VersionRow {
+    pub record: i64,
+    pub kind: String,
+    pub rid: i64,
+    pub number: i64,
+    pub id: String,
+    pub document: i64,
+    pub deleted: bool,
+    pub at_us: i64,
+    pub date_us: i64,
+}
+
+/// A version with the bytes this caller may see.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub row: VersionRow,
+    /// JSON; lastUpdated stamped, references to what the caller may not see cut out. Empty when deleted.
+    pub body: Vec<u8>,
+}
+
+/// What the registry knows of a document besides its DocumentReference.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = document)]
+pub struct DocumentRow {
+    pub number: i64,
+    pub record: i64,
+    pub rid: i64,
+    pub chain: i64,
+    pub unique_value: String,
+    pub unique_system: String,
+    pub sha256: Vec<u8>,
+    pub size_bytes: i64,
+    pub mime: String,
+    pub labels: i32,
+    pub superseded: bool,
+    pub archived: bool,
+}
+
+/// The facts of one document.
+#[derive(Debug, Clone)]
+pub struct FactBlock {
+    pub document: i64,
+    pub superseded: bool,
+    pub archived: bool,
+    /// JSON of the block.
+    pub json: Vec<u8>,
+}
+
+/// Where a (type, id) lives.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    pub record: i64,
+    /// 0 for a fact or the Binary of a document.
+    pub rid: i64,
+    pub document: i64,
+}
+
+impl Reader<'_> {
+    /// The commit this snapshot shows.
+    pub fn commit(&self) -> i64 {
+        self.commit
+    }
+
+    /// Where the resource lives, `None` when there is none that this caller may see.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn place(&mut self, kind: &str, id: &str) -> Result<Option<Place>> {
+        let v = self.visibility;
+        directory::table
+            .inner_join(document::table.on(document::number.eq(directory::document)))
+            .filter(directory::kind.eq(kind))
+            .filter(directory::id.eq(id))
+            .filter(visible!(v))
+            .select((directory::record, directory::rid, directory::document))
+            .first::<(i64, i64, i64)>(self.conn)
+            .optional()
+            .map(|row| row.map(|(record, rid, document)| Place { record, rid, document }))
+            .map_err(fault)
+    }
+
+    /// A version's row: the current one, or number `number`.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn version(&mut self, kind: &str, id: &str, number: Option<i64>) -> Result<Option<VersionRow>> {
+        let Some(place) = self.place(kind, id)? else { return Ok(None) };
+        let mut query = version::table
+            .filter(version::record.eq(place.record))
+            .filter(version::kind.eq(kind))
+            .filter(version::rid.eq(place.rid))
+            .filter(version::from_commit.le(self.commit))
+            .select(VersionRow::as_select())
+            .order(version::number.desc())
+            .into_boxed();
+        if let Some(number) = number {
+            query = query.filter(version::number.eq(number));
+        }
+        query.first(self.conn).optional().map_err(fault)
+    }
+
+    /// A version with its body; see [`Reader::version`].
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn found(&mut self, kind: &str, id: &str, number: Option<i64>) -> Result<Option<Found>> {
+        match self.version(kind, id, number)? {
+            Some(row) => Ok(Some(self.with_body(row)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// All versions, newest first.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn history(&mut self, kind: &str, id: &str) -> Result<Vec<Found>> {
+        let Some(place) = self.place(kind, id)? else { return Ok(Vec::new()) };
+        let rows: Vec<VersionRow> = version::table
+            .filter(version::record.eq(place.record))
+            .filter(version::kind.eq(kind))
+            .filter(version::rid.eq(place.rid))
+            .select(VersionRow::as_select())
+            .order(version::number.desc())
+            .limit(1000)
+            .load(self.conn)
+            .map_err(fault)?;
+        rows.into_iter().map(|row| self.with_body(row)).collect()
+    }
+
+    /// Current resources of a type that carry the identifier (any system when `system` is `None`).
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn by_identifier(&mut self, kind: &str, wanted: &Identifier) -> Result<Vec<VersionRow>> {
+        let v = self.visibility;
+        let mut query = identifier::table
+            .inner_join(
+                version::table.on(version::rid.eq(identifier::rid).and(version::record.eq(identifier::record)).and(version::kind.eq(identifier::kind))),
+            )
+            .inner_join(document::table.on(document::number.eq(version::document)))
+            .filter(identifier::value.eq(&wanted.value))
+            .filter(identifier::kind.eq(kind))
+            .filter(version::until_commit.eq(i64::MAX))
+            .filter(version::deleted.eq(false))
+            .filter(visible!(v))
+            .select(VersionRow::as_select())
+            .limit(20)
+            .into_boxed();
+        if let Some(system) = &wanted.system {
+            query = query.filter(identifier::system.eq(system));
+        }
+        query.load(self.conn).map_err(fault)
+    }
+
+    /// Every current resource of a type in a record (at most `limit`), for types that are searched in memory.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn all_of(&mut self, record: i64, kind: &str, limit: i64) -> Result<Vec<Found>> {
+        let v = self.visibility;
+        let rows: Vec<VersionRow> = version::table
+            .inner_join(document::table.on(document::number.eq(version::document)))
+            .filter(version::record.eq(record))
+            .filter(version::kind.eq(kind))
+            .filter(version::until_commit.eq(i64::MAX))
+            .filter(version::deleted.eq(false))
+            .filter(visible!(v))
+            .select(VersionRow::as_select())
+            .limit(limit)
+            .load(self.conn)
+            .map_err(fault)?;
+        rows.into_iter().map(|row| self.with_body(row)).collect()
+    }
+
+    /// Reads the body of a version, stamped and cut.
+    ///
+    /// # Errors
+    /// `Bug` when the stored bytes are damaged.
+    pub fn with_body(&mut self, row: VersionRow) -> Result<Found> {
+        if row.deleted {
+            return Ok(Found { row, body: Vec::new() });
+        }
+        let (stamp, cuts, bytes): (i32, Option<Vec<u8>>, Vec<u8>) = body::table
+            .find((row.record, row.rid, row.number))
+            .select((body::stamp, body::cuts, body::bytes))
+            .first(self.conn)
+            .map_err(fault)?;
+        let mut bytes = unpack(&bytes)?;
+        super::read::stamp(&mut bytes, stamp, row.at_us);
+        if let Some(cuts) = cuts {
+            let cuts: Vec<Cut> = serde_json::from_slice(&cuts).map_err(|e| damaged(171, e))?;
+            bytes = self.cut(bytes, cuts)?;
+        }
+        Ok(Found { row, body: bytes })
+    }
+
+    /// Cuts the references to what this caller may not see.
+    fn cut(&mut self, bytes: Vec<u8>, cuts: Vec<Cut>) -> Result<Vec<u8>> {
+        let mut hidden = Vec::new();
+        for cut in &cuts {
+            let (kind, id) = cut.target.split_once('/').unwrap_or((cut.target.as_str(), ""));
+            if self.place(kind, id)?.is_none() {
+                hidden.push(cut.clone());
+            }
+        }
+        Ok(without(&bytes, &cuts, &hidden))
+    }
+
+    /// Documents of this uniqueId that the caller may see.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn documents_by_unique(&mut self, unique: &Identifier) -> Result<Vec<DocumentRow>> {
+        let v = self.visibility;
+        document::table
+            .filter(document::unique_value.eq(&unique.value))
+            .filter(document::unique_system.eq(unique.system.as_deref().unwrap_or("")))
+            .filter(visible!(v))
+            .select(DocumentRow::as_select())
+            .order(document::number)
+            .limit(20)
+            .load(self.conn)
+            .map_err(fault)
+    }
+
+    /// A document this caller may see.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn document(&mut self, number: i64) -> Result<Option<DocumentRow>> {
+        let v = self.visibility;
+        document::table
+            .filter(document::number.eq(number))
+            .filter(visible!(v))
+            .select(DocumentRow::as_select())
+            .first(self.conn)
+            .optional()
+            .map_err(fault)
+    }
+
+    /// Structures behind a document (authors and depositor).
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn structures_of(&mut self, number: i64) -> Result<Vec<String>> {
+        use super::schema::document_author;
+        document_author::table.filter(document_author::document.eq(number)).select(document_author::structure).load(self.conn).map_err(fault)
+    }
+
+    /// FHIR id of the DocumentReference of a document.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn reference_of(&mut self, row: &DocumentRow) -> Result<Option<String>> {
+        version::table
+            .filter(version::record.eq(row.record))
+            .filter(version::kind.eq("DocumentReference"))
+            .filter(version::rid.eq(row.rid))
+            .select(version::id)
+            .first(self.conn)
+            .optional()
+            .map_err(fault)
+    }
+
+    /// The bytes of a document, exactly as they came.
+    ///
+    /// # Errors
+    /// `Bug` when the stored bytes are damaged.
+    pub fn blob(&mut self, row: &DocumentRow) -> Result<Vec<u8>> {
+        let (codec, bytes): (i16, Vec<u8>) =
+            blob::table.find((row.record, row.number)).select((blob::codec, blob::bytes)).first(self.conn).map_err(fault)?;
+        let bytes = if codec == 1 { unpack(&bytes)? } else { bytes };
+        use sha2::Digest;
+        if sha2::Sha256::digest(&bytes).as_slice() != row.sha256.as_slice() {
+            return Err(Fault::new(FaultKind::Bug, 172, "the stored document does not match its hash and is not sent"));
+        }
+        Ok(bytes)
+    }
+
+    /// The fact blocks of a record whose documents this caller may see, oldest document first.
+    ///
+    /// # Errors
+    /// `Bug` when a block is damaged.
+    pub fn fact_blocks(&mut self, record: i64) -> Result<Vec<FactBlock>> {
+        let v = self.visibility;
+        let rows: Vec<(i64, bool, bool, Vec<u8>)> = fact_block::table
+            .inner_join(document::table.on(document::number.eq(fact_block::document)))
+            .filter(fact_block::record.eq(record))
+            .filter(fact_block::until_commit.eq(i64::MAX))
+            .filter(visible!(v))
+            .select((document::number, document::superseded, document::archived, fact_block::bytes))
+            .order(document::number)
+            .load(self.conn)
+            .map_err(fault)?;
+        rows.into_iter()
+            .map(|(document, superseded, archived, bytes)| Ok(FactBlock { document, superseded, archived, json: unpack(&bytes)? }))
+            .collect()
+    }
+
+    /// The fact block of one document, `None` when it has none or may not be seen.
+    ///
+    /// # Errors
+    /// `Bug` when the block is damaged.
+    pub fn fact_block(&mut self, record: i64, number: i64) -> Result<Option<Vec<u8>>> {
+        if self.document(number)?.is_none() {
+            return Ok(None);
+        }
+        let bytes: Option<Vec<u8>> = fact_block::table
+            .filter(fact_block::record.eq(record))
+            .filter(fact_block::document.eq(number))
+            .filter(fact_block::until_commit.eq(i64::MAX))
+            .select(fact_block::bytes)
+            .first(self.conn)
+            .optional()
+            .map_err(fault)?;
+        bytes.map(|b| unpack(&b)).transpose()
+    }
+
+    /// The stored answer of a request sent before, by its key.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn receipt(&mut self, key: &str) -> Result<Option<Vec<u8>>> {
+        receipt::table.find(key).select(receipt::answer).first(self.conn).optional().map_err(fault)
+    }
+
+    /// Audit lines of writes in [low, high] µs, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn audit_lines(&mut self, low_us: i64, high_us: i64, limit: i64) -> Result<Vec<String>> {
+        audit_event::table
+            .filter(audit_event::at_us.ge(low_us))
+            .filter(audit_event::at_us.le(high_us))
+            .order(audit_event::number.desc())
+            .limit(limit)
+            .select(audit_event::line)
+            .load(self.conn)
+            .map_err(fault)
+    }
+
+    /// All audit lines in order from `after`, for the verifier.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<(i64, String)>> {
+        audit_event::table
+            .filter(audit_event::number.gt(after))
+            .order(audit_event::number)
+            .limit(limit)
+            .select((audit_event::number, audit_event::line))
+            .load(self.conn)
+            .map_err(fault)
+    }
+}
+
+/// Largest size a stored block may unpack to: a document of 128 MiB and its frame.
+const UNPACK_LIMIT: usize = 192 << 20;
+
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
+    let size = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten().and_then(|n| usize::try_from(n).ok()).unwrap_or(UNPACK_LIMIT);
+    zstd::bulk::decompress(bytes, size.min(UNPACK_LIMIT)).map_err(|e| damaged(173, e))
+}
+
+fn damaged(number: u16, cause: impl std::fmt::Display) -> Fault {
+    Fault::new(FaultKind::Bug, number, "stored bytes are damaged and are not sent").because(cause)
+}
+
+/// Writes lastUpdated over its placeholder.
+fn stamp(bytes: &mut [u8], offset: i32, at_us: i64) {
+    let Ok(start) = usize::try_from(offset) else { return };
+    let text = crate::fhir::time::instant(at_us);
+    if let Some(slot) = bytes.get_mut(start..start + text.len()) {
+        slot.copy_from_slice(text.as_bytes());
+    }
+}
+
+/// Removes the hidden spans; an array that would become empty goes with its member.
+fn without(bytes: &[u8], all: &[Cut], hidden: &[Cut]) -> Vec<u8> {
+    let mut spans: Vec<(usize, usize)> = Vec::new();
+    let whole = |c: &Cut| all.iter().filter(|o| o.member_start == c.member_start).all(|o| hidden.contains(o));
+    for cut in hidden {
+        let (start, end) = if whole(cut) { (cut.member_start, cut.member_end) } else { (cut.start, cut.end) };
+        spans.push((usize::try_from(start).unwrap_or(0), usize::try_from(end).unwrap_or(0)));
+    }
+    spans.sort_unstable();
+    spans.dedup();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    for (start, end) in spans {
+        if start >= at {
+            out.extend_from_slice(bytes.get(at..start).unwrap_or_default());
+        }
+        at = at.max(end);
+    }
+    out.extend_from_slice(bytes.get(at..).unwrap_or_default());
+    out
+}

@@ -1,0 +1,1 @@
+//! Contract of the store, compiled once and run against each database.

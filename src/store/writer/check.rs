@@ -1,0 +1,61 @@
+//! Preconditions, re-checked by index probe at the moment of writing.
+
+use diesel::dsl::exists;
+use diesel::prelude::*;
+
+use super::super::conn::{Conn, fault};
+use super::super::plan::Precondition;
+use super::super::schema::{directory, document, identifier, version};
+use super::super::visible::visible;
+use crate::fhir::{Fault, FaultKind, Result};
+
+pub(super) fn preconditions(conn: &mut Conn, all: &[Precondition]) -> Result<()> {
+    all.iter().try_for_each(|one| check(conn, one))
+}
+
+fn check(conn: &mut Conn, one: &Precondition) -> Result<()> {
+    match one {
+        Precondition::IdUnused { kind, id } => {
+            let taken = diesel::select(exists(directory::table.find((kind, id)))).get_result(conn).map_err(fault)?;
+            refuse(taken, 150, "the id is in use")
+        }
+        Precondition::VersionIs { kind, id, number } => {
+            let current: Option<i64> = directory::table
+                .inner_join(version::table.on(version::rid.eq(directory::rid).and(version::record.eq(directory::record)).and(version::kind.eq(directory::kind))))
+                .filter(directory::kind.eq(kind))
+                .filter(directory::id.eq(id))
+                .select(version::number)
+                .order(version::number.desc())
+                .first(conn)
+                .optional()
+                .map_err(fault)?;
+            refuse(current != Some(*number), 151, "the resource changed meanwhile")
+        }
+        Precondition::IdentifierUnused { kind, identifier: wanted } => {
+            let taken = diesel::select(exists(
+                identifier::table
+                    .filter(identifier::value.eq(&wanted.value))
+                    .filter(identifier::system.eq(wanted.system.as_deref().unwrap_or("")))
+                    .filter(identifier::kind.eq(kind)),
+            ))
+            .get_result(conn)
+            .map_err(fault)?;
+            refuse(taken, 152, "another request registered the same identifier meanwhile")
+        }
+        Precondition::UniqueIdUnused { unique, visibility } => {
+            let taken = diesel::select(exists(
+                document::table
+                    .filter(document::unique_value.eq(&unique.value))
+                    .filter(document::unique_system.eq(unique.system.as_deref().unwrap_or("")))
+                    .filter(visible!(visibility)),
+            ))
+            .get_result(conn)
+            .map_err(fault)?;
+            refuse(taken, 153, "another request deposited the same document meanwhile")
+        }
+    }
+}
+
+fn refuse(broken: bool, number: u16, why: &str) -> Result<()> {
+    if broken { Err(Fault::new(FaultKind::WriteConflict, number, format!("{why}; send the request again"))) } else { Ok(()) }
+}
