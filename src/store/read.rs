@@ -117,6 +117,14 @@ impl Reader<'_> {
             .map_err(fault)
     }
 
+    /// Whether the (type, id) exists at all, visible or not; for deciding about new ids only, never for answers.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn is_taken(&mut self, kind: &str, id: &str) -> Result<bool> {
+        diesel::select(diesel::dsl::exists(directory::table.find((kind, id)))).get_result(self.conn).map_err(fault)
+    }
+
     /// A version's row: the current one, or number `number`.
     ///
     /// # Errors

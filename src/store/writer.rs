@@ -206,6 +206,6 @@ fn now_us() -> i64 {
 }
 
 /// Hash that the next audit line carries as `prev`.
-pub(super) fn chained(line: &str) -> String {
+pub fn chained(line: &str) -> String {
     Sha256::digest(line.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
 }

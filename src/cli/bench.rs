@@ -1,0 +1,240 @@
+//! `passerelle bench`: starts a server in a temporary folder and measures it over mutual TLS, load generator included, with
+//! the machine's own floor (fsync, handshake) beside each figure.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use serde_json::{Value, json};
+use sha1::Digest;
+
+use super::client::{Client, Target};
+use crate::config::Config;
+use crate::http::resident_bytes;
+
+const TEMPLATE: &str = include_str!("../../conformance-tests/corpus/01-synthese-medicale.xml");
+/// Size of the document of the ingest figure.
+const DOCUMENT_BYTES: usize = 30 * 1024;
+const PATIENTS: usize = 100;
+
+/// Runs all measurements and prints them.
+pub(super) fn run(documents: usize, connections: usize) -> Result<(), String> {
+    super::logs("error", false);
+    let data = std::env::temp_dir().join(format!("passerelle-bench-{}", std::process::id()));
+    let start = Instant::now();
+    let mut config = Config::load(None, std::env::vars())?;
+    config.server.bind = "127.0.0.1:0".into();
+    crate::tls::pki::generate(&data.join("pki"), &crate::tls::pki::Options::default()).map_err(|e| e.to_string())?;
+    println!("development PKI                 {:>8.0} ms", ms(start.elapsed()));
+    let start = Instant::now();
+    let server = super::start(&data, config)?;
+    println!("ready to serve after            {:>8.0} ms", ms(start.elapsed()));
+    println!("idle resident set               {:>8.1} MB (load generator in the same process)", mb());
+    let port = server.address.port();
+    let target = Target::new(&data.join("pki"), "client-cabinet", port)?;
+    floor(&data)?;
+    handshakes(&target)?;
+    let patients = patients(&target)?;
+    ingest(&target, &patients, documents, connections)?;
+    let busy = patients.first().cloned().ok_or("no patient")?;
+    fill(&target, &busy, 1000, connections)?;
+    reads(&target, "ITI-67 list of 20 of 1,000", &format!("/fhir/DocumentReference?patient={busy}&status=current&_sort=-date&_count=20"), 500)?;
+    let hundred = patients.get(1).cloned().ok_or("no patient")?;
+    fill(&target, &hundred, 100, connections)?;
+    reads(&target, "$summary of 100 documents", &format!("/fhir/Patient/{hundred}/$summary"), 200)?;
+    println!("resident set at the end         {:>8.1} MB", mb());
+    let size = std::fs::metadata(data.join("passerelle.db")).map(|m| m.len()).unwrap_or(0);
+    println!("database                        {:>8.1} MB", f64_of(size) / 1e6);
+    server.stop();
+    std::fs::remove_dir_all(&data).map_err(|e| e.to_string())
+}
+
+fn ms(d: Duration) -> f64 {
+    d.as_secs_f64() * 1000.0
+}
+
+fn mb() -> f64 {
+    f64_of(resident_bytes().unwrap_or(0)) / 1e6
+}
+
+fn f64_of(n: u64) -> f64 {
+    u32::try_from(n / 1024).map_or(0.0, f64::from) * 1024.0
+}
+
+fn count(n: usize) -> f64 {
+    u32::try_from(n).map_or(0.0, f64::from)
+}
+
+/// p50 and p99 of an 8 KiB append with fdatasync: what one durable commit costs on this disk now.
+fn floor(data: &Path) -> Result<(), String> {
+    let path = data.join("floor");
+    let mut file = std::fs::File::create(&path).map_err(|e| e.to_string())?;
+    let mut times = Vec::new();
+    for _ in 0..200 {
+        let start = Instant::now();
+        file.write_all(&[7u8; 8192]).and_then(|()| file.sync_data()).map_err(|e| e.to_string())?;
+        times.push(start.elapsed());
+    }
+    println!("floor: append 8 KiB + fdatasync {}", shown(&mut times));
+    std::fs::remove_file(path).map_err(|e| e.to_string())
+}
+
+fn shown(times: &mut [Duration]) -> String {
+    times.sort_unstable();
+    let at = |part: usize| times.get((times.len() * part / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default();
+    format!("{:>8.2} ms p50 {:>8.2} ms p99", ms(at(50)), ms(at(99)))
+}
+
+fn handshakes(target: &Target) -> Result<(), String> {
+    let mut times = Vec::new();
+    for _ in 0..100 {
+        let start = Instant::now();
+        target.connect()?.call("GET", "/health", &[], b"")?;
+        times.push(start.elapsed());
+    }
+    println!("floor: full handshake + /health {}", shown(&mut times));
+    Ok(())
+}
+
+fn patients(target: &Target) -> Result<Vec<String>, String> {
+    let mut client = target.connect()?;
+    (0..PATIENTS)
+        .map(|i| {
+            let body = json!({"resourceType": "Patient", "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": format!("2550699{i:08}")}],
+                "name": [{"use": "official", "family": format!("BANC{i}"), "given": ["Claire"]}], "gender": "female", "birthDate": "1959-04-12"});
+            let answer = client.call("POST", "/fhir/Patient", &[("Content-Type", "application/fhir+json")], body.to_string().as_bytes())?;
+            let value: Value = serde_json::from_slice(&answer.body).map_err(|e| e.to_string())?;
+            value.get("id").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| format!("patient: HTTP {}", answer.status))
+        })
+        .collect()
+}
+
+/// The synthèse médicale under another document id and patient, padded in its narrative to the size of the figure.
+fn document(n: usize, size: usize) -> String {
+    let unique = uuid::Uuid::new_v4();
+    let mut out = TEMPLATE.to_owned();
+    if let Some((head, rest)) = TEMPLATE.split_once("<id ")
+        && let Some((_, tail)) = rest.split_once("/>")
+    {
+        out = format!("{head}<id root=\"2.25.{}\"/>{tail}", unique.as_u128());
+    }
+    if out.len() < size
+        && let Some((head, tail)) = out.clone().rsplit_once("</ClinicalDocument>")
+    {
+        let padding = format!("<!-- {n} {} -->", "banc d'essai ".repeat((size - out.len()) / 13));
+        out = format!("{head}{padding}</ClinicalDocument>{tail}");
+    }
+    out
+}
+
+/// An ITI-65 Bundle with one CDA.
+fn provide(patient: &str, n: usize, size: usize) -> Vec<u8> {
+    let cda = document(n, size);
+    let unique = cda.split_once("<id root=\"").and_then(|(_, r)| r.split_once('"')).map_or("", |(id, _)| id);
+    let hash = base64::engine::general_purpose::STANDARD.encode(sha1::Sha1::digest(cda.as_bytes()));
+    let (reference, binary) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+    let coding = |system: &str, code: &str| json!({"coding": [{"system": system, "code": code}]});
+    let author = json!([
+        {"resourceType": "Practitioner", "id": "ps", "identifier": [{"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "899700218896"}], "name": [{"family": "BANC", "given": ["Paul"]}]},
+        {"resourceType": "Organization", "id": "org", "identifier": [{"system": "urn:oid:1.2.250.1.71.4.2.2", "value": "1750000001"}], "name": "Cabinet du banc"},
+        {"resourceType": "PractitionerRole", "id": "auteur", "practitioner": {"reference": "#ps"}, "organization": {"reference": "#org"}},
+        {"resourceType": "Patient", "id": "source", "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "255069900000000"}]}
+    ]);
+    let day = format!("2026-{:02}-{:02}", n % 11 + 1, n % 27 + 1);
+    let document_reference = json!({
+        "resourceType": "DocumentReference", "contained": author,
+        "masterIdentifier": {"type": {"coding": [{"system": "https://profiles.ihe.net/ITI/MHD/CodeSystem/IHE.MHD.MHDIdentifierType", "code": "uniqueId"}]}, "system": "urn:ietf:rfc:3986", "value": format!("urn:oid:{unique}")},
+        "status": "current", "type": coding("http://loinc.org", "60591-5"), "category": [coding("https://mos.esante.gouv.fr/NOS/TRE_A03-ClasseDocument/FHIR/TRE-A03-ClasseDocument", "11")],
+        "subject": {"reference": format!("Patient/{patient}")}, "date": format!("{day}T10:00:00+01:00"), "author": [{"reference": "#auteur"}], "custodian": {"reference": "#org"},
+        "securityLabel": [coding("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "N")],
+        "content": [{"attachment": {"contentType": "text/xml", "language": "fr-FR", "url": format!("urn:uuid:{binary}"), "size": cda.len(), "hash": hash, "title": "Synthèse médicale", "creation": format!("{day}T10:00:00+01:00")},
+            "format": {"system": "https://mos.esante.gouv.fr/NOS/TRE_A06-FormatCodeComplementaire/FHIR/TRE-A06-FormatCodeComplementaire", "code": "urn:asip:ci-sis:vsm:2012"}}],
+        "context": {"period": {"start": format!("{day}T09:30:00+01:00")}, "facilityType": coding("https://mos.esante.gouv.fr/NOS/TRE_R02-SecteurActivite/FHIR/TRE-R02-SecteurActivite", "SA07"),
+            "practiceSetting": coding("https://mos.esante.gouv.fr/NOS/TRE_A01-CadreExercice/FHIR/TRE-A01-CadreExercice", "AMBULATOIRE"), "sourcePatientInfo": {"reference": "#source"}}
+    });
+    let list = json!({
+        "resourceType": "List", "contained": [{"resourceType": "PractitionerRole", "id": "source", "practitioner": {"display": "Dr BANC"}}],
+        "extension": [
+            {"url": "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-sourceId", "valueIdentifier": {"system": "urn:ietf:rfc:3986", "value": "urn:oid:2.25.1"}},
+            {"url": "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-designationType", "valueCodeableConcept": coding("urn:oid:1.2.250.1.213.2.2", "07")}],
+        "identifier": [{"type": {"coding": [{"system": "https://profiles.ihe.net/ITI/MHD/CodeSystem/IHE.MHD.MHDIdentifierType", "code": "uniqueId"}]}, "use": "usual", "system": "urn:ietf:rfc:3986", "value": format!("urn:oid:2.25.{}", uuid::Uuid::new_v4().as_u128())}],
+        "status": "current", "mode": "working", "code": coding("https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes", "submissionset"),
+        "subject": {"reference": format!("Patient/{patient}")}, "date": format!("{day}T10:00:00+01:00"), "source": {"reference": "#source"},
+        "entry": [{"item": {"reference": format!("urn:uuid:{reference}")}}]
+    });
+    let bundle = json!({
+        "resourceType": "Bundle", "meta": {"profile": ["https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-comprehensive-provide-document-bundle"]}, "type": "transaction",
+        "entry": [
+            {"fullUrl": format!("urn:uuid:{}", uuid::Uuid::new_v4()), "resource": list, "request": {"method": "POST", "url": "List"}},
+            {"fullUrl": format!("urn:uuid:{reference}"), "resource": document_reference, "request": {"method": "POST", "url": "DocumentReference"}},
+            {"fullUrl": format!("urn:uuid:{binary}"), "resource": {"resourceType": "Binary", "contentType": "text/xml", "data": base64::engine::general_purpose::STANDARD.encode(cda.as_bytes())}, "request": {"method": "POST", "url": "Binary"}}
+        ]
+    });
+    bundle.to_string().into_bytes()
+}
+
+/// Sends `total` requests over `connections`; returns the time of each.
+fn load(target: &Target, connections: usize, total: usize, body: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> Result<(Vec<Duration>, Duration), String> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let body = Arc::new(body);
+    let start = Instant::now();
+    let threads: Vec<_> = (0..connections)
+        .map(|_| {
+            let (target, next, body) = (target.clone(), Arc::clone(&next), Arc::clone(&body));
+            std::thread::spawn(move || -> Result<Vec<Duration>, String> {
+                let mut client = target.connect()?;
+                let mut times = Vec::new();
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= total {
+                        return Ok(times);
+                    }
+                    let bytes = body(n);
+                    let start = Instant::now();
+                    let answer = client.call("POST", "/fhir", &[("Content-Type", "application/fhir+json"), ("Prefer", "return=minimal")], &bytes)?;
+                    times.push(start.elapsed());
+                    if answer.status != 200 {
+                        return Err(format!("HTTP {} {}", answer.status, String::from_utf8_lossy(answer.body.get(..400).unwrap_or(&answer.body))));
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for thread in threads {
+        all.extend(thread.join().map_err(|_| "a client stopped")??);
+    }
+    Ok((all, start.elapsed()))
+}
+
+fn ingest(target: &Target, patients: &[String], documents: usize, connections: usize) -> Result<(), String> {
+    let patients = patients.get(2..).map(<[String]>::to_vec).unwrap_or_default();
+    let (mut times, took) = load(target, connections, documents, move |n| provide(patients.get(n % patients.len().max(1)).map_or("", String::as_str), n, DOCUMENT_BYTES))?;
+    println!("ITI-65, 30 KB CDA, {connections} connections {:>8.0} documents/s {}", count(documents) / took.as_secs_f64(), shown(&mut times));
+    Ok(())
+}
+
+fn fill(target: &Target, patient: &str, documents: usize, connections: usize) -> Result<(), String> {
+    let patient = patient.to_owned();
+    load(target, connections, documents, move |n| provide(&patient, n, 0)).map(|_| ())
+}
+
+fn reads(target: &Target, what: &str, path: &str, times: usize) -> Result<(), String> {
+    let mut client: Client = target.connect()?;
+    let mut all = Vec::new();
+    for n in 0..times + 20 {
+        let start = Instant::now();
+        let answer = client.call("GET", path, &[("Accept", "application/fhir+json")], b"")?;
+        if answer.status != 200 {
+            return Err(format!("{what}: HTTP {}", answer.status));
+        }
+        if n >= 20 {
+            all.push(start.elapsed());
+        }
+    }
+    println!("{what:<31} {}", shown(&mut all));
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! `passerelle demo`: a server, sample documents deposited through its own API over mutual TLS, and what a clinician reads.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::client::{Client, Target};
+use crate::config::Config;
+use crate::keyinfo;
+
+/// The sample documents, who deposits each, and what it is.
+const SAMPLES: &[(&str, &str, &str, &[u8])] = &[
+    ("01-synthese-medicale.xml", "client-cabinet", "synthèse médicale du médecin traitant", include_bytes!("../../conformance-tests/corpus/01-synthese-medicale.xml")),
+    ("02-biologie-2026-03.xml", "client-laboratoire", "compte rendu de biologie, mars 2026", include_bytes!("../../conformance-tests/corpus/02-biologie-2026-03.xml")),
+    ("03-biologie-2026-09.xml", "client-laboratoire", "compte rendu de biologie, septembre 2026", include_bytes!("../../conformance-tests/corpus/03-biologie-2026-09.xml")),
+    ("04-imagerie-irm-genou.xml", "client-imagerie", "compte rendu d'imagerie", include_bytes!("../../conformance-tests/corpus/04-imagerie-irm-genou.xml")),
+    ("05-lettre-de-liaison-sortie.xml", "client-cabinet", "lettre de liaison à la sortie", include_bytes!("../../conformance-tests/corpus/05-lettre-de-liaison-sortie.xml")),
+    ("06-vaccinations.xml", "client-cabinet", "historique des vaccinations", include_bytes!("../../conformance-tests/corpus/06-vaccinations.xml")),
+    ("07-prescription.xml", "client-cabinet", "prescription", include_bytes!("../../conformance-tests/corpus/07-prescription.xml")),
+    ("08-courrier-pdf.xml", "client-cabinet", "courrier en PDF seul", include_bytes!("../../conformance-tests/corpus/08-courrier-pdf.xml")),
+];
+
+/// Runs the demo; `once` ends after the summary.
+pub(super) fn run(data: Option<PathBuf>, bind: &str, once: bool) -> Result<(), String> {
+    let data = data.unwrap_or_else(|| std::env::temp_dir().join(format!("passerelle-demo-{}", std::process::id())));
+    super::logs("warn", false);
+    println!("[1/4] development PKI and database in {}", data.display());
+    let mut config = Config::load(None, std::env::vars())?;
+    bind.clone_into(&mut config.server.bind);
+    let server = super::start(&data, config)?;
+    println!("[2/4] serving {} (mutual TLS)", server.base_url);
+    let pki = data.join("pki");
+    println!("[3/4] depositing {} documents through the API", SAMPLES.len());
+    let patient = deposit_all(&pki, server.address.port())?;
+    println!("[4/4] the patient's key information\n");
+    show(&pki, server.address.port(), &patient.patient)?;
+    curl(&pki, &server.base_url, &patient);
+    if once {
+        server.stop();
+        return Ok(());
+    }
+    println!("Serving until Ctrl-C.");
+    super::serve::until_signal(&server)?;
+    server.join()
+}
+
+/// What the demo learned by depositing.
+struct Deposited {
+    patient: String,
+    document: String,
+    binary: String,
+}
+
+fn deposit_all(pki: &Path, port: u16) -> Result<Deposited, String> {
+    let mut out = Deposited { patient: String::new(), document: String::new(), binary: String::new() };
+    for (file, client, what, bytes) in SAMPLES {
+        let mut connection = Target::new(pki, client, port)?.connect()?;
+        let answer = connection.call("POST", "/fhir/$deposit", &[("Content-Type", "application/xml")], bytes)?;
+        if answer.status != 201 && answer.status != 200 {
+            return Err(format!("{file}: HTTP {} {}", answer.status, String::from_utf8_lossy(&answer.body)));
+        }
+        let location = answer.header("location").unwrap_or("").to_owned();
+        println!("      {} {what} ({file}) → {}", answer.status, location.rsplit_once("/fhir/").map_or(location.as_str(), |l| l.1));
+        let reference: Value = serde_json::from_slice(&answer.body).map_err(|e| e.to_string())?;
+        let text = |p: &str| reference.pointer(p).and_then(Value::as_str).unwrap_or("").to_owned();
+        if out.patient.is_empty() {
+            out = Deposited { patient: text("/subject/reference"), document: text("/id"), binary: text("/content/0/attachment/url") };
+        }
+    }
+    Ok(out)
+}
+
+fn show(pki: &Path, port: u16, patient: &str) -> Result<(), String> {
+    let mut client: Client = Target::new(pki, "client-cabinet", port)?.connect()?;
+    let answer = client.call("GET", &format!("/fhir/{patient}/$summary"), &[("Accept", "application/fhir+json")], b"")?;
+    if answer.status != 200 {
+        return Err(format!("$summary: HTTP {} {}", answer.status, String::from_utf8_lossy(&answer.body)));
+    }
+    let bundle: Value = serde_json::from_slice(&answer.body).map_err(|e| e.to_string())?;
+    println!("{}", keyinfo::french_text(&bundle, 100));
+    Ok(())
+}
+
+fn curl(pki: &Path, base_url: &str, found: &Deposited) {
+    let pki = pki.display();
+    let with = format!("curl --cacert {pki}/ca.pem --cert {pki}/client-cabinet.pem --key {pki}/client-cabinet.key");
+    println!("Try it yourself:\n");
+    println!("# deposit\n{with} -H 'Content-Type: application/xml' --data-binary @conformance-tests/corpus/01-synthese-medicale.xml '{base_url}/$deposit'\n");
+    println!("# list\n{with} '{base_url}/DocumentReference?patient={}&status=current'\n", found.patient.trim_start_matches("Patient/"));
+    println!("# retrieve\n{with} '{}'\n", found.binary);
+    println!("# what was derived from one document\n{with} '{base_url}/Provenance?entity=DocumentReference/{}&_include=Provenance:target'\n", found.document);
+    println!("# the patient's key information\n{with} '{base_url}/{}/$summary'\n", found.patient);
+}

@@ -1,0 +1,123 @@
+//! The commands, one file each. Wires the rooms together.
+
+mod audit;
+mod backup;
+mod bench;
+mod check_config;
+mod client;
+mod demo;
+mod pki;
+mod serve;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub use serve::{Server, start};
+
+/// FHIR R4 document repository and key-information hub for practitioner software in France.
+#[derive(Debug, Parser)]
+#[command(name = "passerelle", version, about)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API over mutual TLS; everything lives under the data folder.
+    Serve {
+        /// Folder of the database, the audit log and, when none is configured, a development PKI.
+        #[arg(long)]
+        data: PathBuf,
+        /// Address and port, instead of server.bind; port 0 picks one.
+        #[arg(long)]
+        bind: Option<String>,
+        /// Configuration file (TOML).
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Start a server with sample documents and show what a clinician reads.
+    Demo {
+        /// Keep the data here instead of a temporary folder.
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// Address and port of the API.
+        #[arg(long, default_value = "127.0.0.1:8443")]
+        bind: String,
+        /// End after the summary instead of serving until Ctrl-C.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Make a development PKI: root, intermediate, server and client certificates, CRL.
+    Pki {
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Read the configuration, check it and print it.
+    CheckConfig {
+        #[arg(long)]
+        config: Option<PathBuf>,
+        #[arg(long, default_value = "passerelle-data")]
+        data: PathBuf,
+    },
+    /// Copy the database of a data folder while it serves, and verify the copy.
+    Backup {
+        #[arg(long)]
+        data: PathBuf,
+        /// Folder to create.
+        #[arg(long)]
+        to: PathBuf,
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Make a data folder from a verified backup.
+    Restore {
+        #[arg(long)]
+        from: PathBuf,
+        /// Data folder; must not hold a database.
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// Verify the audit trail of a data folder: every hash of both chains.
+    AuditVerify {
+        #[arg(long)]
+        data: PathBuf,
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Measure a server that this command starts: ingest, list, summary, with the machine's floor beside.
+    Bench {
+        /// Documents to deposit.
+        #[arg(long, default_value_t = 2000)]
+        documents: usize,
+        /// Connections.
+        #[arg(long, default_value_t = 16)]
+        connections: usize,
+    },
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// A text for the terminal.
+pub fn run(arguments: Arguments) -> Result<(), String> {
+    match arguments.command {
+        Command::Serve { data, bind, config } => serve::run(&data, bind, config.as_deref()),
+        Command::Demo { data, bind, once } => demo::run(data, &bind, once),
+        Command::Pki { out } => pki::run(&out),
+        Command::CheckConfig { config, data } => check_config::run(config.as_deref(), &data),
+        Command::Backup { data, to, config } => backup::backup(&data, &to, config.as_deref()),
+        Command::Restore { from, data } => backup::restore(&from, &data),
+        Command::AuditVerify { data, config } => audit::verify(&data, config.as_deref()),
+        Command::Bench { documents, connections } => bench::run(documents, connections),
+    }
+}
+
+/// Logs to standard error; never patient data.
+fn logs(level: &str, json: bool) {
+    let filter = tracing_subscriber::EnvFilter::new(format!("{level},actix_server=warn,rustls=error"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second initialisation (tests start several servers in one process) keeps the first.
+    let _ = if json { builder.json().try_init() } else { builder.try_init() };
+}

@@ -1,0 +1,168 @@
+//! `passerelle serve`
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::http::{self, Metrics};
+use crate::interaction::App;
+use crate::store::{DatabaseUrl, ReadLog, Store, StoreOptions};
+use crate::tls::{TlsPaths, TlsState, pki};
+
+/// How often the certificate files are looked at; a revocation holds within this time and one request.
+const RELOAD: Duration = Duration::from_secs(5);
+
+/// A server in this process.
+pub struct Server {
+    pub address: SocketAddr,
+    /// `https://localhost:PORT/fhir`
+    pub base_url: String,
+    pub handle: actix_web::dev::ServerHandle,
+    thread: Option<std::thread::JoinHandle<std::io::Result<()>>>,
+}
+
+impl Server {
+    /// Waits until the server has ended.
+    ///
+    /// # Errors
+    /// The error it ended with.
+    pub fn join(mut self) -> Result<(), String> {
+        match self.thread.take().map(std::thread::JoinHandle::join) {
+            Some(Ok(result)) => result.map_err(|e| e.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks the server to end and waits.
+    pub fn stop(self) {
+        let stop = self.handle.stop(true);
+        std::thread::spawn(move || {
+            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() {
+                runtime.block_on(stop);
+            }
+        });
+        let _ = self.join();
+    }
+}
+
+/// Runs until SIGINT or SIGTERM.
+pub(super) fn run(data: &Path, bind: Option<String>, file: Option<&Path>) -> Result<(), String> {
+    let mut config = Config::load(file, std::env::vars())?;
+    if let Some(bind) = bind {
+        config.server.bind = bind;
+    }
+    super::logs(&config.log.level, config.log.format == "json");
+    let server = start(data, config)?;
+    println!("listening on https://{}", server.address);
+    until_signal(&server)?;
+    server.join()
+}
+
+/// Stops the server on the first signal.
+pub(super) fn until_signal(server: &Server) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let handle = server.handle.clone();
+    runtime.block_on(async move {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(|e| e.to_string())?;
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        handle.stop(true).await;
+        Ok(())
+    })
+}
+
+/// Opens everything under `data` and starts serving on threads of its own.
+///
+/// # Errors
+/// A text that says what is wrong with the configuration, the certificates or the database.
+pub fn start(data: &Path, config: Config) -> Result<Server, String> {
+    private_folder(data)?;
+    let own_pki = config.tls.certificate.is_empty();
+    let config = config.under(data);
+    if own_pki {
+        development_pki(&data.join("pki"))?;
+    }
+    let tls = Arc::new(TlsState::load(&tls_paths(&config)).map_err(|e| e.to_string())?);
+    let url = DatabaseUrl::parse(&config.database.url)?;
+    let store = Store::open(&StoreOptions { url, readers: config.database.readers, queue: config.database.queue }).map_err(shown)?;
+    let read_log = ReadLog::open(&data.join("audit-reads.log")).map_err(shown)?;
+    let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}", config.server.bind))?;
+    let address = listener.local_addr().map_err(|e| e.to_string())?;
+    let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
+    tracing::info!(policy = ?config.access.policy, "access.policy = open: any valid certificate reads and writes; labels hold");
+    let app = Arc::new(App { store, read_log, base_url: base_url.clone(), config });
+    launch(app, tls, listener, address, base_url)
+}
+
+fn launch(app: Arc<App>, tls: Arc<TlsState>, listener: TcpListener, address: SocketAddr, base_url: String) -> Result<Server, String> {
+    let (send, receive) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new()
+        .name("http".into())
+        .spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let metrics = Arc::new(Metrics::default());
+                let admin = app.config.admin.bind.clone();
+                if !admin.is_empty() {
+                    actix_web::rt::spawn(http::start_admin(&admin, Arc::clone(&metrics))?);
+                }
+                actix_web::rt::spawn(watch(Arc::clone(&tls)));
+                let running = http::start(app, tls, metrics, listener)?;
+                let _ = send.send(running.server.handle());
+                running.server.await
+            })
+        })
+        .map_err(|e| e.to_string())?;
+    match receive.recv() {
+        Ok(handle) => Ok(Server { address, base_url, handle, thread: Some(thread) }),
+        Err(_) => Err(match thread.join() {
+            Ok(Err(e)) => e.to_string(),
+            _ => "the server could not start".to_owned(),
+        }),
+    }
+}
+
+/// Reloads certificates and revocation lists when their files change; a set that is not whole is refused and the old one kept.
+async fn watch(tls: Arc<TlsState>) {
+    loop {
+        actix_web::rt::time::sleep(RELOAD).await;
+        match tls.reload_if_changed() {
+            Ok(true) => tracing::info!("certificates and revocation lists reloaded"),
+            Ok(false) => {}
+            Err(e) => tracing::error!(cause = %e, "certificates could not be reloaded; the previous set stays in force"),
+        }
+    }
+}
+
+fn tls_paths(config: &Config) -> TlsPaths {
+    TlsPaths {
+        server_chain: (&config.tls.certificate).into(),
+        server_key: (&config.tls.key).into(),
+        ca: (&config.tls.ca).into(),
+        crl: (&config.tls.crl).into(),
+    }
+}
+
+/// Makes the development PKI on first start and keeps its revocation list fresh.
+fn development_pki(dir: &Path) -> Result<(), String> {
+    if dir.join("ca.pem").exists() {
+        return pki::renew_crl(dir).map_err(|e| e.to_string());
+    }
+    pki::generate(dir, &pki::Options::default()).map_err(|e| e.to_string())
+}
+
+/// Creates the data folder readable by its owner alone.
+fn private_folder(data: &Path) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::create_dir_all(data).map_err(|e| format!("{}: {e}", data.display()))?;
+    std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700)).map_err(|e| format!("{}: {e}", data.display()))
+}
+
+/// A fault for the operator: what the caller reads, and the cause.
+fn shown(fault: crate::fhir::Fault) -> String {
+    let cause = fault.cause.as_deref().map(|c| format!(" ({c})")).unwrap_or_default();
+    format!("{fault}{cause}")
+}

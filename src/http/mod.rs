@@ -1,0 +1,13 @@
+//! The only room that names actix: one listener over mutual TLS, content negotiation, limits and headers.
+//! A handler reads the request, hands it to `interaction` on a blocking thread, waits for the audit, and answers.
+
+mod accept;
+mod admin;
+mod body;
+mod metrics;
+mod respond;
+mod serve;
+
+pub use metrics::{Metrics, resident_bytes};
+pub use admin::start as start_admin;
+pub use serve::{Running, start};

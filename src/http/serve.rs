@@ -1,0 +1,239 @@
+//! The listener of the API and the road of one request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::http::header;
+use actix_web::rt::net::TcpStream;
+use actix_web::{App as Actix, HttpRequest, HttpResponse, HttpServer, web};
+use tokio::sync::Semaphore;
+
+use super::accept::{self, Format};
+use super::body::{self, Budget};
+use super::{Metrics, respond};
+use crate::access::Visibility;
+use crate::audit::Outcome;
+use crate::fhir::{Fault, FaultKind, Result};
+use crate::identity::Caller;
+use crate::interaction::{self, App, Call, Method, Prefer};
+use crate::tls::TlsState;
+
+/// What every worker shares.
+#[derive(Clone)]
+struct Shared {
+    app: Arc<App>,
+    tls: Arc<TlsState>,
+    budget: Budget,
+    metrics: Arc<Metrics>,
+    /// Interactions running at once.
+    slots: Arc<Semaphore>,
+}
+
+/// The identity of a connection, set once after its handshake.
+#[derive(Clone)]
+struct Peer(Option<Caller>);
+
+/// A started server.
+pub struct Running {
+    pub address: SocketAddr,
+    pub server: actix_web::dev::Server,
+}
+
+/// Binds the listener and starts serving; the future in `server` runs it.
+///
+/// # Errors
+/// The socket's error.
+pub fn start(app: Arc<App>, tls: Arc<TlsState>, metrics: Arc<Metrics>, listener: std::net::TcpListener) -> std::io::Result<Running> {
+    let config = app.config.clone();
+    let address = listener.local_addr()?;
+    let shared = Shared {
+        budget: Budget::new(config.limits.bodies_bytes),
+        slots: Arc::new(Semaphore::new(config.server.threads * 8)),
+        metrics,
+        app,
+        tls: Arc::clone(&tls),
+    };
+    let server = HttpServer::new(move || {
+        Actix::new().app_data(web::Data::new(shared.clone())).route("/health", web::get().to(health)).default_service(web::to(handle))
+    })
+    .on_connect(|io, ext| {
+        if let Some(stream) = io.downcast_ref::<TlsStream<TcpStream>>() {
+            let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            ext.insert(Peer(leaf.and_then(|der| Caller::from_leaf(der).ok())));
+        }
+    })
+    .workers(config.server.workers)
+    .worker_max_blocking_threads(config.server.threads.div_ceil(config.server.workers).max(1))
+    .client_request_timeout(Duration::from_secs(5))
+    .client_disconnect_timeout(Duration::from_secs(1))
+    .keep_alive(Duration::from_secs(60))
+    .tls_handshake_timeout(Duration::from_secs(3))
+    .max_connection_rate(256)
+    .shutdown_timeout(20)
+    .disable_signals()
+    .listen_rustls_0_23(listener, tls.server_config())?
+    .run();
+    Ok(Running { address, server })
+}
+
+async fn health(req: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
+    match caller(&req, &shared) {
+        Ok(_) => respond::builder(200).content_type("application/json").body("{\"status\":\"ready\"}"),
+        Err(e) => respond::fault(&e, Format::Json),
+    }
+}
+
+/// Everything below the base: read, run on a blocking thread, answer.
+async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
+    let start = Instant::now();
+    let accept: Vec<String> = text(&req, header::ACCEPT.as_str()).map(accept::accepted).unwrap_or_default();
+    let query = interaction::form_pairs(req.query_string());
+    let wanted = query.iter().find(|(n, _)| n == "_format").map(|(_, v)| v.as_str());
+    let format = accept::format(wanted, &accept);
+    let outcome = serve(&req, payload, &shared, query.clone(), accept).await;
+    let (name, response) = match outcome {
+        Ok((name, answer)) => {
+            let raw = matches!(answer.body, interaction::Body::Raw { .. } | interaction::Body::Empty);
+            let response = match format.or(raw.then_some(Format::Json)) {
+                Some(format) => respond::answer(answer, format, &shared.app.base_url),
+                None => Err(Fault::new(FaultKind::NotAcceptable, 310, "answers are application/fhir+json or application/fhir+xml")),
+            };
+            (name, response.unwrap_or_else(|e| respond::fault(&e, format.unwrap_or(Format::Json))))
+        }
+        Err(e) => ("refused".to_owned(), respond::fault(&e, format.unwrap_or(Format::Json))),
+    };
+    shared.metrics.done(&name, response.status().as_u16(), start.elapsed());
+    response
+}
+
+async fn serve(
+    req: &HttpRequest,
+    payload: web::Payload,
+    shared: &web::Data<Shared>,
+    query: Vec<(String, String)>,
+    accept: Vec<String>,
+) -> Result<(String, interaction::Answer)> {
+    let caller = caller(req, shared)?;
+    let path = path(req)?;
+    let method = method(req)?;
+    let limits = &shared.app.config.limits;
+    let deposit = path.is_empty() || matches!(path.first().map(String::as_str), Some("$deposit" | "Binary" | "DocumentReference"));
+    let limit = if deposit { limits.deposit_bytes } else { limits.body_bytes };
+    let received = body::receive(req, payload, limits, limit, &shared.budget).await?;
+    let slot = Arc::clone(&shared.slots)
+        .try_acquire_owned()
+        .map_err(|_| Fault::new(FaultKind::Busy, 311, "too many requests are running; try again"))?;
+    let call = call(req, shared, caller, method, path, query, accept, received.bytes)?;
+    let app = Arc::clone(&shared.app);
+    web::block(move || {
+        let _slot = slot;
+        run(&app, call)
+    })
+    .await
+    .map_err(|e| Fault::new(FaultKind::Bug, 312, "the request broke off").because(e))?
+}
+
+/// On a blocking thread: the interaction, then the durable trace, then the answer.
+fn run(app: &App, mut call: Call) -> Result<(String, interaction::Answer)> {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        interaction::admit(app, &mut call)?;
+        interaction::dispatch(app, &call)
+    }))
+    .unwrap_or_else(|_| Err(Fault::new(FaultKind::Bug, 313, "a defect of this server stopped the request")));
+    let status = match &outcome {
+        Ok(answer) => answer.status,
+        Err(e) => e.kind.row().status,
+    };
+    let mut event = call.event.borrow().clone();
+    if !call.committed.get() {
+        event.outcome = Outcome::of_status(status);
+        app.trace(&event)?.wait()?;
+    }
+    outcome.map(|answer| (event.interaction, answer))
+}
+
+fn caller(req: &HttpRequest, shared: &Shared) -> Result<Caller> {
+    let peer = req.conn_data::<Peer>().and_then(|p| p.0.clone());
+    let caller = peer.ok_or_else(|| Fault::new(FaultKind::Unauthenticated, 314, "the client certificate does not name an organisation this server knows how to read"))?;
+    if !shared.tls.still_valid(&caller) {
+        return Err(Fault::new(FaultKind::Unauthenticated, 315, "the client certificate is no longer valid"));
+    }
+    Ok(caller)
+}
+
+/// Decoded segments below `/fhir`.
+fn path(req: &HttpRequest) -> Result<Vec<String>> {
+    let raw = req.uri().path();
+    let rest = raw.strip_prefix("/fhir").filter(|r| r.is_empty() || r.starts_with('/'));
+    let rest = rest.ok_or_else(|| Fault::new(FaultKind::UnknownType, 316, "the API lives under /fhir"))?;
+    let rest = rest.trim_start_matches('/');
+    if raw.len() > 8192 || req.query_string().len() > 8192 {
+        return Err(Fault::new(FaultKind::TooLarge, 317, "the address is over 8 KiB; use POST _search"));
+    }
+    Ok(rest.split('/').filter(|s| !s.is_empty()).map(|s| interaction::form_pairs(&format!("x={}", s.replace('+', "%2B"))).into_iter().next().map(|p| p.1).unwrap_or_default()).collect())
+}
+
+fn method(req: &HttpRequest) -> Result<Method> {
+    match req.method().as_str() {
+        "GET" | "HEAD" => Ok(Method::Get),
+        "POST" => Ok(Method::Post),
+        "PUT" => Ok(Method::Put),
+        "PATCH" => Ok(Method::Patch),
+        "DELETE" => Ok(Method::Delete),
+        _ => Err(Fault::new(FaultKind::MethodNotAllowed, 318, "this method is not offered")),
+    }
+}
+
+fn text<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    req.headers().get(name).and_then(|v| v.to_str().ok())
+}
+
+#[expect(clippy::too_many_arguments, reason = "one request has that many parts, and this is the one place that joins them")]
+fn call(
+    req: &HttpRequest,
+    shared: &Shared,
+    caller: Caller,
+    method: Method,
+    path: Vec<String>,
+    query: Vec<(String, String)>,
+    accept: Vec<String>,
+    bytes: Vec<u8>,
+) -> Result<Call> {
+    let now_us = shared.app.now_us();
+    let address = req.peer_addr().map(|a| a.ip().to_string()).unwrap_or_default();
+    let request_id = text(req, "x-request-id").filter(|t| t.len() <= 64 && t.bytes().all(|b| b.is_ascii_graphic() && b != b'"')).map_or_else(|| shared.app.new_id(), str::to_owned);
+    let prefer = prefer(text(req, "prefer").unwrap_or(""));
+    let content_type = text(req, header::CONTENT_TYPE.as_str()).unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase();
+    Ok(Call {
+        visibility: Visibility::of(caller.structure.canonical(), now_us),
+        event: std::cell::RefCell::new(Call::event_for(&caller, now_us, address, request_id)),
+        caller,
+        now_us,
+        method,
+        path,
+        raw_query: req.query_string().to_owned(),
+        query,
+        body: bytes,
+        content_type,
+        accept,
+        if_match: text(req, header::IF_MATCH.as_str()).map(str::to_owned),
+        if_none_match: text(req, header::IF_NONE_MATCH.as_str()).map(str::to_owned),
+        if_none_exist: text(req, "if-none-exist").map(str::to_owned),
+        prefer,
+        committed: std::cell::Cell::new(false),
+    })
+}
+
+fn prefer(header: &str) -> Prefer {
+    let mut out = Prefer::default();
+    for part in header.split([',', ';']).map(str::trim) {
+        match part.split_once('=') {
+            Some(("handling", "strict")) => out.strict = true,
+            Some(("return", what)) => out.returns = Some(what.to_owned()),
+            _ => {}
+        }
+    }
+    out
+}

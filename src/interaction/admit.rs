@@ -1,0 +1,30 @@
+//! The door of every call: a body in FHIR XML becomes JSON once, here.
+//! Spec: FHIR R4 xml, json.
+
+use super::{App, Call};
+use crate::fhir::{Fault, FaultKind, Result, xml_codec};
+
+const JSON: &[&str] = &["application/fhir+json", "application/json", "text/json", "application/json+fhir"];
+const XML: &[&str] = &["application/fhir+xml", "application/xml", "text/xml", "application/xml+fhir"];
+
+/// Converts and checks the type of the body. `$deposit` and `_search` take other types and look themselves.
+///
+/// # Errors
+/// `UnsupportedFormat` for a body that is neither FHIR JSON nor FHIR XML, `Malformed` from the XML reader.
+pub fn admit(_app: &App, call: &mut Call) -> Result<()> {
+    let own = call.path.first().is_some_and(|p| p == "$deposit") || call.path.last().is_some_and(|p| p == "_search");
+    if call.body.is_empty() || own {
+        return Ok(());
+    }
+    let kind = call.content_type.as_str();
+    let patch = kind == "application/json-patch+json";
+    if JSON.contains(&kind) || patch {
+        return Ok(());
+    }
+    if XML.contains(&kind) {
+        call.body = xml_codec::to_json(&call.body)?;
+        call.content_type = "application/fhir+json".into();
+        return Ok(());
+    }
+    Err(Fault::new(FaultKind::UnsupportedFormat, 480, "the body must be application/fhir+json or application/fhir+xml"))
+}

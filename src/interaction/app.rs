@@ -1,0 +1,55 @@
+//! What every interaction needs, made once at start.
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::config::Config;
+use crate::fhir::Result;
+use crate::store::{ReadLog, Store};
+
+/// The application: store, audit log, configuration.
+pub struct App {
+    pub store: Store,
+    pub read_log: ReadLog,
+    pub config: Config,
+    /// `https://host:port/fhir`, no trailing slash.
+    pub base_url: String,
+}
+
+impl App {
+    /// The clock: µs since 1970, UTC.
+    pub fn now_us(&self) -> i64 {
+        chrono::Utc::now().timestamp_micros()
+    }
+
+    /// A new random id.
+    pub fn new_id(&self) -> String {
+        uuid::Uuid::new_v4().to_string()
+    }
+
+    /// Prefix of ids that only the server gives; client writes to it are 405.
+    pub const DERIVED: &'static str = "fx-";
+
+    /// The id of what was derived from entry `path` of document `number`: the same for the same document, whoever asks.
+    ///
+    /// # Errors
+    /// `Bug` when the key has the wrong length, which `Settings` excludes.
+    pub fn derived_id(&self, number: i64, path: &str) -> Result<String> {
+        let digest = self.mac(&[&number.to_be_bytes(), path.as_bytes()])?;
+        Ok(digest.iter().take(16).fold(Self::DERIVED.to_owned(), |out, b| out + &format!("{b:02x}")))
+    }
+
+    /// HMAC-SHA-256 of the parts, each preceded by its length.
+    ///
+    /// # Errors
+    /// See [`App::derived_id`].
+    pub fn mac(&self, parts: &[&[u8]]) -> Result<Vec<u8>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.store.settings().secret)
+            .map_err(|e| crate::fhir::Fault::new(crate::fhir::FaultKind::Bug, 200, "the server's key is unusable").because(e))?;
+        for part in parts {
+            mac.update(&u64::try_from(part.len()).unwrap_or(0).to_be_bytes());
+            mac.update(part);
+        }
+        Ok(mac.finalize().into_bytes().to_vec())
+    }
+}

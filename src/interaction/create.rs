@@ -1,0 +1,76 @@
+//! create, conditional create included.
+//! Spec: FHIR R4 http#create, http#ccreate.
+
+use super::planning::Planned;
+use super::registry::ResourceRow;
+use super::{Answer, App, Call, binary_create, iti105, resource};
+use crate::audit::Action;
+use crate::fhir::{Fault, FaultKind, Identifier, Result};
+use crate::store::{Operation, Plan, Precondition, Reader};
+
+/// POST [type]
+pub(super) fn create(app: &App, call: &Call, row: &ResourceRow) -> Result<Answer> {
+    call.is("create", Action::C);
+    if row.kind == "DocumentReference" {
+        return iti105::publish(app, call);
+    }
+    if row.kind == "Binary" {
+        return binary_create::create(app, call);
+    }
+    let sent = resource::Sent::read(&call.body, &row.kind)?;
+    let condition = call.if_none_exist.clone();
+    let (outcome, written) = app.plan_and_commit(call, || plan(app, call, row, &sent, condition.as_deref()))?;
+    let at_us = written.map_or(call.now_us, |w| w.at_us);
+    resource::answer_written(call, row, outcome, at_us)
+}
+
+/// What a create writes; nothing when the condition finds one.
+pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::Sent, condition: Option<&str>) -> Result<Planned<resource::Outcome>> {
+    let found = app.store.read(&call.visibility, |reader| {
+        if let Some(existing) = condition.map(|c| existing(reader, row, c)).transpose()?.flatten() {
+            return Ok(Err(existing));
+        }
+        Ok(Ok(resource::record_for(app, reader, row, sent, None)?))
+    })?;
+    let (record, operations) = match found {
+        Ok(new) => new,
+        Err((record, outcome)) => return Ok(Planned { plan: None, record, value: outcome }),
+    };
+    let id = app.new_id();
+    let mut plan = Plan { operations, ..Plan::default() };
+    if let Some(identifier) = condition.and_then(identifier_of) {
+        plan.preconditions.push(Precondition::IdentifierUnused { kind: row.kind.clone(), identifier });
+    }
+    let slot = resource::Slot { kind: &row.kind, id: &id, record, rid: app.store.counters().next_resource(), number: 1, document: 0 };
+    let bytes = sent.with_identity(&id, 1)?;
+    plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
+    if row.kind == "Patient" {
+        call.about(&id);
+    }
+    call.touched(format!("{}/{id}", row.kind));
+    Ok(Planned { plan: Some(plan), record, value: resource::Outcome { id, number: 1, bytes, created: true } })
+}
+
+pub(super) type Existing = (i64, resource::Outcome);
+
+/// The one resource that an If-None-Exist finds.
+pub(super) fn existing(reader: &mut Reader<'_>, row: &ResourceRow, condition: &str) -> Result<Option<Existing>> {
+    let identifier = identifier_of(condition)
+        .ok_or_else(|| Fault::new(FaultKind::BadValue, 420, "a conditional create is supported on identifier=system|value").at("If-None-Exist"))?;
+    let mut found = reader.by_identifier(&row.kind, &identifier)?;
+    match (found.pop(), found.is_empty()) {
+        (None, _) => Ok(None),
+        (Some(one), true) => {
+            let body = reader.with_body(one)?;
+            Ok(Some((body.row.record, resource::Outcome { id: body.row.id, number: body.row.number, bytes: body.body, created: false })))
+        }
+        _ => Err(Fault::new(FaultKind::MultipleMatches, 421, "several resources match If-None-Exist")),
+    }
+}
+
+fn identifier_of(condition: &str) -> Option<Identifier> {
+    let pairs = super::dispatch::form_pairs(condition);
+    let (_, value) = pairs.iter().find(|(n, _)| n == "identifier")?;
+    let (system, value) = value.split_once('|')?;
+    (!value.is_empty()).then(|| Identifier { system: Some(system.to_owned()), value: value.to_owned() })
+}

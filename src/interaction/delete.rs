@@ -1,0 +1,56 @@
+//! delete. On DocumentReference it is the author's logical delete: the document and its facts are absent from then on.
+//! Spec: FHIR R4 http#delete; PDSM4DMP suppression.
+
+use super::planning::Planned;
+use super::registry::ResourceRow;
+use super::{Answer, App, Call, read, update};
+use crate::audit::Action;
+use crate::fhir::{Fault, FaultKind, Result};
+use crate::store::{ChangeDocument, Operation, Plan, Precondition, Put, Reader};
+
+/// DELETE [type]/[id]
+pub(super) fn delete(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
+    call.is("delete", Action::D);
+    call.touched(format!("{}/{id}", row.kind));
+    update::not_reserved(id)?;
+    app.plan_and_commit(call, || plan(app, call, row, id))?;
+    Ok(Answer::empty(204))
+}
+
+/// What a delete writes; nothing when the resource is deleted already.
+pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Planned<()>> {
+    app.store.read(&call.visibility, |reader| plan_in(reader, call, row, id))
+}
+
+/// [`plan`] inside a snapshot that is open already.
+pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, id: &str) -> Result<Planned<()>> {
+        let Some(current) = reader.version(&row.kind, id, None)? else { return Err(read::not_here()) };
+        if current.deleted {
+            return Ok(Planned { plan: None, record: current.record, value: () });
+        }
+        let mut plan = Plan::default();
+        plan.preconditions.push(Precondition::VersionIs { kind: row.kind.clone(), id: id.to_owned(), number: current.number });
+        if current.document != 0 {
+            if !reader.structures_of(current.document)?.iter().any(|s| s == call.visibility.structure()) {
+                return Err(Fault::new(FaultKind::Forbidden, 360, "a document is deleted only by a structure that stands behind it"));
+            }
+            plan.operations.push(Operation::ChangeDocument(ChangeDocument { number: current.document, deleted: Some(true), ..ChangeDocument::default() }));
+            plan.operations.push(Operation::EndFacts { record: current.record, document: current.document });
+        }
+        plan.operations.push(Operation::Put(Box::new(Put {
+            record: current.record,
+            rid: current.rid,
+            kind: row.kind.clone(),
+            id: id.to_owned(),
+            number: current.number + 1,
+            document: current.document,
+            deleted: true,
+            date_us: current.date_us,
+            body: Vec::new(),
+            stamp: -1,
+            cuts: Vec::new(),
+            index: crate::store::Index::default(),
+            identifiers: Vec::new(),
+        })));
+        Ok(Planned { plan: Some(plan), record: current.record, value: () })
+}

@@ -1,0 +1,198 @@
+//! `$deposit`: a bare document in, everything else derived. Feeding must cost nobody a click.
+//! Spec: Passerelle operation; what results is PDSm 3.1.1 (DocumentReference, SubmissionSet).
+
+use sha2::{Digest, Sha256};
+
+use super::document::{self, Known, Ready, Replaced, Slots};
+use super::patient::Chosen;
+use super::planning::{Planned, outcome, to_bytes};
+use super::{Answer, App, Call, resource};
+use crate::access::labels;
+use crate::audit::Action;
+use crate::cda;
+use crate::fhir::{Coding, DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, RelatedIdentifier, Replacement, Result, time};
+use crate::store::{Operation, Plan};
+use crate::xds;
+
+/// What is answered once the document is stored.
+struct Done {
+    id: String,
+    /// The DocumentReference; empty when the document was here already.
+    reference: Vec<u8>,
+    new: bool,
+    warnings: Vec<Issue>,
+}
+
+/// POST $deposit
+pub(super) fn deposit(app: &App, call: &Call) -> Result<Answer> {
+    call.is("deposit", Action::C);
+    if !matches!(call.content_type.as_str(), "application/xml" | "text/xml" | "application/hl7-cda+xml") {
+        return Err(Fault::new(FaultKind::UnsupportedFormat, 440, "$deposit takes a CDA as application/xml or text/xml; other documents come by ITI-65 or ITI-105 with their metadata"));
+    }
+    let document = cda::read(&call.body)?;
+    let (mut entry, mut warnings) = cda::header(&document);
+    call.content_type.clone_into(&mut entry.mime);
+    parameters(call, &mut entry)?;
+    let sha256 = Sha256::digest(&call.body);
+    let (done, _) = app.plan_and_commit(call, || plan(app, call, &document, &entry, &sha256, &mut warnings))?;
+    respond(app, call, done)
+}
+
+fn respond(app: &App, call: &Call, done: Done) -> Result<Answer> {
+    let location = format!("DocumentReference/{}", done.id);
+    let body = if done.new {
+        done.reference
+    } else {
+        app.store.read(&call.visibility, |r| Ok(r.found("DocumentReference", &done.id, None)?.map(|f| f.body).unwrap_or_default()))?
+    };
+    let mut answer = Answer::resource(body).versioned(1, call.now_us).created(location);
+    if !done.new {
+        answer.status = 200;
+    }
+    match call.prefer.returns.as_deref() {
+        Some("OperationOutcome") => answer.body = super::Body::Resource(outcome(&informed(&done.warnings))),
+        Some("minimal") => answer.body = super::Body::Empty,
+        _ => {}
+    }
+    answer.warnings = done.warnings;
+    Ok(answer)
+}
+
+/// An outcome needs at least one issue.
+fn informed(warnings: &[Issue]) -> Vec<Issue> {
+    if warnings.is_empty() {
+        let mut one = Issue::warning(IssueType::Informational, "", "the document is stored and was read without remark");
+        one.severity = crate::fhir::Severity::Information;
+        return vec![one];
+    }
+    warnings.to_vec()
+}
+
+/// What the header cannot say.
+fn parameters(call: &Call, entry: &mut DocumentEntry) -> Result<()> {
+    for (name, value) in &call.query {
+        match name.as_str() {
+            "security-label" => label(entry, value)?,
+            "event" => entry.events.push(coded(value)),
+            "related" => entry.related.push(RelatedIdentifier { kind: None, identifier: identified(value) }),
+            "replaces" => entry.relates_to.push(Replacement { code: "replaces".into(), target: identified(value) }),
+            "_format" | "_pretty" => {}
+            _ if call.prefer.strict => {
+                return Err(Fault::new(FaultKind::UnknownParameter, 441, "$deposit takes security-label, event, related and replaces"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn label(entry: &mut DocumentEntry, code: &str) -> Result<()> {
+    let bit = labels::bit(code).ok_or_else(|| {
+        Fault::new(FaultKind::BadValue, 442, "security-label is one of N, R, V, MASQUE_PS, INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX").at("security-label")
+    })?;
+    if bit & labels::VISIBILITY == 0 {
+        entry.confidentiality.retain(|c| labels::bit(&c.code).is_some_and(|b| b & labels::VISIBILITY != 0));
+    }
+    if !entry.confidentiality.iter().any(|c| c.code == code) {
+        entry.confidentiality.push(xds::confidentiality_coding(code));
+    }
+    Ok(())
+}
+
+fn coded(text: &str) -> Coding {
+    let (system, code) = text.split_once('|').map_or((None, text), |(s, c)| (Some(s.to_owned()), c));
+    Coding { system, code: code.to_owned(), display: None }
+}
+
+/// `system|value`; a bare OID or UUID means `urn:ietf:rfc:3986`.
+fn identified(text: &str) -> Identifier {
+    if let Some((system, value)) = text.split_once('|') {
+        return Identifier { system: Some(system.to_owned()), value: value.to_owned() };
+    }
+    let value = if text.starts_with("urn:") { text.to_owned() } else { format!("urn:oid:{text}") };
+    Identifier { system: Some("urn:ietf:rfc:3986".into()), value }
+}
+
+fn plan(app: &App, call: &Call, cda: &cda::ClinicalDocument, entry: &DocumentEntry, sha256: &[u8], warnings: &mut Vec<Issue>) -> Result<Planned<Done>> {
+    let mut remarks = warnings.clone();
+    let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
+    let resolved = app.store.read(&call.visibility, |reader| {
+        if let Known::Same { id } = document::known(reader, &entry.unique_id, sha256)? {
+            return Ok(Err(id));
+        }
+        let chosen = document::choose(app, call, reader, entry)?;
+        let replaced = document::replaced(reader, &targets, &mut remarks)?;
+        Ok(Ok((chosen, replaced)))
+    })?;
+    let (mut chosen, replaced) = match resolved {
+        Ok(found) => found,
+        Err(id) => return Ok(Planned { plan: None, record: 0, value: Done { id, reference: Vec::new(), new: false, warnings: remarks } }),
+    };
+    same_record(&replaced, &chosen)?;
+    let slots = Slots::new(app);
+    let statements = document::statements(cda, &slots, &chosen);
+    remarks.extend(statements.warnings.iter().cloned());
+    let reference = reference(app, call, &slots, &chosen, entry, &replaced)?;
+    let mut plan = Plan { operations: std::mem::take(&mut chosen.operations), preconditions: std::mem::take(&mut chosen.preconditions), ..Plan::default() };
+    document::add(app, call, &mut plan, Ready { slots: &slots, chosen: &chosen, entry, content: call.body.clone(), reference: reference.clone(), statements, replaced: &replaced })?;
+    submission_set(app, call, &mut plan, &[&slots], &chosen, entry)?;
+    let value = Done { id: slots.id, reference, new: true, warnings: remarks };
+    Ok(Planned { plan: Some(plan), record: chosen.record, value })
+}
+
+/// A document replaces only one of the same patient.
+pub(super) fn same_record(replaced: &[Replaced], chosen: &Chosen) -> Result<()> {
+    if replaced.iter().any(|r| r.row.record != chosen.record) {
+        return Err(Fault::new(FaultKind::RuleBroken, 443, "the document to be replaced belongs to another patient").at("DocumentReference.relatesTo"));
+    }
+    Ok(())
+}
+
+/// The DocumentReference that the server makes from a DocumentEntry.
+pub(super) fn reference(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, entry: &DocumentEntry, replaced: &[Replaced]) -> Result<Vec<u8>> {
+    let targets: Vec<(Identifier, Option<String>)> = entry
+        .relates_to
+        .iter()
+        .map(|r| {
+            let known = replaced.iter().find(|old| old.row.unique_value == r.target.value && old.row.unique_system == r.target.system.as_deref().unwrap_or(""));
+            (r.target.clone(), known.map(|old| format!("DocumentReference/{}", old.id)))
+        })
+        .collect();
+    let url = format!("{}/Binary/{}", app.base_url, slots.binary_id);
+    let value = xds::document_reference(
+        entry,
+        &xds::ReferenceContext {
+            subject: &chosen.reference(),
+            url: &url,
+            size: call.body.len(),
+            sha1_base64: &document::sha1_base64(&call.body),
+            entry_uuid: &format!("urn:uuid:{}", app.new_id()),
+            now: &time::instant(call.now_us),
+            targets: &targets,
+        },
+    );
+    to_bytes(&resource::stamped(value, &slots.id, 1))
+}
+
+/// The SubmissionSet that the server makes for a deposit without one.
+pub(super) fn submission_set(app: &App, call: &Call, plan: &mut Plan, documents: &[&Slots], chosen: &Chosen, entry: &DocumentEntry) -> Result<()> {
+    let id = app.new_id();
+    let items: Vec<String> = documents.iter().map(|s| s.reference()).collect();
+    let value = xds::submission_set(
+        entry,
+        &xds::SubmissionContext {
+            subject: &chosen.reference(),
+            items: &items,
+            unique_id: &format!("urn:oid:2.25.{}", uuid::Uuid::new_v4().as_u128()),
+            entry_uuid: &format!("urn:uuid:{}", app.new_id()),
+            source_id: &format!("urn:oid:2.25.{}", app.store.settings().instance.as_u128()),
+            now: &time::instant(call.now_us),
+            structure: call.visibility.structure(),
+            organization: &call.caller.organization,
+        },
+    );
+    let slot = resource::Slot { kind: "List", id: &id, record: chosen.record, rid: app.store.counters().next_resource(), number: 1, document: 0 };
+    plan.operations.push(Operation::Put(Box::new(resource::put(slot, to_bytes(&resource::stamped(value, &id, 1))?)?)));
+    call.touched(format!("List/{id}"));
+    Ok(())
+}

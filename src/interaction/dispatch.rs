@@ -1,0 +1,137 @@
+//! Method and path → interaction. The registry says what is offered; what is not is refused with its reason.
+
+use super::registry::{ResourceRow, registry};
+use super::{Answer, App, Call, Method};
+use super::{audit_event, capability, create, delete, deposit, generate_metadata, history, patch, read, search, summary, transaction, update};
+use crate::fhir::{Fault, FaultKind, Result};
+
+/// Carries out a request below the base URL.
+///
+/// # Errors
+/// Every kind of the error table.
+pub fn dispatch(app: &App, call: &Call) -> Result<Answer> {
+    let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
+    match (call.method, path.as_slice()) {
+        (Method::Get, ["metadata"]) => capability::statement(app, call),
+        (Method::Post, []) => transaction::process(app, call),
+        (_, []) => Err(not_allowed(210, "the base URL takes POST of a transaction or batch Bundle")),
+        (method, [operation]) if operation.starts_with('$') => run_system(app, call, method, operation),
+        (method, [kind, rest @ ..]) => below(app, call, method, row(kind)?, rest),
+    }
+}
+
+fn below(app: &App, call: &Call, method: Method, row: &ResourceRow, rest: &[&str]) -> Result<Answer> {
+    match (method, rest) {
+        (Method::Get, []) => offered(row, "search-type").and_then(|()| find(app, call, row, &call.query)),
+        (Method::Post, ["_search"]) => offered(row, "search-type").and_then(|()| search_by_post(app, call, row)),
+        (Method::Post, []) => offered(row, "create").and_then(|()| create::create(app, call, row)),
+        (Method::Patch, []) => offered(row, "patch").and_then(|()| patch::conditional(app, call, row)),
+        (_, [operation]) if operation.starts_with('$') => run(app, call, method, row, None, operation),
+        (_, [id, ..]) if !is_id(id) => Err(Fault::new(FaultKind::NotFound, 211, "an id has 1 to 64 letters, digits, '-' and '.'")),
+        (Method::Get, [id]) => offered(row, "read").and_then(|()| read::read(app, call, row, id)),
+        (Method::Put, [id]) => offered(row, "update").and_then(|()| update::update(app, call, row, id)),
+        (Method::Patch, [id]) => offered(row, "patch").and_then(|()| patch::patch(app, call, row, id)),
+        (Method::Delete, [id]) => offered(row, "delete").and_then(|()| delete::delete(app, call, row, id)),
+        (Method::Get, [id, "_history"]) => offered(row, "history-instance").and_then(|()| history::instance(app, call, row, id)),
+        (Method::Get, [id, "_history", version]) => offered(row, "vread").and_then(|()| read::vread(app, call, row, id, version)),
+        (_, [id, operation]) if operation.starts_with('$') => run(app, call, method, row, Some(id), operation),
+        (_, [] | [_]) => Err(not_allowed(212, "this method is not offered here")),
+        _ => Err(Fault::new(FaultKind::UnknownType, 213, "no such interaction; see metadata")),
+    }
+}
+
+fn find(app: &App, call: &Call, row: &ResourceRow, query: &[(String, String)]) -> Result<Answer> {
+    if row.kind == "AuditEvent" { audit_event::search(app, call, query) } else { search::search(app, call, row, query) }
+}
+
+/// POST [type]/_search: parameters of the URL and of the form together.
+fn search_by_post(app: &App, call: &Call, row: &ResourceRow) -> Result<Answer> {
+    if call.content_type != "application/x-www-form-urlencoded" {
+        return Err(Fault::new(FaultKind::UnsupportedFormat, 214, "_search takes application/x-www-form-urlencoded"));
+    }
+    let text = std::str::from_utf8(&call.body).map_err(|_| Fault::new(FaultKind::Malformed, 215, "the form is not UTF-8"))?;
+    let mut query = call.query.clone();
+    query.extend(form_pairs(text));
+    find(app, call, row, &query)
+}
+
+/// Decodes `a=b&c=d`.
+pub fn form_pairs(text: &str) -> Vec<(String, String)> {
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent(name), percent(value))
+        })
+        .collect()
+}
+
+fn percent(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while let Some(b) = bytes.get(i) {
+        let hex = bytes.get(i + 1..i + 3).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
+        match (b, hex) {
+            (b'+', _) => out.push(b' '),
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                i += 2;
+            }
+            _ => out.push(*b),
+        }
+        i += 1;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn run_system(app: &App, call: &Call, method: Method, operation: &str) -> Result<Answer> {
+    let row = registry().operation(operation.trim_start_matches('$'), "system", None).ok_or_else(|| no_operation(operation))?;
+    if method != Method::Post && row.affects_state {
+        return Err(not_allowed(216, "this operation changes something and takes POST"));
+    }
+    match row.name.as_str() {
+        "deposit" => deposit::deposit(app, call),
+        _ => Err(no_operation(operation)),
+    }
+}
+
+fn run(app: &App, call: &Call, method: Method, row: &ResourceRow, id: Option<&str>, operation: &str) -> Result<Answer> {
+    let level = if id.is_some() { "instance" } else { "type" };
+    let op = registry().operation(operation.trim_start_matches('$'), level, Some(&row.kind)).ok_or_else(|| no_operation(operation))?;
+    if method != Method::Post && (method != Method::Get || op.affects_state) {
+        return Err(not_allowed(217, "this operation takes POST"));
+    }
+    match (op.name.as_str(), id) {
+        ("summary", Some(id)) => summary::of_patient(app, call, id),
+        ("summary", None) => summary::by_identifier(app, call),
+        ("generate-metadata", _) => generate_metadata::run(app, call),
+        _ => Err(no_operation(operation)),
+    }
+}
+
+fn row(kind: &str) -> Result<&'static ResourceRow> {
+    registry().resource(kind).ok_or_else(|| Fault::new(FaultKind::UnknownType, 218, "this resource type is not served here; see metadata"))
+}
+
+/// Refuses what the registry does not offer, with the reason it gives.
+pub(super) fn offered(row: &ResourceRow, interaction: &str) -> Result<()> {
+    if row.offers(interaction) {
+        return Ok(());
+    }
+    let why = row.refused.get(interaction).map_or("this interaction is not offered on this type; see metadata", String::as_str);
+    Err(not_allowed(219, why))
+}
+
+fn no_operation(_name: &str) -> Fault {
+    Fault::new(FaultKind::UnknownType, 220, "no such operation here; see metadata")
+}
+
+fn not_allowed(number: u16, why: &str) -> Fault {
+    Fault::new(FaultKind::MethodNotAllowed, number, why)
+}
+
+/// Spec: FHIR R4 datatypes#id.
+pub(super) fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+}

@@ -1,0 +1,302 @@
+//! One document on its way into the store, whichever road it came by: who it belongs to, what it replaces, which facts it
+//! states, and the plan that writes all of it at once.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::patient::{self, Chosen};
+use super::planning::to_bytes;
+use super::{App, Call, resource};
+use crate::access::labels;
+use crate::cda;
+use crate::fhir::{DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result, time};
+use crate::store::{ChangeDocument, DocumentRow, Facts, NewDocument, Operation, Plan, Precondition, Reader};
+
+/// Version of the mapping tables, written beside each block of facts.
+const MAPPING: &str = concat!("cda-maps/", env!("CARGO_PKG_VERSION"));
+
+/// What a document states, before it has ids.
+pub(super) struct Statements {
+    pub resources: Vec<cda::DerivedResource>,
+    pub warnings: Vec<Issue>,
+}
+
+/// Ids and numbers of a document that is being deposited.
+pub(super) struct Slots {
+    pub number: i64,
+    pub rid: i64,
+    pub id: String,
+    pub binary_id: String,
+}
+
+impl Slots {
+    pub(super) fn new(app: &App) -> Self {
+        let counters = app.store.counters();
+        Self { number: counters.next_document(), rid: counters.next_resource(), id: app.new_id(), binary_id: app.new_id() }
+    }
+
+    /// `DocumentReference/id`
+    pub(super) fn reference(&self) -> String {
+        format!("DocumentReference/{}", self.id)
+    }
+}
+
+/// Whether the document is here already, as far as this caller may see.
+pub(super) enum Known {
+    New,
+    /// The same bytes: its DocumentReference.
+    Same { id: String },
+}
+
+/// Looks the uniqueId up.
+///
+/// # Errors
+/// `WriteConflict` when other bytes carry it.
+pub(super) fn known(reader: &mut Reader<'_>, unique: &Identifier, sha256: &[u8]) -> Result<Known> {
+    for row in reader.documents_by_unique(unique)? {
+        if row.sha256 != sha256 {
+            return Err(Fault::new(FaultKind::WriteConflict, 400, "another document with this uniqueId is stored; a new version needs an id of its own and a relation 'replaces'").at("DocumentReference.masterIdentifier"));
+        }
+        if let Some(id) = reader.reference_of(&row)? {
+            return Ok(Known::Same { id });
+        }
+    }
+    Ok(Known::New)
+}
+
+/// A document that the new one replaces.
+pub(super) struct Replaced {
+    pub row: DocumentRow,
+    pub id: String,
+    /// Its DocumentReference as stored.
+    pub body: Value,
+    pub version: i64,
+}
+
+/// The documents of some uniqueIds that this caller may see, in the order asked; unknown ones become warnings.
+pub(super) fn replaced(reader: &mut Reader<'_>, targets: &[Identifier], warnings: &mut Vec<Issue>) -> Result<Vec<Replaced>> {
+    let mut out = Vec::new();
+    for target in targets {
+        match reader.documents_by_unique(target)?.into_iter().next_back() {
+            Some(row) => out.extend(replaced_row(reader, row)?),
+            None => warnings.push(Issue::warning(IssueType::NotFound, "DocumentReference.relatesTo", "the document to be replaced is not known here; the relation is kept as an identifier")),
+        }
+    }
+    Ok(out)
+}
+
+/// The current DocumentReference of a document.
+pub(super) fn replaced_row(reader: &mut Reader<'_>, row: DocumentRow) -> Result<Option<Replaced>> {
+    let Some(id) = reader.reference_of(&row)? else { return Ok(None) };
+    let Some(found) = reader.found("DocumentReference", &id, None)?.filter(|f| !f.row.deleted) else { return Ok(None) };
+    let body = serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 401, "a stored resource is damaged").because(e))?;
+    Ok(Some(Replaced { row, id, body, version: found.row.number }))
+}
+
+/// Everything the plan of one document is made from.
+pub(super) struct Ready<'a> {
+    pub slots: &'a Slots,
+    pub chosen: &'a Chosen,
+    pub entry: &'a DocumentEntry,
+    pub content: Vec<u8>,
+    /// The DocumentReference as it will be stored (id, meta with the lastUpdated placeholder, rewritten references).
+    pub reference: Vec<u8>,
+    pub statements: Statements,
+    pub replaced: &'a [Replaced],
+}
+
+/// Adds one document to a plan.
+///
+/// # Errors
+/// `Bug` when something cannot be written as JSON.
+pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> Result<()> {
+    let Ready { slots, chosen, entry, content, reference, statements, replaced } = ready;
+    let own = labels::set(entry.confidentiality.iter().map(|c| c.code.as_str()));
+    let inherited = replaced.iter().fold(0, |bits, r| bits | (r.row.labels & labels::VISIBILITY));
+    let document = NewDocument {
+        number: slots.number,
+        record: chosen.record,
+        rid: slots.rid,
+        chain: replaced.first().map_or(slots.number, |r| r.row.chain),
+        unique: entry.unique_id.clone(),
+        sha256: Sha256::digest(&content).into(),
+        size: i64::try_from(content.len()).unwrap_or(i64::MAX),
+        mime: entry.mime.clone(),
+        labels: own | inherited,
+        archived: false,
+        superseded: false,
+        visible_from_us: 0,
+        depositor: call.visibility.structure().to_owned(),
+        structures: structures(entry),
+        binary_id: slots.binary_id.clone(),
+        content,
+    };
+    plan.preconditions.push(Precondition::UniqueIdUnused { unique: entry.unique_id.clone(), visibility: call.visibility.clone() });
+    plan.operations.push(Operation::NewDocument(Box::new(document)));
+    let slot = resource::Slot { kind: "DocumentReference", id: &slots.id, record: chosen.record, rid: slots.rid, number: 1, document: slots.number };
+    plan.operations.push(Operation::Put(Box::new(resource::put(slot, reference)?)));
+    if let Some(facts) = facts(app, call, slots, chosen, entry, statements)? {
+        plan.operations.push(Operation::Facts(Box::new(facts)));
+    }
+    for old in replaced {
+        supersede(plan, old)?;
+    }
+    call.touched(slots.reference());
+    Ok(())
+}
+
+/// Marks a document superseded: its row, and a new version of its DocumentReference.
+pub(super) fn supersede(plan: &mut Plan, old: &Replaced) -> Result<()> {
+    plan.operations.push(Operation::ChangeDocument(ChangeDocument { number: old.row.number, superseded: Some(true), ..ChangeDocument::default() }));
+    if old.body.get("status").and_then(Value::as_str) == Some("superseded") {
+        return Ok(());
+    }
+    let mut body = old.body.clone();
+    if let Some(members) = body.as_object_mut() {
+        members.insert("status".into(), json!("superseded"));
+    }
+    plan.preconditions.push(Precondition::VersionIs { kind: "DocumentReference".into(), id: old.id.clone(), number: old.version });
+    let slot = resource::Slot { kind: "DocumentReference", id: &old.id, record: old.row.record, rid: old.row.rid, number: old.version + 1, document: old.row.number };
+    let bytes = to_bytes(&resource::stamped(body, &old.id, old.version + 1))?;
+    plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
+    Ok(())
+}
+
+/// Canonical structure ids behind a document: those of its authors and of its custodian.
+fn structures(entry: &DocumentEntry) -> Vec<String> {
+    let organizations = entry.authors.iter().flatten().chain(&entry.custodian);
+    organizations
+        .filter_map(|r| r.get("identifier").and_then(Value::as_array))
+        .flatten()
+        .filter(|i| i.get("system").and_then(Value::as_str) == Some("urn:oid:1.2.250.1.71.4.2.2"))
+        .filter_map(|i| i.get("value").and_then(Value::as_str))
+        .map(crate::identity::canonical_structure)
+        .collect()
+}
+
+/// The block of facts: ids given, placeholders resolved, one Provenance for all.
+fn facts(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, entry: &DocumentEntry, statements: Statements) -> Result<Option<Facts>> {
+    if statements.resources.is_empty() {
+        return Ok(None);
+    }
+    let mut names = std::collections::HashMap::new();
+    let mut ids = Vec::with_capacity(statements.resources.len() + 1);
+    for (i, one) in statements.resources.iter().enumerate() {
+        let kind = one.resource.get("resourceType").and_then(Value::as_str).unwrap_or("Basic").to_owned();
+        let id = app.derived_id(slots.number, &format!("{}#{kind}#{}", one.path, repeat(&statements.resources, i)))?;
+        names.entry(format!("path:{}", one.path)).or_insert_with(|| format!("{kind}/{id}"));
+        ids.push((kind, id));
+    }
+    let now = time::instant(call.now_us);
+    let mut resources = Vec::with_capacity(ids.len());
+    for (one, (_, id)) in statements.resources.into_iter().zip(&ids) {
+        let mut value = one.resource;
+        link(&mut value, &names, 0);
+        resources.push(with_meta(value, id, &now));
+    }
+    let id = app.derived_id(slots.number, "provenance")?;
+    let provenance = provenance(&id, &now, slots, entry, &ids);
+    ids.push(("Provenance".to_owned(), id));
+    let block = to_bytes(&json!({"provenance": provenance, "resources": resources}))?;
+    Ok(Some(Facts { record: chosen.record, document: slots.number, mapping: MAPPING.to_owned(), ids, block }))
+}
+
+/// How many earlier statements share this one's path: a path may give several resources of a type.
+fn repeat(all: &[cda::DerivedResource], index: usize) -> usize {
+    let Some(one) = all.get(index) else { return 0 };
+    all.iter().take(index).filter(|o| o.path == one.path && o.resource.get("resourceType") == one.resource.get("resourceType")).count()
+}
+
+/// Replaces `path:…` placeholders of references by what they name.
+fn link(value: &mut Value, names: &std::collections::HashMap<String, String>, depth: usize) {
+    if depth > 32 {
+        return;
+    }
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(text)) = members.get_mut("reference")
+                && let Some(name) = names.get(text.as_str())
+            {
+                text.clone_from(name);
+            }
+            members.values_mut().for_each(|v| link(v, names, depth + 1));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|v| link(v, names, depth + 1)),
+        _ => {}
+    }
+}
+
+/// resourceType, id and meta first; what the mapping put into meta (source, tag) is kept.
+fn with_meta(value: Value, id: &str, now: &str) -> Value {
+    let Value::Object(mut members) = value else { return value };
+    let mut meta = match members.shift_remove("meta") {
+        Some(Value::Object(meta)) => meta,
+        _ => serde_json::Map::new(),
+    };
+    meta.insert("versionId".into(), json!("1"));
+    meta.insert("lastUpdated".into(), json!(now));
+    let mut out = serde_json::Map::new();
+    out.insert("resourceType".into(), members.shift_remove("resourceType").unwrap_or(Value::Null));
+    out.insert("id".into(), json!(id));
+    out.insert("meta".into(), Value::Object(meta));
+    out.extend(members);
+    Value::Object(out)
+}
+
+fn provenance(id: &str, now: &str, slots: &Slots, entry: &DocumentEntry, ids: &[(String, String)]) -> Value {
+    let targets: Vec<Value> = ids.iter().map(|(kind, id)| json!({"reference": format!("{kind}/{id}")})).collect();
+    let mut agents = vec![json!({
+        "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "assembler"}]},
+        "who": {"display": "Passerelle"}
+    })];
+    if let Some(name) = author_name(entry) {
+        agents.push(json!({
+            "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "author"}]},
+            "who": {"display": name}
+        }));
+    }
+    json!({
+        "resourceType": "Provenance", "id": id, "meta": {"versionId": "1", "lastUpdated": now},
+        "target": targets, "recorded": now,
+        "activity": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-DocumentCompletion", "code": "AU"}], "text": MAPPING},
+        "agent": agents,
+        "entity": [{"role": "source", "what": {"reference": slots.reference()}}],
+    })
+}
+
+/// Name of the first author, person or organisation.
+pub(super) fn author_name(entry: &DocumentEntry) -> Option<String> {
+    let group = entry.authors.first()?;
+    let person = group.iter().find(|r| matches!(r.get("resourceType").and_then(Value::as_str), Some("Practitioner" | "Patient")));
+    let named = person.and_then(|p| {
+        let name = p.get("name")?.get(0)?;
+        let part = |k: &str| name.get(k).and_then(|v| v.as_str().map(str::to_owned).or_else(|| Some(v.as_array()?.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))));
+        let joined = [part("prefix"), part("given"), part("family")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        (!joined.is_empty()).then_some(joined)
+    });
+    named.or_else(|| group.iter().find_map(|r| Some(r.get("name")?.as_str()?.to_owned())))
+}
+
+/// The facts of a CDA, whose references to itself and to its patient are those given.
+pub(super) fn statements(document: &cda::ClinicalDocument, slots: &Slots, chosen: &Chosen) -> Statements {
+    let derived = cda::derive(document, &slots.reference(), &chosen.reference());
+    Statements { resources: derived.resources, warnings: derived.warnings }
+}
+
+/// Base64 SHA-1, as XDS and MHD want it.
+pub(super) fn sha1_base64(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(sha1::Sha1::digest(bytes))
+}
+
+/// The patient resource of the metadata, or a refusal.
+pub(super) fn patient_of(entry: &DocumentEntry) -> Result<&Value> {
+    entry.patient.as_ref().ok_or_else(|| Fault::new(FaultKind::MissingElement, 402, "the document names no patient"))
+}
+
+/// Chooses the record of a CDA's patient.
+pub(super) fn choose(app: &App, call: &Call, reader: &mut Reader<'_>, entry: &DocumentEntry) -> Result<Chosen> {
+    let chosen = patient::choose(app, call, reader, patient_of(entry)?)?;
+    call.about(&chosen.id);
+    Ok(chosen)
+}

@@ -1,0 +1,39 @@
+//! One file per FHIR interaction, per operation and per IHE transaction. Everything here is synchronous and runs on a
+//! blocking thread; this is the room that has a clock and makes identifiers.
+
+mod admit;
+mod answer;
+mod app;
+mod audit_event;
+mod binary_create;
+mod call;
+mod capability;
+mod create;
+mod delete;
+mod deposit;
+mod dispatch;
+mod document;
+mod facts;
+mod generate_metadata;
+mod history;
+mod iti105;
+mod iti65;
+mod paging;
+mod patch;
+mod patient;
+mod planning;
+mod read;
+pub mod registry;
+mod resource;
+mod retrieve;
+mod search;
+mod summary;
+mod transaction;
+mod update;
+
+pub use admit::admit;
+pub use answer::{Answer, Body};
+pub use app::App;
+pub use call::{Call, Method, Prefer};
+pub use dispatch::{dispatch, form_pairs};
+pub use planning::outcome_of;

@@ -1,0 +1,188 @@
+//! Whose record a deposit belongs to.
+//!
+//! Match on (system, value) in the order INS-NIR, INS-NIA, local identifiers. One match with equal birth name, birth date and
+//! sex is used; one with differing traits is refused; several are refused; none makes a provisional Patient.
+//! Spec: RNIV (traits stricts); FHIR R4 http#transaction for conditional references.
+
+use serde_json::{Value, json};
+
+use super::{App, Call, resource};
+use crate::fhir::search::fold;
+use crate::fhir::{Fault, FaultKind, Identifier, Result};
+use crate::store::{Operation, Precondition, Reader};
+
+/// Systems of the INS, in the order they are tried; test and demonstration roots behind the real ones.
+const INS: &[&str] = &[
+    "urn:oid:1.2.250.1.213.1.4.8",
+    "urn:oid:1.2.250.1.213.1.4.9",
+    "urn:oid:1.2.250.1.213.1.4.10",
+    "urn:oid:1.2.250.1.213.1.4.11",
+];
+
+/// The record chosen, and what must be written first when it is new.
+pub(super) struct Chosen {
+    pub record: i64,
+    pub id: String,
+    pub operations: Vec<Operation>,
+    pub preconditions: Vec<Precondition>,
+}
+
+impl Chosen {
+    /// `Patient/id`
+    pub fn reference(&self) -> String {
+        format!("Patient/{}", self.id)
+    }
+}
+
+/// The patient of a document, from the Patient resource its metadata carries.
+///
+/// # Errors
+/// `RuleBroken` when the identity contradicts the record's, `MultipleMatches` when several records match,
+/// `MissingElement` when there is no identifier at all.
+pub(super) fn choose(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &Value) -> Result<Chosen> {
+    let identifiers = ordered(patient);
+    if identifiers.is_empty() {
+        return Err(Fault::new(FaultKind::MissingElement, 340, "the document names no patient identifier (recordTarget/patientRole/id), so it belongs to no record"));
+    }
+    for identifier in &identifiers {
+        let mut found = reader.by_identifier("Patient", identifier)?;
+        match (found.pop(), found.is_empty()) {
+            (None, _) => {}
+            (Some(_), false) => return Err(Fault::new(FaultKind::MultipleMatches, 341, "several patients carry this identifier; merge them first")),
+            (Some(row), true) => {
+                let known = reader.with_body(row)?;
+                let stored: Value = serde_json::from_slice(&known.body).map_err(|e| Fault::new(FaultKind::Bug, 342, "a stored resource is damaged").because(e))?;
+                same_person(&stored, patient)?;
+                return Ok(Chosen { record: known.row.record, id: known.row.id, operations: Vec::new(), preconditions: Vec::new() });
+            }
+        }
+    }
+    provisional(app, call, patient, &identifiers)
+}
+
+/// The patient a reference names: `Patient/id`, its absolute form, or `Patient?identifier=…` (one match).
+///
+/// # Errors
+/// `RuleBroken` for an unknown patient, `MultipleMatches` for no or several matches of a condition.
+pub(super) fn by_reference(app: &App, reader: &mut Reader<'_>, reference: &str, at: &str) -> Result<Option<Chosen>> {
+    let local = reference.strip_prefix(&app.base_url).map_or(reference, |r| r.trim_start_matches('/'));
+    if let Some(query) = local.strip_prefix("Patient?") {
+        return by_condition(reader, query, at);
+    }
+    let unknown = || Fault::new(FaultKind::RuleBroken, 343, "the patient this refers to is not known here").at(at);
+    let id = local.strip_prefix("Patient/").ok_or_else(unknown)?;
+    let row = reader.version("Patient", id, None)?.filter(|r| !r.deleted).ok_or_else(unknown)?;
+    Ok(Some(Chosen { record: row.record, id: row.id, operations: Vec::new(), preconditions: Vec::new() }))
+}
+
+/// `identifier=system|value`; `None` when nobody matches.
+fn by_condition(reader: &mut Reader<'_>, query: &str, at: &str) -> Result<Option<Chosen>> {
+    let pairs = super::dispatch::form_pairs(query);
+    let [(name, value)] = pairs.as_slice() else { return Err(condition(at)) };
+    if name != "identifier" {
+        return Err(condition(at));
+    }
+    let (system, value) = value.split_once('|').map_or((None, value.as_str()), |(s, v)| (Some(s.to_owned()), v));
+    let mut found = reader.by_identifier("Patient", &Identifier { system, value: value.to_owned() })?;
+    match (found.pop(), found.is_empty()) {
+        (None, _) => Ok(None),
+        (Some(row), true) => Ok(Some(Chosen { record: row.record, id: row.id, operations: Vec::new(), preconditions: Vec::new() })),
+        _ => Err(Fault::new(FaultKind::MultipleMatches, 344, "several patients match the condition").at(at)),
+    }
+}
+
+fn condition(at: &str) -> Fault {
+    Fault::new(FaultKind::BadValue, 345, "a conditional reference to a patient is Patient?identifier=system|value").at(at)
+}
+
+/// A new record with a Patient made from what the document says, marked provisional.
+pub(super) fn provisional(app: &App, call: &Call, patient: &Value, identifiers: &[Identifier]) -> Result<Chosen> {
+    let id = app.new_id();
+    let record = app.store.counters().next_record();
+    let mut value = patient.clone();
+    if let Some(members) = value.as_object_mut() {
+        members.shift_remove("id");
+        members.shift_remove("meta");
+        let mut ordered = serde_json::Map::new();
+        ordered.insert("resourceType".into(), json!("Patient"));
+        ordered.insert("id".into(), json!(id));
+        ordered.insert("meta".into(), json!({"versionId": "1", "lastUpdated": crate::fhir::time::PLACEHOLDER, "tag": [{"system": "urn:passerelle:tag", "code": "provisional", "display": "Identité provisoire, reprise du document"}]}));
+        ordered.extend(std::mem::take(members));
+        *members = ordered;
+    }
+    let put = resource::put(resource::Slot { kind: "Patient", id: &id, record, rid: app.store.counters().next_resource(), number: 1, document: 0 }, super::planning::to_bytes(&value)?)?;
+    let preconditions = identifiers
+        .iter()
+        .filter(|i| i.system.as_deref().is_some_and(|s| INS.contains(&s)))
+        .map(|i| Precondition::IdentifierUnused { kind: "Patient".into(), identifier: i.clone() })
+        .collect();
+    call.about(&id);
+    Ok(Chosen {
+        record,
+        operations: vec![Operation::NewRecord { number: record, pseudonym: app.new_id() }, Operation::Put(Box::new(put))],
+        preconditions,
+        id,
+    })
+}
+
+/// The identifiers of a Patient, INS first.
+pub(super) fn ordered(patient: &Value) -> Vec<Identifier> {
+    let mut all: Vec<Identifier> = patient
+        .get("identifier")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|i| {
+            let value = i.get("value").and_then(Value::as_str)?.to_owned();
+            let system = i.get("system").and_then(Value::as_str).map(str::to_owned);
+            Some(Identifier { system, value })
+        })
+        .collect();
+    all.sort_by_key(|i| INS.iter().position(|s| i.system.as_deref() == Some(s)).unwrap_or(INS.len()));
+    all
+}
+
+/// Compares the strict traits both sides give.
+fn same_person(stored: &Value, given: &Value) -> Result<()> {
+    let differs = |a: Option<String>, b: Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
+    let text = |v: &Value, name: &str| v.get(name).and_then(Value::as_str).map(str::to_owned);
+    let gender = |v: &Value| text(v, "gender").filter(|g| g == "male" || g == "female");
+    let mut broken = Vec::new();
+    if differs(birth_name(stored), birth_name(given)) {
+        broken.push("birth name");
+    }
+    if differs(text(stored, "birthDate"), text(given, "birthDate")) {
+        broken.push("birth date");
+    }
+    if differs(gender(stored), gender(given)) {
+        broken.push("sex");
+    }
+    if broken.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::new(
+        FaultKind::RuleBroken,
+        346,
+        format!("the identifier belongs to a patient whose {} differ from the document's; nothing was stored. Correct the identity, then deposit again", broken.join(", ")),
+    ))
+}
+
+fn birth_name(patient: &Value) -> Option<String> {
+    let names = patient.get("name")?.as_array()?;
+    let official = names.iter().find(|n| n.get("use").and_then(Value::as_str) == Some("official")).or_else(|| names.first())?;
+    official.get("family").and_then(Value::as_str).map(fold)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_identifier_with_another_birth_date_is_refused() {
+        let one = json!({"name": [{"use": "official", "family": "Élie"}], "birthDate": "1958-02-01", "gender": "female"});
+        let two = json!({"name": [{"use": "official", "family": "ELIE"}], "birthDate": "1958-02-01", "gender": "female"});
+        let three = json!({"name": [{"family": "ELIE"}], "birthDate": "1985-02-01"});
+        assert!(same_person(&one, &two).is_ok());
+        assert!(same_person(&one, &three).unwrap_err().to_string().contains("birth date"));
+    }
+}

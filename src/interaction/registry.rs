@@ -1,0 +1,126 @@
+//! What this server offers, as data: resource types × interactions with their search parameters, and operations.
+//! Routes, CapabilityStatement and the refusals derive from the two tables under `fhir-profiles/registry`.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::fhir::search::ParamType;
+
+/// One resource type.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceRow {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub interactions: Vec<String>,
+    /// Elements that say whose record the resource belongs to.
+    #[serde(default)]
+    pub patient: Vec<String>,
+    /// Interactions refused on purpose, with the reason the caller reads.
+    #[serde(default)]
+    pub refused: HashMap<String, String>,
+    /// `document-sharing` when the index rows of that table are used instead of `parameter`.
+    #[serde(default)]
+    pub search: Option<String>,
+    #[serde(default)]
+    pub parameter: Vec<ParameterRow>,
+}
+
+/// One search parameter.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterRow {
+    pub code: String,
+    #[serde(rename = "type")]
+    pub kind: ParamType,
+    pub path: Vec<String>,
+}
+
+/// One operation.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperationRow {
+    pub name: String,
+    pub level: Vec<String>,
+    #[serde(rename = "type", default)]
+    pub kind: Option<String>,
+    pub affects_state: bool,
+    pub definition: String,
+    pub summary: String,
+    pub parameters: Vec<String>,
+    pub spec: String,
+}
+
+#[derive(Deserialize)]
+struct Resources {
+    resource: Vec<ResourceRow>,
+}
+
+#[derive(Deserialize)]
+struct Operations {
+    operation: Vec<OperationRow>,
+}
+
+/// The tables, read once.
+pub struct Registry {
+    pub resources: Vec<ResourceRow>,
+    pub operations: Vec<OperationRow>,
+    by_type: HashMap<String, usize>,
+}
+
+static REGISTRY: LazyLock<Result<Registry, String>> = LazyLock::new(|| {
+    let resources: Resources = toml::from_str(include_str!("../../fhir-profiles/registry/resources.toml")).map_err(|e| e.to_string())?;
+    let operations: Operations = toml::from_str(include_str!("../../fhir-profiles/registry/operations.toml")).map_err(|e| e.to_string())?;
+    let by_type = resources.resource.iter().enumerate().map(|(i, r)| (r.kind.clone(), i)).collect();
+    Ok(Registry { resources: resources.resource, operations: operations.operation, by_type })
+});
+
+/// The registry. The tables are part of the program and read by a test, so a broken one never ships.
+#[expect(clippy::panic, reason = "the tables are compiled in and checked by a test")]
+pub fn registry() -> &'static Registry {
+    match &*REGISTRY {
+        Ok(registry) => registry,
+        Err(e) => panic!("the registry tables are broken: {e}"),
+    }
+}
+
+impl Registry {
+    /// The row of a type.
+    pub fn resource(&self, kind: &str) -> Option<&ResourceRow> {
+        self.by_type.get(kind).and_then(|i| self.resources.get(*i))
+    }
+
+    /// The operation of a name at a level (`system`, `type`, `instance`).
+    pub fn operation(&self, name: &str, level: &str, kind: Option<&str>) -> Option<&OperationRow> {
+        self.operations.iter().find(|o| o.name == name && o.level.iter().any(|l| l == level) && (level == "system" || o.kind.as_deref() == kind))
+    }
+}
+
+impl ResourceRow {
+    /// Whether the interaction is offered.
+    pub fn offers(&self, interaction: &str) -> bool {
+        self.interactions.iter().any(|i| i == interaction)
+    }
+
+    /// The parameter of a code.
+    pub fn parameter(&self, code: &str) -> Option<&ParameterRow> {
+        self.parameter.iter().find(|p| p.code == code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_readable_and_a_refused_interaction_is_not_offered() {
+        for row in &registry().resources {
+            for refused in row.refused.keys() {
+                assert!(!row.offers(refused), "{} {refused}", row.kind);
+            }
+        }
+        assert!(registry().operation("summary", "instance", Some("Patient")).is_some());
+    }
+}

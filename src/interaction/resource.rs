@@ -1,0 +1,262 @@
+//! A resource between the wire and the store: gate, structural check, identity, index rows, cuts, and whose record it is.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::registry::{ResourceRow, registry};
+use super::{Answer, App, Call, patient, search};
+use crate::fhir::search::{ParamType, SearchValue, values};
+use crate::fhir::{Fault, FaultKind, Identifier, Result, gate, r4, splice, time};
+use crate::store::{Cut, Index, Operation, Put, Reader};
+use crate::xds;
+
+/// Issues of one answer.
+const MAX_ISSUES: usize = 100;
+
+/// A resource as a client sent it: its bytes and the same as a tree.
+pub(super) struct Sent {
+    pub bytes: Vec<u8>,
+    pub value: Value,
+}
+
+impl Sent {
+    /// Passes the gate and the structural check.
+    ///
+    /// # Errors
+    /// `Malformed` from the gate, `RuleBroken` with every structural issue, `BadValue` for another type than expected.
+    pub(super) fn read(bytes: &[u8], kind: &str) -> Result<Self> {
+        if bytes.is_empty() {
+            return Err(Fault::new(FaultKind::Malformed, 460, "the request needs a resource as its body"));
+        }
+        let node = gate::parse(bytes)?;
+        if node.get("resourceType").and_then(gate::Node::text) != Some(kind) {
+            return Err(Fault::new(FaultKind::BadValue, 461, format!("the body must be a {kind}")).at("resourceType"));
+        }
+        let issues = r4::check(&node, MAX_ISSUES);
+        if !issues.is_empty() {
+            return Err(Fault::with_issues(FaultKind::RuleBroken, 462, issues));
+        }
+        let value = serde_json::from_slice(bytes).map_err(|e| Fault::new(FaultKind::Malformed, 463, "the body is not JSON").because(e))?;
+        Ok(Self { bytes: bytes.to_vec(), value })
+    }
+
+    /// A resource of a Bundle that was checked as a whole.
+    pub(super) fn of_value(value: &Value, kind: &str) -> Result<Self> {
+        if value.get("resourceType").and_then(Value::as_str) != Some(kind) {
+            return Err(Fault::new(FaultKind::BadValue, 464, "the resource has another type than the address says").at("resourceType"));
+        }
+        Ok(Self { bytes: super::planning::to_bytes(value)?, value: value.clone() })
+    }
+
+    /// The id the client wrote.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.value.get("id").and_then(Value::as_str)
+    }
+
+    /// The bytes with the server's identity spliced in, lastUpdated as placeholder.
+    ///
+    /// # Errors
+    /// `Malformed` never, as the bytes passed the gate.
+    pub(super) fn with_identity(&self, id: &str, version: i64) -> Result<Vec<u8>> {
+        let node = gate::parse(&self.bytes)?;
+        Ok(splice::apply(&self.bytes, splice::identity(&self.bytes, &node, id, version, time::PLACEHOLDER)))
+    }
+
+    /// References to other entries of a transaction replaced by what they became; conditional ones resolved.
+    pub(super) fn renamed(self, names: &HashMap<String, String>, reader: &mut Reader<'_>) -> Result<Self> {
+        let node = gate::parse(&self.bytes)?;
+        let mut edits = Vec::new();
+        for place in splice::references(&self.bytes, &node) {
+            if let Some(name) = names.get(&place.target) {
+                edits.push(splice::Edit { start: place.start, end: place.end, text: format!("\"{name}\"") });
+            } else if let Some((kind, query)) = place.target.split_once('?') {
+                let name = conditional(reader, kind, query)?;
+                edits.push(splice::Edit { start: place.start, end: place.end, text: format!("\"{name}\"") });
+            }
+        }
+        if edits.is_empty() {
+            return Ok(self);
+        }
+        let bytes = splice::apply(&self.bytes, edits);
+        let value = serde_json::from_slice(&bytes).map_err(|e| Fault::new(FaultKind::Bug, 465, "an edit broke a resource").because(e))?;
+        Ok(Self { bytes, value })
+    }
+
+    /// The first `Patient/id` (or other patient reference) of the elements that say whose it is.
+    pub(super) fn patient(&self, row: &ResourceRow) -> Option<&str> {
+        row.patient.iter().find_map(|path| self.value.get(path)?.get("reference")?.as_str())
+    }
+}
+
+/// `Type?identifier=system|value` with exactly one match.
+fn conditional(reader: &mut Reader<'_>, kind: &str, query: &str) -> Result<String> {
+    let pairs = super::dispatch::form_pairs(query);
+    let value = pairs.iter().find(|(n, _)| n == "identifier").map(|(_, v)| v.as_str());
+    let value = value.ok_or_else(|| Fault::new(FaultKind::BadValue, 466, "a conditional reference is supported on identifier=system|value"))?;
+    let (system, value) = value.split_once('|').map_or((None, value), |(s, v)| (Some(s.to_owned()), v));
+    let found = reader.by_identifier(kind, &Identifier { system, value: value.to_owned() })?;
+    match found.as_slice() {
+        [one] => Ok(format!("{kind}/{}", one.id)),
+        _ => Err(Fault::new(FaultKind::MultipleMatches, 467, "a conditional reference must match exactly one resource")),
+    }
+}
+
+/// What a write answers.
+pub(super) struct Outcome {
+    pub id: String,
+    pub number: i64,
+    pub bytes: Vec<u8>,
+    pub created: bool,
+}
+
+/// The answer of a create or update.
+pub(super) fn answer_written(call: &Call, row: &ResourceRow, outcome: Outcome, at_us: i64) -> Result<Answer> {
+    let location = format!("{}/{}/_history/{}", row.kind, outcome.id, outcome.number);
+    let mut bytes = outcome.bytes;
+    let offset = stamp_offset(&bytes)?;
+    if let Some(slot) = usize::try_from(offset).ok().and_then(|o| bytes.get_mut(o..o + time::PLACEHOLDER.len())) {
+        slot.copy_from_slice(time::instant(at_us).as_bytes());
+    }
+    let mut answer = Answer::resource(bytes).versioned(outcome.number, at_us);
+    if call.prefer.returns.as_deref() == Some("minimal") {
+        answer.body = super::Body::Empty;
+    }
+    answer.location = Some(location);
+    answer.status = if outcome.created { 201 } else { 200 };
+    Ok(answer)
+}
+
+/// Where a version goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot<'a> {
+    pub kind: &'a str,
+    pub id: &'a str,
+    pub record: i64,
+    pub rid: i64,
+    pub number: i64,
+    pub document: i64,
+}
+
+/// The write of one version: index rows, identifiers, cuts and stamp are read from the bytes themselves.
+///
+/// # Errors
+/// `Malformed` or `Bug` when the bytes are not what the gate let through.
+pub(super) fn put(slot: Slot<'_>, bytes: Vec<u8>) -> Result<Put> {
+    let value: Value = serde_json::from_slice(&bytes).map_err(|e| Fault::new(FaultKind::Bug, 468, "a resource is not JSON").because(e))?;
+    let cuts = cuts(&bytes)?;
+    let stamp = stamp_offset(&bytes)?;
+    let (index, date_us) = index(slot.kind, &value);
+    Ok(Put {
+        record: slot.record,
+        rid: slot.rid,
+        kind: slot.kind.to_owned(),
+        id: slot.id.to_owned(),
+        number: slot.number,
+        document: slot.document,
+        deleted: false,
+        date_us: date_us.unwrap_or(0),
+        identifiers: identifiers(&value),
+        body: bytes,
+        stamp,
+        cuts,
+        index,
+    })
+}
+
+fn stamp_offset(bytes: &[u8]) -> Result<i32> {
+    let node = gate::parse(bytes)?;
+    let place = node.get("meta").and_then(|m| m.get("lastUpdated")).filter(|n| n.text() == Some(time::PLACEHOLDER));
+    Ok(place.and_then(|n| i32::try_from(n.start + 1).ok()).unwrap_or(-1))
+}
+
+/// References that may have to go on the way out: those to documents and to what was derived from one.
+fn cuts(bytes: &[u8]) -> Result<Vec<Cut>> {
+    let node = gate::parse(bytes)?;
+    let hideable = |t: &str| t.starts_with("DocumentReference/") || t.starts_with("Binary/") || t.contains(&format!("/{}", App::DERIVED));
+    let u = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Ok(splice::references(bytes, &node)
+        .into_iter()
+        .filter(|p| hideable(&p.target))
+        .map(|p| Cut { start: u(p.cut.0), end: u(p.cut.1), member_start: u(p.member.0), member_end: u(p.member.1), target: p.target })
+        .collect())
+}
+
+fn index(kind: &str, value: &Value) -> (Index, Option<i64>) {
+    let Some(row) = registry().resource(kind) else { return (Index::default(), None) };
+    if row.search.is_none() {
+        return (Index::default(), search::own_date(row, value));
+    }
+    let mut out = Index::default();
+    let mut date = None;
+    for (code, found) in xds::search_values(value) {
+        let Some(param) = search::parameter_number(&code) else { continue };
+        if code == "date"
+            && let SearchValue::Date { low_us, .. } = &found
+        {
+            date = date.or(Some(*low_us));
+        }
+        match found {
+            SearchValue::Token { system, code } => out.tokens.push((param, system, code)),
+            SearchValue::Date { low_us, high_us } => out.dates.push((param, low_us, high_us)),
+            SearchValue::Text(text) => out.strings.push((param, text)),
+            SearchValue::Reference(target) | SearchValue::Uri(target) => out.references.push((param, target)),
+        }
+    }
+    (out, date)
+}
+
+fn identifiers(value: &Value) -> Vec<Identifier> {
+    let paths = ["identifier".to_owned(), "masterIdentifier".to_owned()];
+    values(value, ParamType::Token, &paths)
+        .into_iter()
+        .filter_map(|v| match v {
+            SearchValue::Token { system, code } if !code.is_empty() => Some(Identifier { system: (!system.is_empty()).then_some(system), value: code }),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The record a resource belongs to: its own when it exists, its patient's, a new one for a new Patient, else the shared one.
+///
+/// # Errors
+/// `RuleBroken` when it names a patient that is not known, or would move to another record.
+pub(super) fn record_for(app: &App, reader: &mut Reader<'_>, row: &ResourceRow, sent: &Sent, current: Option<i64>) -> Result<(i64, Vec<Operation>)> {
+    if row.kind == "Patient" {
+        return Ok(match current {
+            Some(record) => (record, Vec::new()),
+            None => {
+                let number = app.store.counters().next_record();
+                (number, vec![Operation::NewRecord { number, pseudonym: app.new_id() }])
+            }
+        });
+    }
+    let named = match sent.patient(row) {
+        Some(reference) if reference.starts_with('#') || reference.starts_with("Group/") || reference.starts_with("Device/") || reference.starts_with("Location/") => None,
+        Some(reference) => patient::by_reference(app, reader, reference, &format!("{}.{}", row.kind, row.patient.first().map_or("subject", String::as_str)))?,
+        None => None,
+    };
+    let record = named.map_or(0, |c| c.record);
+    match current {
+        Some(now) if now != record => Err(Fault::new(FaultKind::RuleBroken, 469, "a resource cannot move to another patient; create a new one")),
+        _ => Ok((record, Vec::new())),
+    }
+}
+
+/// A resource made by the server: type, id and meta first, lastUpdated as placeholder; other members of meta kept.
+pub(super) fn stamped(value: Value, id: &str, version: i64) -> Value {
+    let Value::Object(mut members) = value else { return value };
+    let mut meta = serde_json::Map::new();
+    meta.insert("versionId".into(), json!(version.to_string()));
+    meta.insert("lastUpdated".into(), json!(time::PLACEHOLDER));
+    if let Some(Value::Object(old)) = members.shift_remove("meta") {
+        meta.extend(old.into_iter().filter(|(k, _)| k != "versionId" && k != "lastUpdated"));
+    }
+    members.shift_remove("id");
+    let mut out = serde_json::Map::new();
+    out.insert("resourceType".into(), members.shift_remove("resourceType").unwrap_or(Value::Null));
+    out.insert("id".into(), json!(id));
+    out.insert("meta".into(), Value::Object(meta));
+    out.extend(members);
+    Value::Object(out)
+}

@@ -1,0 +1,153 @@
+//! `$summary`: the patient's key information as an IPS document.
+//! Spec: IPS 2.0.1 OperationDefinition/summary.
+
+use serde_json::Value;
+
+use super::facts::{self, Block};
+use super::patient;
+use super::planning::to_bytes;
+use super::{Answer, App, Call, read};
+use crate::audit::Action;
+use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
+use crate::keyinfo::{self, Fact, Source, SummaryInput};
+use crate::store::Reader;
+
+/// Types that a summary is made from, besides the facts of documents.
+const OWN: &[&str] = &["Condition", "AllergyIntolerance", "MedicationStatement", "MedicationRequest", "Immunization", "Observation", "Procedure", "DiagnosticReport"];
+
+/// Resources of one type that clients wrote themselves and a summary looks at.
+const MAX_OWN: i64 = 2000;
+
+/// GET|POST Patient/[id]/$summary
+pub(super) fn of_patient(app: &App, call: &Call, id: &str) -> Result<Answer> {
+    call.is("summary", Action::R);
+    summary(app, call, |reader| Ok(reader.version("Patient", id, None)?.filter(|r| !r.deleted).map(|r| r.id)))
+}
+
+/// GET|POST Patient/$summary?identifier=system|value
+pub(super) fn by_identifier(app: &App, call: &Call) -> Result<Answer> {
+    call.is("summary", Action::R);
+    let given = call.parameter("identifier").map(str::to_owned).or_else(|| from_parameters(&call.body));
+    let text = given.ok_or_else(|| Fault::new(FaultKind::MissingElement, 430, "at type level the parameter identifier=system|value is required").at("identifier"))?;
+    let (system, value) = text.split_once('|').map_or((None, text.as_str()), |(s, v)| (Some(s.to_owned()), v));
+    let identifier = Identifier { system, value: value.to_owned() };
+    summary(app, call, |reader| {
+        let found = reader.by_identifier("Patient", &identifier)?;
+        match found.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(one.id.clone())),
+            _ => Err(Fault::new(FaultKind::MultipleMatches, 431, "several patients carry this identifier").at("identifier")),
+        }
+    })
+}
+
+fn from_parameters(body: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let parameter = value.get("parameter")?.as_array()?.iter().find(|p| p.get("name").and_then(Value::as_str) == Some("identifier"))?;
+    if let Some(text) = parameter.get("valueString").and_then(Value::as_str) {
+        return Some(text.to_owned());
+    }
+    let identifier = parameter.get("valueIdentifier")?;
+    let part = |name: &str| identifier.get(name).and_then(Value::as_str);
+    Some(format!("{}|{}", part("system").unwrap_or(""), part("value")?))
+}
+
+fn summary(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<Option<String>>) -> Result<Answer> {
+    let gathered = app.store.read(&call.visibility, |reader| {
+        let id = find(reader)?.ok_or_else(read::not_here)?;
+        gather(reader, &id)
+    })?;
+    call.about(&gathered.id);
+    call.touched(format!("Patient/{}", gathered.id));
+    let bundle = compose(app, call, gathered);
+    Ok(Answer::resource(to_bytes(&bundle)?))
+}
+
+/// What a summary needs from the store, in one snapshot.
+struct Gathered {
+    id: String,
+    patient: Value,
+    blocks: Vec<Block>,
+    own: Vec<Value>,
+    /// (document number, DocumentReference).
+    references: Vec<(i64, Value)>,
+}
+
+fn gather(reader: &mut Reader<'_>, id: &str) -> Result<Gathered> {
+    let found = reader.found("Patient", id, None)?.ok_or_else(read::not_here)?;
+    let record = found.row.record;
+    let mut blocks = Vec::new();
+    for block in reader.fact_blocks(record)? {
+        if !block.superseded && !block.archived {
+            blocks.push(facts::parse(block.document, &block.json)?);
+        }
+    }
+    let mut own = Vec::new();
+    for kind in OWN {
+        for one in reader.all_of(record, kind, MAX_OWN)? {
+            own.push(parse(&one.body)?);
+        }
+    }
+    let mut references = Vec::new();
+    for one in reader.all_of(record, "DocumentReference", MAX_OWN)? {
+        if blocks.iter().any(|b| b.document == one.row.document) {
+            references.push((one.row.document, parse(&one.body)?));
+        }
+    }
+    Ok(Gathered { id: id.to_owned(), patient: parse(&found.body)?, blocks, own, references })
+}
+
+fn parse(bytes: &[u8]) -> Result<Value> {
+    serde_json::from_slice(bytes).map_err(|e| Fault::new(FaultKind::Bug, 432, "a stored resource is damaged").because(e))
+}
+
+fn compose(app: &App, call: &Call, gathered: Gathered) -> Value {
+    let sources: Vec<Source> = gathered.references.iter().map(|(_, r)| source(r)).collect();
+    let index = |document: i64| gathered.references.iter().position(|(n, _)| *n == document);
+    let mut all = Vec::new();
+    for block in gathered.blocks {
+        let source = index(block.document);
+        all.extend(block.resources.into_iter().map(|resource| fact(app, resource, source)));
+    }
+    all.extend(gathered.own.into_iter().map(|resource| fact(app, resource, None)));
+    let _ = patient::ordered(&gathered.patient);
+    keyinfo::summary(&mut SummaryInput {
+        patient: &gathered.patient,
+        facts: &all,
+        sources: &sources,
+        base_url: &app.base_url,
+        now: &time::instant(call.now_us),
+        new_id: &mut || app.new_id(),
+    })
+}
+
+fn fact(app: &App, resource: Value, source: Option<usize>) -> Fact {
+    let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+    let full_url = format!("{}/{}/{}", app.base_url, text("resourceType"), text("id"));
+    Fact { resource, source, full_url }
+}
+
+/// What a reader wants to know of a document beside a fact taken from it.
+fn source(reference: &Value) -> Source {
+    let text = |path: &str| reference.pointer(path).and_then(Value::as_str).unwrap_or("").to_owned();
+    let contained = |kind: &str| {
+        reference.get("contained").and_then(Value::as_array).into_iter().flatten().find(|c| c.get("resourceType").and_then(Value::as_str) == Some(kind))
+    };
+    let person = contained("Practitioner").and_then(|p| p.get("name")?.get(0)).map(person_name).unwrap_or_default();
+    let structure = contained("Organization").and_then(|o| o.get("name")?.as_str()).unwrap_or("").to_owned();
+    let date = [text("/context/period/start"), text("/content/0/attachment/creation"), text("/date")].into_iter().find(|d| !d.is_empty()).unwrap_or_default();
+    Source {
+        document_reference: format!("DocumentReference/{}", text("/id")),
+        title: text("/content/0/attachment/title"),
+        author: person,
+        structure,
+        date,
+        type_display: text("/type/coding/0/display"),
+    }
+}
+
+fn person_name(name: &Value) -> String {
+    let list = |k: &str| name.get(k).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>().join(" ");
+    let family = name.get("family").and_then(Value::as_str).unwrap_or("").to_owned();
+    [list("prefix"), list("given"), family].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,71 @@
+//! update.
+//! Spec: FHIR R4 http#update; If-Match as http#concurrency.
+
+use super::planning::Planned;
+use super::registry::ResourceRow;
+use super::{Answer, App, Call, Method, resource};
+use crate::audit::Action;
+use crate::fhir::{Fault, FaultKind, Result};
+use crate::store::{Operation, Plan, Precondition};
+
+/// PUT [type]/[id]: a new version, or the first one under the client's id.
+pub(super) fn update(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
+    call.is("update", if call.method == Method::Put { Action::U } else { Action::C });
+    not_reserved(id)?;
+    let sent = resource::Sent::read(&call.body, &row.kind)?;
+    if sent.id() != Some(id) {
+        return Err(Fault::new(FaultKind::BadValue, 410, "the resource's id must be the one in the address").at(format!("{}.id", row.kind)));
+    }
+    let (outcome, written) = app.plan_and_commit(call, || plan(app, call, row, id, &sent))?;
+    let at_us = written.map_or(call.now_us, |w| w.at_us);
+    resource::answer_written(call, row, outcome, at_us)
+}
+
+/// What an update writes.
+pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &resource::Sent) -> Result<Planned<resource::Outcome>> {
+    let (place, record, operations) = app.store.read(&call.visibility, |reader| {
+        let place = reader.version(&row.kind, id, None)?;
+        let taken = place.is_none() && reader.is_taken(&row.kind, id)?;
+        if taken {
+            return Err(super::read::not_here());
+        }
+        let (record, operations) = resource::record_for(app, reader, row, sent, place.as_ref().map(|p| p.record))?;
+        Ok((place, record, operations))
+    })?;
+    matches(call.if_match.as_deref(), place.as_ref().filter(|p| !p.deleted).map(|p| p.number))?;
+    let mut plan = Plan { operations, ..Plan::default() };
+    let (rid, number) = match &place {
+        Some(current) => {
+            plan.preconditions.push(Precondition::VersionIs { kind: row.kind.clone(), id: id.to_owned(), number: current.number });
+            (current.rid, current.number + 1)
+        }
+        None => {
+            plan.preconditions.push(Precondition::IdUnused { kind: row.kind.clone(), id: id.to_owned() });
+            (app.store.counters().next_resource(), 1)
+        }
+    };
+    let slot = resource::Slot { kind: &row.kind, id, record, rid, number, document: 0 };
+    let bytes = sent.with_identity(id, number)?;
+    plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
+    call.touched(format!("{}/{id}", row.kind));
+    let outcome = resource::Outcome { id: id.to_owned(), number, bytes, created: place.as_ref().is_none_or(|p| p.deleted) };
+    Ok(Planned { plan: Some(plan), record, value: outcome })
+}
+
+/// If-Match against the current version.
+pub(super) fn matches(wanted: Option<&str>, current: Option<i64>) -> Result<()> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let number = wanted.trim().trim_start_matches("W/").trim_matches('"').parse::<i64>().ok();
+    if number.is_some() && number == current {
+        return Ok(());
+    }
+    Err(Fault::new(FaultKind::VersionMismatch, 411, "If-Match names another version than the current one; read the resource again"))
+}
+
+/// Ids of derived resources are the server's own, whether such a resource exists or not.
+pub(super) fn not_reserved(id: &str) -> Result<()> {
+    if id.starts_with(App::DERIVED) {
+        return Err(Fault::new(FaultKind::MethodNotAllowed, 412, "resources derived from a document change only with their document"));
+    }
+    Ok(())
+}
