@@ -47,6 +47,10 @@ pub struct Tls {
     pub certificate: String,
     /// Its private key, PEM. Default: `DIR/pki/server.key`.
     pub key: String,
+    /// PKCS#12 file with the server's chain and key, instead of `certificate` and `key`. Default: none.
+    pub pkcs12: String,
+    /// File whose first line is the password of `pkcs12`. Default: none.
+    pub pkcs12_password_file: String,
     /// Trust anchors and intermediates of the clients, PEM. Default: `DIR/pki/ca.pem`.
     pub ca: String,
     /// Revocation lists of every issuer of a client chain, PEM. Default: `DIR/pki/crl.pem`.

@@ -8,14 +8,14 @@
 
 pub mod access;
 pub mod audit;
-#[path = "/tmp/stubs/cda.rs"] pub mod cda;
+pub mod cda;
 pub mod cli;
 pub mod config;
 pub mod fhir;
 pub mod http;
-#[path = "/tmp/stubs/identity.rs"] pub mod identity;
+pub mod identity;
 pub mod interaction;
-#[path = "/tmp/stubs/keyinfo.rs"] pub mod keyinfo;
+pub mod keyinfo;
 pub mod store;
-#[path = "/tmp/stubs/tls.rs"] pub mod tls;
-#[path = "/tmp/stubs/xds.rs"] pub mod xds;
+pub mod tls;
+pub mod xds;

@@ -27,7 +27,7 @@ pub(super) fn run(documents: usize, connections: usize) -> Result<(), String> {
     let start = Instant::now();
     let mut config = Config::load(None, std::env::vars())?;
     config.server.bind = "127.0.0.1:0".into();
-    crate::tls::pki::generate(&data.join("pki"), &crate::tls::pki::Options::default()).map_err(|e| e.to_string())?;
+    crate::tls::generate(&data.join("pki"), &crate::tls::PkiOptions::default()).map_err(|e| e.to_string())?;
     println!("development PKI                 {:>8.0} ms", ms(start.elapsed()));
     let start = Instant::now();
     let server = super::start(&data, config)?;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-use crate::tls::client::{Stream, connect};
+use crate::tls::{Stream, connect};
 
 /// Who connects, and where to.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// Writes a development PKI into `out`.
 pub(super) fn run(out: &Path) -> Result<(), String> {
-    crate::tls::pki::generate(out, &crate::tls::pki::Options::default()).map_err(|e| e.to_string())?;
+    crate::tls::generate(out, &crate::tls::PkiOptions::default()).map_err(|e| e.to_string())?;
     println!("development PKI written to {}", out.display());
     println!("  trust anchor   {}/ca.pem", out.display());
     println!("  server         {0}/server.pem {0}/server.key", out.display());

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::http::{self, Metrics};
 use crate::interaction::App;
 use crate::store::{DatabaseUrl, ReadLog, Store, StoreOptions};
-use crate::tls::{TlsPaths, TlsState, pki};
+use crate::tls::{self, Pkcs12, PkiOptions, TlsPaths, TlsState};
 
 /// How often the certificate files are looked at; a revocation holds within this time and one request.
 const RELOAD: Duration = Duration::from_secs(5);
@@ -81,12 +81,12 @@ pub(super) fn until_signal(server: &Server) -> Result<(), String> {
 /// A text that says what is wrong with the configuration, the certificates or the database.
 pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     private_folder(data)?;
-    let own_pki = config.tls.certificate.is_empty();
+    let own_pki = config.tls.certificate.is_empty() && config.tls.pkcs12.is_empty() && config.tls.ca.is_empty();
     let config = config.under(data);
     if own_pki {
         development_pki(&data.join("pki"))?;
     }
-    let tls = Arc::new(TlsState::load(&tls_paths(&config)).map_err(|e| e.to_string())?);
+    let tls = Arc::new(tls::load(tls_paths(&config)).map_err(|e| e.to_string())?);
     let url = DatabaseUrl::parse(&config.database.url)?;
     let store = Store::open(&StoreOptions { url, readers: config.database.readers, queue: config.database.queue }).map_err(shown)?;
     let read_log = ReadLog::open(&data.join("audit-reads.log")).map_err(shown)?;
@@ -143,15 +143,16 @@ fn tls_paths(config: &Config) -> TlsPaths {
         server_key: (&config.tls.key).into(),
         ca: (&config.tls.ca).into(),
         crl: (&config.tls.crl).into(),
+        pkcs12: (!config.tls.pkcs12.is_empty()).then(|| Pkcs12 { file: (&config.tls.pkcs12).into(), password_file: (&config.tls.pkcs12_password_file).into() }),
     }
 }
 
 /// Makes the development PKI on first start and keeps its revocation list fresh.
 fn development_pki(dir: &Path) -> Result<(), String> {
     if dir.join("ca.pem").exists() {
-        return pki::renew_crl(dir).map_err(|e| e.to_string());
+        return tls::renew_crl(dir).map_err(|e| e.to_string());
     }
-    pki::generate(dir, &pki::Options::default()).map_err(|e| e.to_string())
+    tls::generate(dir, &PkiOptions::default()).map_err(|e| e.to_string())
 }
 
 /// Creates the data folder readable by its owner alone.

@@ -4,11 +4,12 @@
 pub mod document_entry;
 pub mod fault;
 pub mod gate;
-#[path = "/tmp/stubs/r4.rs"] pub mod r4;
+pub mod r4;
 pub mod search;
 pub mod splice;
 pub mod time;
-#[path = "/tmp/stubs/xml_codec.rs"] pub mod xml_codec;
+pub mod xml;
+pub mod xml_codec;
 
 pub use document_entry::{Coding, DocumentEntry, Identifier, RelatedIdentifier, Replacement};
 pub use fault::{Fault, FaultKind, Issue, IssueType, Result, Severity};

@@ -55,6 +55,7 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, metrics: Arc<Metrics>, listener:
         app,
         tls: Arc::clone(&tls),
     };
+    let tls_config = tls.server_config().map_err(std::io::Error::other)?;
     let server = HttpServer::new(move || {
         Actix::new().app_data(web::Data::new(shared.clone())).route("/health", web::get().to(health)).default_service(web::to(handle))
     })
@@ -73,7 +74,7 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, metrics: Arc<Metrics>, listener:
     .max_connection_rate(256)
     .shutdown_timeout(20)
     .disable_signals()
-    .listen_rustls_0_23(listener, tls.server_config())?
+    .listen_rustls_0_23(listener, tls_config)?
     .run();
     Ok(Running { address, server })
 }

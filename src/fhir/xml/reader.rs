@@ -1,0 +1,262 @@
+//! Events → tree, with every limit checked on the way.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::ResolveResult;
+use quick_xml::reader::NsReader;
+
+use super::super::{Fault, FaultKind, Result};
+use super::dom::{Attribute, Element, Node};
+
+/// What one document may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub depth: usize,
+    /// Per tag.
+    pub attributes: usize,
+    pub name_bytes: usize,
+    pub nodes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { depth: 128, attributes: 64, name_bytes: 256, nodes: 2_000_000 }
+    }
+}
+
+/// Parses a document into its root element.
+///
+/// # Errors
+/// `Malformed` with the byte offset in the decoded text; never the content.
+pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Element> {
+    let text = super::decode::decode(bytes)?;
+    if text.contains('\u{0}') || text.contains('\u{FFFE}') || text.contains('\u{FFFF}') || text.bytes().any(|b| b < 0x20 && b != b'\t' && b != b'\n' && b != b'\r') {
+        return Err(Fault::new(FaultKind::Malformed, 530, "the document holds a character that XML does not allow"));
+    }
+    let mut reader = NsReader::from_str(&text);
+    let config = reader.config_mut();
+    config.enable_all_checks(true);
+    config.check_comments = true;
+    config.allow_unmatched_ends = false;
+    config.allow_dangling_amp = false;
+    config.expand_empty_elements = false;
+    let mut builder = Builder { limits, stack: Vec::new(), root: None, nodes: 0, names: HashMap::new(), started: false };
+    loop {
+        let at = reader.buffer_position();
+        let event = reader.read_event().map_err(|e| bad(531, "the document is not well-formed XML", at).because(e))?;
+        if matches!(event, Event::Eof) {
+            break;
+        }
+        builder.event(&reader, event, at)?;
+    }
+    match builder.root {
+        Some(root) if builder.stack.is_empty() => Ok(root),
+        _ => Err(bad(532, "the document ends before its root element does", reader.buffer_position())),
+    }
+}
+
+fn bad(number: u16, what: &str, at: u64) -> Fault {
+    Fault::new(FaultKind::Malformed, number, format!("{what} (byte {at})"))
+}
+
+struct Builder<'l> {
+    limits: &'l Limits,
+    stack: Vec<Element>,
+    root: Option<Element>,
+    nodes: usize,
+    names: HashMap<String, Rc<str>>,
+    started: bool,
+}
+
+impl Builder<'_> {
+    fn event(&mut self, reader: &NsReader<&[u8]>, event: Event<'_>, at: u64) -> Result<()> {
+        match event {
+            Event::Start(tag) => {
+                let element = self.element(reader, &tag, at)?;
+                if self.stack.len() >= self.limits.depth {
+                    return Err(bad(533, "the document is nested too deeply", at));
+                }
+                self.stack.push(element);
+            }
+            Event::Empty(tag) => {
+                let element = self.element(reader, &tag, at)?;
+                self.close(element, at)?;
+            }
+            Event::End(_) => {
+                let element = self.stack.pop().ok_or_else(|| bad(534, "an end tag has no start", at))?;
+                self.close(element, at)?;
+            }
+            Event::Text(text) => {
+                let text = text.xml10_content();
+                if text.contains("]]>") {
+                    return Err(bad(536, "text holds ']]>'", at));
+                }
+                self.text(&text, at)?;
+            }
+            Event::CData(data) => {
+                let text = data.xml10_content();
+                if self.stack.is_empty() {
+                    return Err(bad(537, "text stands outside the root element", at));
+                }
+                self.text(&text, at)?;
+            }
+            Event::GeneralRef(reference) => {
+                let text = entity(&reference, at)?;
+                if self.stack.is_empty() {
+                    return Err(bad(537, "text stands outside the root element", at));
+                }
+                self.text(text.encode_utf8(&mut [0; 4]), at)?;
+            }
+            Event::DocType(_) => return Err(Fault::new(FaultKind::Malformed, 538, "a DOCTYPE is not accepted: no DTD, no entities (security)")),
+            Event::Decl(_) if self.started => return Err(bad(539, "the XML declaration must come first", at)),
+            Event::PI(pi) if pi.target().eq_ignore_ascii_case("xml") => return Err(bad(540, "a processing instruction named xml is not allowed", at)),
+            Event::Decl(decl) => {
+                let version = decl.version().map_err(|e| bad(541, "the XML declaration is malformed", at).because(e))?;
+                if &*version != "1.0" {
+                    return Err(bad(542, "the XML version must be 1.0", at));
+                }
+            }
+            _ => {}
+        }
+        self.started = true;
+        Ok(())
+    }
+
+    fn count(&mut self, at: u64) -> Result<()> {
+        self.nodes += 1;
+        if self.nodes > self.limits.nodes {
+            return Err(bad(543, "the document holds too many nodes", at));
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str, at: u64) -> Result<()> {
+        let Some(top) = self.stack.last_mut() else {
+            return if text.trim_matches([' ', '\t', '\r', '\n']).is_empty() { Ok(()) } else { Err(bad(537, "text stands outside the root element", at)) };
+        };
+        if let Some(Node::Text(before)) = top.children.last_mut() {
+            let joined = format!("{before}{text}");
+            *before = joined.into_boxed_str();
+            return Ok(());
+        }
+        top.children.push(Node::Text(text.into()));
+        self.count(at)
+    }
+
+    fn close(&mut self, element: Element, at: u64) -> Result<()> {
+        match self.stack.last_mut() {
+            Some(parent) => parent.children.push(Node::Element(element)),
+            None if self.root.is_none() => self.root = Some(element),
+            None => return Err(bad(544, "the document has two roots", at)),
+        }
+        Ok(())
+    }
+
+    fn element(&mut self, reader: &NsReader<&[u8]>, tag: &BytesStart<'_>, at: u64) -> Result<Element> {
+        self.count(at)?;
+        if self.stack.is_empty() && self.root.is_some() {
+            return Err(bad(544, "the document has two roots", at));
+        }
+        let (ns, local) = reader.resolver().resolve_element(tag.name());
+        let ns = self.namespace(&ns, at)?;
+        let name = self.name(local.as_ref(), at)?;
+        let mut attributes: Vec<Attribute> = Vec::new();
+        for attribute in tag.attributes() {
+            let attribute = attribute.map_err(|e| bad(545, "an attribute is malformed or repeated", at).because(e))?;
+            let key: &str = attribute.key.as_ref();
+            if key == "xmlns" || key.starts_with("xmlns:") {
+                continue;
+            }
+            if attributes.len() >= self.limits.attributes {
+                return Err(bad(546, "an element has too many attributes", at));
+            }
+            let value = attribute.normalized_value(quick_xml::XmlVersion::Explicit1_0).map_err(|e| bad(547, "an attribute cannot be read", at).because(e))?;
+            let (ns, local) = reader.resolver().resolve_attribute(attribute.key);
+            let (ns, name) = (self.namespace(&ns, at)?, self.name(local.as_ref(), at)?);
+            if attributes.iter().any(|a| a.ns == ns && a.name == name) {
+                return Err(bad(545, "an attribute is malformed or repeated", at));
+            }
+            attributes.push(Attribute { ns, name, value: value.into() });
+        }
+        Ok(Element { ns, name, attributes, children: Vec::new() })
+    }
+
+    fn namespace(&mut self, found: &ResolveResult<'_>, at: u64) -> Result<Rc<str>> {
+        match found {
+            ResolveResult::Bound(ns) => Ok(self.intern(ns.as_ref())),
+            ResolveResult::Unbound => Ok(self.intern("")),
+            ResolveResult::Unknown(_) => Err(bad(548, "a prefix is not declared", at)),
+        }
+    }
+
+    fn name(&mut self, text: &str, at: u64) -> Result<Rc<str>> {
+        let first = text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+        if !first || text.len() > self.limits.name_bytes || text.contains([':', '<', '&', '"', '\'', '/', '=']) {
+            return Err(bad(549, "a name is malformed or too long", at));
+        }
+        Ok(self.intern(text))
+    }
+
+    fn intern(&mut self, text: &str) -> Rc<str> {
+        if let Some(known) = self.names.get(text) {
+            return Rc::clone(known);
+        }
+        let new: Rc<str> = text.into();
+        self.names.insert(text.to_owned(), Rc::clone(&new));
+        new
+    }
+}
+
+/// The five entities and character references of XML.
+fn entity(reference: &quick_xml::events::BytesRef<'_>, at: u64) -> Result<char> {
+    if let Some(c) = reference.resolve_char_ref().map_err(|e| bad(550, "a character reference is malformed", at).because(e))? {
+        let legal = matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);
+        return if legal { Ok(c) } else { Err(bad(550, "a character reference is malformed", at)) };
+    }
+    let name: &str = reference;
+    match name {
+        "lt" => Ok('<'),
+        "gt" => Ok('>'),
+        "amp" => Ok('&'),
+        "quot" => Ok('"'),
+        "apos" => Ok('\''),
+        _ => Err(bad(551, "an entity is not one of the five of XML", at)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Element> {
+        parse(text.as_bytes(), &Limits::default())
+    }
+
+    #[test]
+    fn namespaces_entities_and_text_are_read() {
+        let root = read("<?xml version=\"1.0\" encoding=\"utf-8\"?><c:a xmlns:c=\"urn:x\" k=\"1 &lt; 2\"><!-- x --><c:b>é &amp; <![CDATA[<]]></c:b></c:a>").unwrap();
+        assert_eq!((&*root.ns, &*root.name, root.attr("k")), ("urn:x", "a", Some("1 < 2")));
+        assert_eq!(root.at("b").unwrap().text(), "é & <");
+    }
+
+    #[test]
+    fn what_is_dangerous_or_broken_is_refused() {
+        for text in [
+            "<!DOCTYPE a><a/>", "<a>&x;</a>", "<a><b></a></b>", "<a>", "<a/><b/>", "x<a/>", "<a/>x", "<a b='1' b='2'/>", "<p:a/>", "", "<a>]]></a>", "<a b=1/>",
+            "<a/><?xml version='1.0'?>", "<?xml version='1.1'?><a/>",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        assert!(read(&"<a>".repeat(100_000)).is_err());
+        let many: String = (0..80_000).map(|i| format!(" a{i}='x'")).collect();
+        assert!(read(&format!("<a{many}/>")).is_err());
+    }
+
+    #[test]
+    fn latin_1_is_transcoded_and_utf_16_refused() {
+        assert_eq!(parse(b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>\xe9</a>", &Limits::default()).unwrap().text(), "é");
+        assert!(parse(b"\xff\xfe<\0a\0/\0>\0", &Limits::default()).is_err());
+    }
+}

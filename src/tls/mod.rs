@@ -1,0 +1,33 @@
+//! Mutual TLS: the acceptor, the policy on client certificates, revocation, and the development PKI.
+//!
+//! The only room that names rustls, openssl and rcgen. No session resumption, no tickets, no early data: a revoked
+//! certificate never comes back. Trust is replaced as one whole, or not at all.
+//! Spec: RFC 5280, RFC 8446, RFC 7627; ANS IGC-Santé.
+
+mod client;
+mod crl;
+mod error;
+mod p12;
+mod pki;
+mod pki_crl;
+mod policy;
+mod policies_path;
+mod server;
+mod trust;
+mod verifier;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::{Stream, client_config, connect};
+pub use error::{Result, TlsError};
+pub use p12::{Imported, import_p12};
+pub use pki::{KeyAlgorithm, PkiOptions, generate};
+pub use pki_crl::{renew_crl, revoke};
+pub use server::{Pkcs12, TlsPaths, TlsState, load};
+pub use trust::TrustSet;
+
+/// The one cryptographic provider, passed explicitly everywhere.
+pub(crate) fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
+    std::sync::Arc::new(rustls::crypto::ring::default_provider())
+}

@@ -1,0 +1,40 @@
+//! PKCS#12 files, as certification authorities deliver them.
+//! Spec: RFC 7292.
+
+use openssl::pkcs12::Pkcs12;
+
+use super::error::{Result, TlsError};
+
+/// Bytes of a PKCS#12 file.
+const P12_MAX_BYTES: usize = 1 << 20;
+
+/// A certificate chain and its key.
+pub struct Imported {
+    /// PEM, leaf first.
+    pub chain_pem: Vec<u8>,
+    /// PEM, PKCS#8, not encrypted: never to be logged.
+    pub key_pem: Vec<u8>,
+}
+
+/// Opens a PKCS#12 file. Old files in RC2-40 are refused: convert them to AES first.
+///
+/// # Errors
+/// A wrong password, a file over 1 MiB, one without certificate or key.
+pub fn import_p12(bytes: &[u8], password: &str) -> Result<Imported> {
+    if bytes.len() > P12_MAX_BYTES {
+        return Err(TlsError::new("PKCS#12: over 1 MiB"));
+    }
+    if password.contains('\0') {
+        return Err(TlsError::new("PKCS#12: the password holds a NUL"));
+    }
+    let step = TlsError::of::<openssl::error::ErrorStack>("PKCS#12 (wrong password, or an RC2-40 file: export it again with AES)");
+    let parsed = Pkcs12::from_der(bytes).map_err(&step)?.parse2(password).map_err(&step)?;
+    let (Some(leaf), Some(key)) = (parsed.cert, parsed.pkey) else {
+        return Err(TlsError::new("PKCS#12: no certificate or no key in it"));
+    };
+    let mut chain_pem = leaf.to_pem().map_err(&step)?;
+    for issuer in parsed.ca.into_iter().flatten() {
+        chain_pem.extend(issuer.to_pem().map_err(&step)?);
+    }
+    Ok(Imported { chain_pem, key_pem: key.private_key_to_pem_pkcs8().map_err(&step)? })
+}

@@ -1,0 +1,3 @@
+//! Tests of the room over real handshakes.
+mod handshake;
+mod vectors;
