@@ -1,15 +1,23 @@
-//! placeholder
-/// x
-pub struct OutcomeIssue<'a>{pub severity:&'a str,pub code:&'a str,pub diagnostics:&'a str,pub expression:Option<&'a str>}
-/// x
-pub fn operation_outcome(_:&[OutcomeIssue<'_>])->Vec<u8>{Vec::new()}
-/// x
-pub struct CapabilityInput{pub version:String,pub url:String,pub date:String,pub description:String,pub security:String,pub resources:Vec<ResourceCapability>,pub system_interactions:Vec<String>,pub system_operations:Vec<Operation>,pub formats:Vec<String>}
-/// x
-pub struct ResourceCapability{pub kind:String,pub interactions:Vec<String>,pub search_params:Vec<SearchParam>,pub operations:Vec<Operation>,pub supported_profiles:Vec<String>,pub versioning:String,pub search_includes:Vec<String>}
-/// x
-pub struct Operation{pub name:String,pub definition:String,pub documentation:Option<String>}
-/// x
-pub struct SearchParam{pub name:String,pub kind:String,pub documentation:Option<String>}
-/// x
-pub fn capability_statement(_:&CapabilityInput)->Vec<u8>{Vec::new()}
+//! The fixed R4 shapes that the server itself writes, built with the typed model of `fhirbolt`.
+//!
+//! This is the one crate that names `fhirbolt`. Its serialisers are generic, and whoever calls them compiles all 146 resource
+//! types: so nothing here is generic, input is plain strings and output is JSON bytes. Nothing is read with it (its reader
+//! panics on empty arrays) and its XML is never used.
+//!
+//! What comes out is always a resource that holds the structural rules of R4: absent texts and empty lists are left out, an
+//! unknown code is replaced or left out as each function says, and no input makes a function panic.
+
+mod capability;
+mod capability_input;
+mod outcome;
+mod text;
+mod write;
+
+pub use capability::{capability_statement, capability_statement_with};
+pub use capability_input::{CapabilityExtra, CapabilityInput, Operation, ResourceCapability, ResourceExtra, SearchParam};
+pub use outcome::{OutcomeIssue, operation_outcome};
+
+#[cfg(test)]
+mod capability_tests;
+#[cfg(test)]
+mod testing;

@@ -1,10 +1,62 @@
-//! CDA bytes → header metadata and FHIR resources, by tables.
-use crate::fhir::{DocumentEntry, Issue, Result};
+//! CDA bytes → header metadata and FHIR resources, driven by the tables of `fhir-profiles/cda-maps`.
+//!
+//! [`read`] gives the tree, [`header`] the metadata of the document, [`derive`] the statements of its body. Nothing is
+//! invented: a statement that names nobody else, is not negated and is coded or worded becomes a resource; the rest stays in
+//! the document and is told as a warning.
+//! Spec: HL7 CDA R2; ANS CI-SIS Volet Modèles de Contenus CDA; IHE PCC, PaLM XD-LAB; eHDSI; C-CDA R2.1.
+
+mod allergy;
+mod codes;
+mod codesystems;
+mod concept;
+mod datatypes;
+mod dosage;
+mod header;
+mod immunization;
+mod laboratory;
+mod medication;
+mod narrative;
+mod observation;
+mod other;
+mod path;
+mod problem;
+mod procedure;
+mod read;
+mod report;
+mod statement;
+mod table;
+mod transform;
+mod value;
+mod walk;
+
 use serde_json::Value;
+
+use crate::fhir::Issue;
+
+pub use header::header;
+pub use read::{ClinicalDocument, read};
+
+/// A resource made from one statement of the document, without `id`.
 #[derive(Debug, Clone)]
-pub struct DerivedResource { pub path: String, pub resource: Value }
-pub struct Derived { pub resources: Vec<DerivedResource>, pub warnings: Vec<Issue> }
-pub struct ClinicalDocument;
-pub fn read(_: &[u8]) -> Result<ClinicalDocument> { unimplemented!() }
-pub fn header(_: &ClinicalDocument) -> (DocumentEntry, Vec<Issue>) { unimplemented!() }
-pub fn derive(_: &ClinicalDocument, _: &str, _: &str) -> Derived { unimplemented!() }
+pub struct DerivedResource {
+    /// Where the statement stands: `component[0]/structuredBody/component[2]/section/entry[1]/act/…`; stable for the document.
+    pub path: String,
+    /// The resource; its references to other derived resources are `path:<their path>`.
+    pub resource: Value,
+}
+
+/// What a document says, and what could not be taken from it.
+#[derive(Debug, Clone, Default)]
+pub struct Derived {
+    pub resources: Vec<DerivedResource>,
+    pub warnings: Vec<Issue>,
+}
+
+/// Derives the resources of a document's body.
+///
+/// `document_reference` and `patient_reference` (`DocumentReference/…`, `Patient/…`) are written as they are given. Order is
+/// that of the document. The same bytes give the same result.
+/// Spec: CDA R2 §4.3; facts on the content of French documents, §2–§7.
+pub fn derive(document: &ClinicalDocument, document_reference: &str, patient_reference: &str) -> Derived {
+    walk::derive(document, document_reference, patient_reference)
+}

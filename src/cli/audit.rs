@@ -10,7 +10,7 @@ use crate::store::{DatabaseUrl, Store, StoreOptions, chain_hash, verify_read_log
 pub(super) fn verify(data: &Path, file: Option<&Path>) -> Result<(), String> {
     let config = Config::load(file, std::env::vars())?.under(data);
     let url = DatabaseUrl::parse(&config.database.url)?;
-    let store = Store::open(&StoreOptions { url, readers: 1, queue: 1 }).map_err(|e| e.to_string())?;
+    let store = Store::open(&StoreOptions { url, readers: 1, queue: 0 }).map_err(|e| e.to_string())?;
     let (reads, _) = verify_read_log(&data.join("audit-reads.log")).map_err(|e| e.to_string())?;
     let writes = writes(&store)?;
     println!("audit trail verified: {writes} events of writes, {reads} events of reads");

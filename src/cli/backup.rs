@@ -13,7 +13,7 @@ pub(super) fn backup(data: &Path, to: &Path, file: Option<&Path>) -> Result<(), 
     let config = Config::load(file, std::env::vars())?.under(data);
     let url = DatabaseUrl::parse(&config.database.url)?;
     std::fs::create_dir(to).map_err(|e| format!("{}: {e}", to.display()))?;
-    let store = Store::open(&StoreOptions { url, readers: 1, queue: 1 }).map_err(|e| e.to_string())?;
+    let store = Store::open(&StoreOptions { url, readers: 1, queue: 0 }).map_err(|e| e.to_string())?;
     store.backup(&to.join(DATABASE)).map_err(|e| e.to_string())?;
     copy(&data.join(READ_LOG), &to.join(READ_LOG))?;
     let (lines, _) = verify_read_log(&to.join(READ_LOG)).map_err(|e| e.to_string())?;

@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 client over mutual TLS, for the demo and the benchmark: keep-alive, one request at a time.
+//! A small HTTP/1.1 client over mutual TLS, for the demo, the benchmark and the tests: keep-alive, one request at a time.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::tls::{Stream, connect};
 
 /// Who connects, and where to.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub struct Target {
     pub port: u16,
     pub ca: Vec<u8>,
     pub certificate: Vec<u8>,
@@ -16,27 +16,33 @@ pub(super) struct Target {
 
 impl Target {
     /// The client `name` of a PKI folder, against localhost.
-    pub(super) fn new(pki: &Path, name: &str, port: u16) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// The file that cannot be read.
+    pub fn new(pki: &Path, name: &str, port: u16) -> Result<Self, String> {
         let file = |f: String| std::fs::read(pki.join(&f)).map_err(|e| format!("{f}: {e}"));
         Ok(Self { port, ca: file("ca.pem".into())?, certificate: file(format!("{name}.pem"))?, key: file(format!("{name}.key"))? })
     }
 
     /// Opens a connection.
-    pub(super) fn connect(&self) -> Result<Client, String> {
+    ///
+    /// # Errors
+    /// The socket's or the certificate's error; a refused certificate may show at the first call only.
+    pub fn connect(&self) -> Result<Client, String> {
         let stream = connect("localhost", self.port, &self.ca, &self.certificate, &self.key).map_err(|e| e.to_string())?;
         Ok(Client { stream: BufReader::with_capacity(64 << 10, stream), port: self.port })
     }
 }
 
 /// A connection.
-pub(super) struct Client {
+pub struct Client {
     stream: BufReader<Stream>,
     port: u16,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct Response {
+pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -44,14 +50,17 @@ pub(super) struct Response {
 
 impl Response {
     /// The first header of a name, in lower case.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 }
 
 impl Client {
     /// Sends a request and reads the whole answer.
-    pub(super) fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response, String> {
+    ///
+    /// # Errors
+    /// A connection that breaks off, an answer that is not HTTP.
+    pub fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response, String> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost:{}\r\n", self.port);
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));

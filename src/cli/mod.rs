@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use client::{Client, Response, Target};
 pub use serve::{Server, start};
 
 /// FHIR R4 document repository and key-information hub for practitioner software in France.

@@ -1,6 +1,7 @@
 //! FHIR R4 without I/O: faults, resources as bytes and trees, the JSON and XML codecs, the element table, and the
 //! shapes that several rooms share. Imports nothing of ours.
 
+pub mod classification;
 pub mod document_entry;
 pub mod fault;
 pub mod gate;

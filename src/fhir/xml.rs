@@ -8,6 +8,7 @@
 mod decode;
 mod dom;
 mod reader;
+mod syntax;
 
 pub use dom::{Attribute, Element, Node};
 pub use reader::{Limits, parse};

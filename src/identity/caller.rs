@@ -1,6 +1,7 @@
 //! The caller: the structure named by a verified client certificate.
 //! Spec: ANS IGC-Santé, ORG AUTH_CLI (`C=FR, ST, O, OU=Struct_IdNat, CN`).
 
+use x509_parser::asn1_rs::oid;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::certificate::CertificateFacts;
@@ -16,7 +17,7 @@ pub struct Caller {
     pub organization: String,
     /// CN of the subject: free text or a DNS name.
     pub common_name: String,
-    /// The issuer's name in RFC 4514 order, for the audit only; never compared.
+    /// The issuer's name as text, attributes in the certificate's order, for the audit only; never compared.
     pub issuer: String,
     /// Serial number, lower-case hex.
     pub serial: String,
@@ -67,12 +68,11 @@ pub fn subject(der: &[u8]) -> Result<Subject, IdentityError> {
         return Err(IdentityError::Grammar("C other than FR"));
     }
     let common_name = name.common_name.ok_or(IdentityError::Missing("CN"))?;
-    if name.surname.is_some() || name.given_name.is_some() || name.title.is_some() {
+    let named = name.surname.is_some() || name.given_name.is_some() || name.title.is_some();
+    if named || person_number(common_name) || person_extension(&certificate) {
         return Ok(Subject::Person);
     }
-    let Some(unit) = name.unit else {
-        return if person_number(common_name) { Ok(Subject::Person) } else { Err(IdentityError::Missing("OU (Struct_IdNat)")) };
-    };
+    let unit = name.unit.ok_or(IdentityError::Missing("OU (Struct_IdNat)"))?;
     Ok(Subject::Structure(Box::new(Caller {
         structure: StructIdNat::parse(unit)?,
         organization: name.organization.ok_or(IdentityError::Missing("O"))?.to_owned(),
@@ -86,12 +86,47 @@ pub fn subject(der: &[u8]) -> Result<Subject, IdentityError> {
     })))
 }
 
-/// A PS_IdNat: 0 + ADELI (9), 8 + RPPS (11), or an internal form with a slash.
+/// A PS_IdNat: 0 + ADELI, 8 + RPPS, or a structure's number with the person's number in it after a slash. Cards carry the
+/// structure's OU too, so the CN decides.
+/// Spec: ANS, PS_IdNat; NOS system 1.2.250.1.71.4.2.1.
 fn person_number(text: &str) -> bool {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    digits && ((text.len() == 12 && text.starts_with('8')) || (text.len() == 10 && text.starts_with('0')))
+    let upper = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+    match text.split_once('/') {
+        None => upper(text) && ((text.len() == 12 && text.starts_with('8')) || (text.len() == 10 && text.starts_with('0'))),
+        Some((place, inside)) => {
+            let length = match place.bytes().next() {
+                Some(b'1') => 10..=14,
+                Some(b'3' | b'4') => 10..=10,
+                Some(b'5') => 15..=15,
+                Some(b'6') => 12..=16,
+                _ => return false,
+            };
+            upper(place) && length.contains(&place.len()) && !inside.is_empty()
+        }
+    }
+}
+
+/// Card type, card number or profession: what IGC-Santé writes on cards and persons' software certificates.
+fn person_extension(certificate: &X509Certificate<'_>) -> bool {
+    let marks = [oid!(1.2.250.1.71.1.2.2), oid!(1.2.250.1.71.1.2.3), oid!(1.2.250.1.71.1.2.7)];
+    certificate.extensions().iter().any(|e| marks.contains(&e.oid))
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_known_by_the_number_in_the_common_name() {
+        for text in ["899700000001", "0012345678", "30B0057881/CPET0002", "4552100554/12", "580003400241000/JD", "6999700000010/1", "1001234567/2"] {
+            assert!(person_number(text), "{text}");
+        }
+        for text in ["logiciel.cabinet.test", "SERVEUR A/B", "3/1", "30B0057881/", "10B0057881", "899700000001 ", "８９９７００００００１", ""] {
+            assert!(!person_number(text), "{text}");
+        }
+    }
 }

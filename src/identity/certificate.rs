@@ -40,6 +40,8 @@ pub struct CertificateFacts {
     pub client_auth: bool,
     /// certificatePolicies is present and critical.
     pub critical_policies: bool,
+    /// cRLDistributionPoints is present.
+    pub distribution_points: bool,
     pub key: KeyKind,
 }
 
@@ -57,6 +59,7 @@ impl CertificateFacts {
         let usage = certificate.key_usage().map_err(|_| wrong)?.map(|u| u.value);
         let purposes = certificate.extended_key_usage().map_err(|_| wrong)?.map(|e| e.value);
         let basic = certificate.basic_constraints().map_err(|_| wrong)?.map(|b| b.value.ca);
+        let points = certificate.get_extension_unique(&oid!(2.5.29.31)).map_err(|_| wrong)?;
         let policies = certificate.get_extension_unique(&oid!(2.5.29.32)).map_err(|_| wrong)?;
         Ok(Self {
             subject: certificate.subject().as_raw().to_vec(),
@@ -71,6 +74,7 @@ impl CertificateFacts {
             crl_sign: usage.is_some_and(|u| u.crl_sign()),
             client_auth: purposes.is_some_and(|p| p.client_auth),
             critical_policies: policies.is_some_and(|p| p.critical),
+            distribution_points: points.is_some(),
             key: key_kind(&certificate),
         })
     }

@@ -17,7 +17,8 @@ pub enum StructIdNat {
     Siret(String),
     /// Prefix 4: RPPS number (11 digits) and rank of the practice (1–4 digits).
     RppsRang(String),
-    /// No prefix: technical identifier, 3–32 upper-case letters and digits that do not start with 0–4.
+    /// No prefix: technical identifier, 3–32 upper-case letters and digits, at least one letter, not starting with 0–4. Digits
+    /// alone are refused: they are a FINESS, SIREN, SIRET or RPPS without its prefix, or a person's number.
     Technical(String),
 }
 
@@ -43,7 +44,7 @@ impl StructIdNat {
             ('2', 9) if digits(body) => Ok(Self::Siren(own)),
             ('3', 14) if digits(body) => Ok(Self::Siret(own)),
             ('4', 12..=15) if digits(body) => Ok(Self::RppsRang(own)),
-            ('5'..='9' | 'A'..='Z', 2..=31) if upper(body) => Ok(Self::Technical(text.to_owned())),
+            ('5'..='9' | 'A'..='Z', 2..=31) if upper(body) && !digits(text) => Ok(Self::Technical(text.to_owned())),
             _ => Err(wrong),
         }
     }
@@ -95,8 +96,30 @@ mod tests {
     }
 
     #[test]
+    fn every_form_has_its_exact_length() {
+        let forms: [(&str, char, std::ops::RangeInclusive<usize>); 5] =
+            [("0", '9', 10..=13), ("1", '9', 9..=9), ("2", '9', 9..=9), ("3", '9', 14..=14), ("4", '9', 12..=15)];
+        for (prefix, digit, lengths) in forms {
+            for length in 0..40 {
+                let text = format!("{prefix}{}", digit.to_string().repeat(length));
+                assert_eq!(StructIdNat::parse(&text).is_ok(), lengths.contains(&length), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_registry_number_without_its_prefix_is_no_technical_identifier() {
+        for text in ["750803447", "552100554", "80003400241000", "99970000001", "899700000001"] {
+            assert!(StructIdNat::parse(text).is_err(), "{text}");
+            assert_eq!(canonical_structure(text), text);
+        }
+        assert!(matches!(StructIdNat::parse("F750803447"), Ok(StructIdNat::Technical(_))));
+    }
+
+    #[test]
     fn spaces_other_scripts_and_wrong_lengths_are_refused() {
-        for text in ["", "1", "1 12345678", "1012345678 ", "３12345678900011", "31234567890001", "3123456789000112", "r100", "é123"] {
+        let spaced = ["1 10B0057881", "10B0057881\u{a0}", "10b0057881", "10B0057881\n", "OU=10B0057881", "10B0057881,OU=1"];
+        for text in spaced.into_iter().chain(["", "1", "1 12345678", "1012345678 ", "３12345678900011", "31234567890001", "3123456789000112", "r100", "é123"]) {
             assert!(StructIdNat::parse(text).is_err(), "{text:?}");
         }
     }

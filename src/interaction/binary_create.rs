@@ -1,10 +1,63 @@
-//! POST Binary: refused with the road to take; a document without its metadata would belong to nobody.
-//! Spec: IHE MHD 4.2 ITI-65, ITI-105.
+//! POST Binary: the bytes of a document whose DocumentReference follows. Until then only the depositor sees them.
+//! Spec: FHIR R4 binary; IHE MHD 4.2 (ITI-65 and ITI-105 send both at once).
 
-use super::{Answer, App, Call};
-use crate::fhir::{Fault, FaultKind, Result};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::planning::Planned;
+use super::transaction::decode;
+use super::{Answer, App, Call, resource};
+use crate::access::labels;
+use crate::fhir::{Fault, FaultKind, Identifier, Result};
+use crate::store::{NewDocument, Operation, Plan};
 
 /// POST Binary
-pub(super) fn create(_app: &App, _call: &Call) -> Result<Answer> {
-    Err(Fault::new(FaultKind::MethodNotAllowed, 470, "a document comes with its metadata: ITI-65 (transaction), ITI-105 (POST DocumentReference with attachment.data) or $deposit"))
+pub(super) fn create(app: &App, call: &Call) -> Result<Answer> {
+    let sent = resource::Sent::read(&call.body, "Binary")?;
+    let (mime, bytes) = content(&sent.value)?;
+    let id = app.new_id();
+    let mut parts = Some((mime, bytes));
+    let (_, written) = app.plan_and_commit(call, || {
+        let (mime, bytes) = parts.take().ok_or_else(|| Fault::new(FaultKind::WriteConflict, 482, "send the request again"))?;
+        let operations = vec![staged(app, call, &id, mime, bytes)];
+        Ok(Planned { plan: Some(Plan { operations, ..Plan::default() }), record: 0, value: () })
+    })?;
+    call.touched(format!("Binary/{id}"));
+    let at_us = written.map_or(call.now_us, |w| w.at_us);
+    Ok(Answer::empty(201).versioned(1, at_us).created(format!("Binary/{id}/_history/1")))
+}
+
+/// Type and bytes of a Binary.
+///
+/// # Errors
+/// `MissingElement` without contentType or data, `BadValue` for broken base64.
+pub(super) fn content(binary: &Value) -> Result<(String, Vec<u8>)> {
+    let text = |name: &str| binary.get(name).and_then(Value::as_str);
+    let mime = text("contentType").ok_or_else(|| Fault::new(FaultKind::MissingElement, 483, "a Binary needs contentType").at("Binary.contentType"))?;
+    let data = text("data").ok_or_else(|| Fault::new(FaultKind::MissingElement, 484, "a Binary needs data").at("Binary.data"))?;
+    let bytes = decode(data).ok_or_else(|| Fault::new(FaultKind::BadValue, 485, "the data is not base64").at("Binary.data"))?;
+    Ok((mime.to_owned(), bytes))
+}
+
+/// The write of a Binary that waits for its DocumentReference: in the shared record, masked for everybody but the depositor.
+pub(super) fn staged(app: &App, call: &Call, id: &str, mime: String, bytes: Vec<u8>) -> Operation {
+    let number = app.store.counters().next_document();
+    Operation::NewDocument(Box::new(NewDocument {
+        number,
+        record: 0,
+        rid: 0,
+        chain: number,
+        unique: Identifier { system: Some("urn:ietf:rfc:3986".into()), value: format!("urn:uuid:{id}") },
+        sha256: Sha256::digest(&bytes).into(),
+        size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+        mime,
+        labels: labels::N | labels::MASQUE_PS,
+        archived: false,
+        superseded: false,
+        visible_from_us: 0,
+        depositor: call.visibility.structure().to_owned(),
+        structures: Vec::new(),
+        binary_id: id.to_owned(),
+        content: bytes,
+    }))
 }

@@ -3,7 +3,7 @@
 
 use super::planning::Planned;
 use super::registry::ResourceRow;
-use super::{Answer, App, Call, binary_create, iti105, resource};
+use super::{Answer, App, Call, binary_create, iti105, patient, resource};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{Operation, Plan, Precondition, Reader};
@@ -30,6 +30,9 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
         if let Some(existing) = condition.map(|c| existing(reader, row, c)).transpose()?.flatten() {
             return Ok(Err(existing));
         }
+        if row.kind == "Patient" {
+            patient::refuse_known(reader, &sent.value)?;
+        }
         Ok(Ok(resource::record_for(app, reader, row, sent, None)?))
     })?;
     let (record, operations) = match found {
@@ -46,6 +49,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
     if row.kind == "Patient" {
         call.about(&id);
+        plan.preconditions.extend(patient::unused(&sent.value, true));
     }
     call.touched(format!("{}/{id}", row.kind));
     Ok(Planned { plan: Some(plan), record, value: resource::Outcome { id, number: 1, bytes, created: true } })

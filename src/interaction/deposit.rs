@@ -1,6 +1,7 @@
 //! `$deposit`: a bare document in, everything else derived. Feeding must cost nobody a click.
 //! Spec: Passerelle operation; what results is PDSm 3.1.1 (DocumentReference, SubmissionSet).
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::document::{self, Known, Ready, Replaced, Slots};
@@ -10,7 +11,7 @@ use super::{Answer, App, Call, resource};
 use crate::access::labels;
 use crate::audit::Action;
 use crate::cda;
-use crate::fhir::{Coding, DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, RelatedIdentifier, Replacement, Result, time};
+use crate::fhir::{Coding, DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, RelatedIdentifier, Replacement, Result, time, xml_codec};
 use crate::store::{Operation, Plan};
 use crate::xds;
 
@@ -25,17 +26,56 @@ struct Done {
 
 /// POST $deposit
 pub(super) fn deposit(app: &App, call: &Call) -> Result<Answer> {
+    document(app, call, &call.content_type, call.body.clone())
+}
+
+/// A bare document on its way in: what it says of itself, and what it states.
+struct Bare {
+    entry: DocumentEntry,
+    content: Vec<u8>,
+    reading: Reading,
+    warnings: Vec<Issue>,
+}
+
+/// How the facts of a document are read.
+enum Reading {
+    Cda(cda::ClinicalDocument),
+    Fhir(Value),
+}
+
+/// Stores a bare document of a type.
+///
+/// # Errors
+/// `UnsupportedFormat` for a type whose metadata cannot be derived; what reading, planning and writing answer.
+pub(super) fn document(app: &App, call: &Call, mime: &str, content: Vec<u8>) -> Result<Answer> {
     call.is("deposit", Action::C);
-    if !matches!(call.content_type.as_str(), "application/xml" | "text/xml" | "application/hl7-cda+xml") {
-        return Err(Fault::new(FaultKind::UnsupportedFormat, 440, "$deposit takes a CDA as application/xml or text/xml; other documents come by ITI-65 or ITI-105 with their metadata"));
-    }
-    let document = cda::read(&call.body)?;
-    let (mut entry, mut warnings) = cda::header(&document);
-    call.content_type.clone_into(&mut entry.mime);
-    parameters(call, &mut entry)?;
-    let sha256 = Sha256::digest(&call.body);
-    let (done, _) = app.plan_and_commit(call, || plan(app, call, &document, &entry, &sha256, &mut warnings))?;
+    let mut bare = read(mime, content)?;
+    parameters(call, &mut bare.entry)?;
+    let (done, _) = app.plan_and_commit(call, || plan(app, call, &bare))?;
     respond(app, call, done)
+}
+
+fn read(mime: &str, content: Vec<u8>) -> Result<Bare> {
+    match mime {
+        "application/xml" | "text/xml" | "application/hl7-cda+xml" => {
+            let document = cda::read(&content)?;
+            let (mut entry, warnings) = cda::header(&document);
+            mime.clone_into(&mut entry.mime);
+            Ok(Bare { entry, content, reading: Reading::Cda(document), warnings })
+        }
+        "application/fhir+json" => fhir_document(mime, resource::Sent::read(&content, "Bundle")?.value, content),
+        "application/fhir+xml" => fhir_document(mime, resource::Sent::read(&xml_codec::to_json(&content)?, "Bundle")?.value, content),
+        _ => Err(Fault::new(
+            FaultKind::UnsupportedFormat,
+            440,
+            "$deposit takes a CDA (application/xml, text/xml) or a FHIR document (application/fhir+json, application/fhir+xml); other documents come by ITI-65 or ITI-105 with their metadata",
+        )),
+    }
+}
+
+fn fhir_document(mime: &str, bundle: Value, content: Vec<u8>) -> Result<Bare> {
+    let entry = xds::entry_of_document(&bundle, mime)?;
+    Ok(Bare { entry, content, reading: Reading::Fhir(bundle), warnings: Vec::new() })
 }
 
 fn respond(app: &App, call: &Call, done: Done) -> Result<Answer> {
@@ -113,11 +153,13 @@ fn identified(text: &str) -> Identifier {
     Identifier { system: Some("urn:ietf:rfc:3986".into()), value }
 }
 
-fn plan(app: &App, call: &Call, cda: &cda::ClinicalDocument, entry: &DocumentEntry, sha256: &[u8], warnings: &mut Vec<Issue>) -> Result<Planned<Done>> {
-    let mut remarks = warnings.clone();
+fn plan(app: &App, call: &Call, bare: &Bare) -> Result<Planned<Done>> {
+    let entry = &bare.entry;
+    let sha256 = Sha256::digest(&bare.content);
+    let mut remarks = bare.warnings.clone();
     let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
     let resolved = app.store.read(&call.visibility, |reader| {
-        if let Known::Same { id } = document::known(reader, &entry.unique_id, sha256)? {
+        if let Known::Same { id } = document::known(reader, &entry.unique_id, &sha256)? {
             return Ok(Err(id));
         }
         let chosen = document::choose(app, call, reader, entry)?;
@@ -130,11 +172,15 @@ fn plan(app: &App, call: &Call, cda: &cda::ClinicalDocument, entry: &DocumentEnt
     };
     same_record(&replaced, &chosen)?;
     let slots = Slots::new(app);
-    let statements = document::statements(cda, &slots, &chosen);
+    let statements = match &bare.reading {
+        Reading::Cda(document) => document::statements(document, &slots, &chosen),
+        Reading::Fhir(bundle) => document::statements_of_bundle(bundle, &chosen),
+    };
     remarks.extend(statements.warnings.iter().cloned());
-    let reference = reference(app, call, &slots, &chosen, entry, &replaced)?;
+    let reference = reference(app, call, &slots, &chosen, bare, &replaced)?;
     let mut plan = Plan { operations: std::mem::take(&mut chosen.operations), preconditions: std::mem::take(&mut chosen.preconditions), ..Plan::default() };
-    document::add(app, call, &mut plan, Ready { slots: &slots, chosen: &chosen, entry, content: call.body.clone(), reference: reference.clone(), statements, replaced: &replaced })?;
+    let ready = Ready { slots: &slots, chosen: &chosen, entry, content: bare.content.clone(), reference: reference.clone(), statements, replaced: &replaced, adopted: false };
+    document::add(app, call, &mut plan, ready)?;
     submission_set(app, call, &mut plan, &[&slots], &chosen, entry)?;
     let value = Done { id: slots.id, reference, new: true, warnings: remarks };
     Ok(Planned { plan: Some(plan), record: chosen.record, value })
@@ -149,7 +195,8 @@ pub(super) fn same_record(replaced: &[Replaced], chosen: &Chosen) -> Result<()> 
 }
 
 /// The DocumentReference that the server makes from a DocumentEntry.
-pub(super) fn reference(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, entry: &DocumentEntry, replaced: &[Replaced]) -> Result<Vec<u8>> {
+fn reference(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, bare: &Bare, replaced: &[Replaced]) -> Result<Vec<u8>> {
+    let entry = &bare.entry;
     let targets: Vec<(Identifier, Option<String>)> = entry
         .relates_to
         .iter()
@@ -164,8 +211,8 @@ pub(super) fn reference(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, 
         &xds::ReferenceContext {
             subject: &chosen.reference(),
             url: &url,
-            size: call.body.len(),
-            sha1_base64: &document::sha1_base64(&call.body),
+            size: bare.content.len(),
+            sha1_base64: &document::sha1_base64(&bare.content),
             entry_uuid: &format!("urn:uuid:{}", app.new_id()),
             now: &time::instant(call.now_us),
             targets: &targets,

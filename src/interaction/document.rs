@@ -8,14 +8,15 @@ use super::patient::{self, Chosen};
 use super::planning::to_bytes;
 use super::{App, Call, resource};
 use crate::access::labels;
-use crate::cda;
 use crate::fhir::{DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result, time};
 use crate::store::{ChangeDocument, DocumentRow, Facts, NewDocument, Operation, Plan, Precondition, Reader};
+use crate::{cda, xds};
 
 /// Version of the mapping tables, written beside each block of facts.
 const MAPPING: &str = concat!("cda-maps/", env!("CARGO_PKG_VERSION"));
 
 /// What a document states, before it has ids.
+#[derive(Default)]
 pub(super) struct Statements {
     pub resources: Vec<cda::DerivedResource>,
     pub warnings: Vec<Issue>,
@@ -93,6 +94,51 @@ pub(super) fn replaced_row(reader: &mut Reader<'_>, row: DocumentRow) -> Result<
     Ok(Some(Replaced { row, id, body, version: found.row.number }))
 }
 
+/// The documents that a client's `relatesTo` names by reference (`DocumentReference/id`) instead of by identifier.
+pub(super) fn replaced_by_reference(app: &App, reader: &mut Reader<'_>, reference: &Value, warnings: &mut Vec<Issue>) -> Result<Vec<Replaced>> {
+    let mut out = Vec::new();
+    for relation in reference.get("relatesTo").and_then(Value::as_array).into_iter().flatten() {
+        let target = relation.pointer("/target/reference").and_then(Value::as_str);
+        let (Some("replaces"), Some(target)) = (relation.get("code").and_then(Value::as_str), target) else { continue };
+        let local = target.strip_prefix(&app.base_url).map_or(target, |t| t.trim_start_matches('/'));
+        let id = local.strip_prefix("DocumentReference/").map(|id| id.split('/').next().unwrap_or(""));
+        let place = id.map(|id| reader.place("DocumentReference", id)).transpose()?.flatten();
+        let row = place.map(|p| reader.document(p.document)).transpose()?.flatten();
+        match row {
+            Some(row) => out.extend(replaced_row(reader, row)?),
+            None => warnings.push(Issue::warning(IssueType::NotFound, "DocumentReference.relatesTo", "the document to be replaced is not known here; the relation is kept as it was sent")),
+        }
+    }
+    Ok(out)
+}
+
+/// Id of the Binary of a stored document, from its DocumentReference.
+pub(super) fn binary_of(app: &App, reader: &mut Reader<'_>, id: &str) -> Result<String> {
+    let found = reader.found("DocumentReference", id, None)?.map(|f| f.body).unwrap_or_default();
+    let value: Value = serde_json::from_slice(&found).unwrap_or_default();
+    let url = value.pointer("/content/0/attachment/url").and_then(Value::as_str).unwrap_or("");
+    Ok(url.strip_prefix(&app.base_url).unwrap_or(url).trim_start_matches("/Binary/").to_owned())
+}
+
+/// Refuses a document whose own patient is somebody else than the one it is filed under: same kind of identifier, other value.
+///
+/// # Errors
+/// `RuleBroken`.
+pub(super) fn same_patient(reader: &mut Reader<'_>, given: Option<&Value>, chosen: &Chosen) -> Result<()> {
+    let Some(given) = given else { return Ok(()) };
+    let Some(found) = reader.found("Patient", &chosen.id, None)? else { return Ok(()) };
+    let stored: Value = serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 403, "a stored resource is damaged").because(e))?;
+    let (theirs, ours) = (patient::ordered(given), patient::ordered(&stored));
+    if theirs.iter().any(|t| ours.contains(t)) {
+        return Ok(());
+    }
+    let contradicts = theirs.iter().any(|t| ours.iter().any(|o| o.system == t.system && t.system.as_deref().is_some_and(patient::is_ins)));
+    if contradicts {
+        return Err(Fault::new(FaultKind::RuleBroken, 404, "the document is about another patient (INS) than the one it is filed under; nothing was stored").at("DocumentReference.subject"));
+    }
+    Ok(())
+}
+
 /// Everything the plan of one document is made from.
 pub(super) struct Ready<'a> {
     pub slots: &'a Slots,
@@ -103,6 +149,8 @@ pub(super) struct Ready<'a> {
     pub reference: Vec<u8>,
     pub statements: Statements,
     pub replaced: &'a [Replaced],
+    /// Its Binary was sent before and has its id already.
+    pub adopted: bool,
 }
 
 /// Adds one document to a plan.
@@ -110,7 +158,7 @@ pub(super) struct Ready<'a> {
 /// # Errors
 /// `Bug` when something cannot be written as JSON.
 pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> Result<()> {
-    let Ready { slots, chosen, entry, content, reference, statements, replaced } = ready;
+    let Ready { slots, chosen, entry, content, reference, statements, replaced, adopted } = ready;
     let own = labels::set(entry.confidentiality.iter().map(|c| c.code.as_str()));
     let inherited = replaced.iter().fold(0, |bits, r| bits | (r.row.labels & labels::VISIBILITY));
     let document = NewDocument {
@@ -128,7 +176,7 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         visible_from_us: 0,
         depositor: call.visibility.structure().to_owned(),
         structures: structures(entry),
-        binary_id: slots.binary_id.clone(),
+        binary_id: if adopted { String::new() } else { slots.binary_id.clone() },
         content,
     };
     plan.preconditions.push(Precondition::UniqueIdUnused { unique: entry.unique_id.clone(), visibility: call.visibility.clone() });
@@ -281,6 +329,12 @@ pub(super) fn author_name(entry: &DocumentEntry) -> Option<String> {
 pub(super) fn statements(document: &cda::ClinicalDocument, slots: &Slots, chosen: &Chosen) -> Statements {
     let derived = cda::derive(document, &slots.reference(), &chosen.reference());
     Statements { resources: derived.resources, warnings: derived.warnings }
+}
+
+/// The facts of a FHIR document.
+pub(super) fn statements_of_bundle(bundle: &Value, chosen: &Chosen) -> Statements {
+    let found = xds::statements_of_document(bundle, &chosen.reference());
+    Statements { resources: found.into_iter().map(|(path, resource)| cda::DerivedResource { path, resource }).collect(), warnings: Vec::new() }
 }
 
 /// Base64 SHA-1, as XDS and MHD want it.

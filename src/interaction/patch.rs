@@ -1,4 +1,89 @@
-use super::{Answer, App, Call, registry::ResourceRow};
-use crate::fhir::Result;
-pub(super) fn conditional(_app: &App, _call: &Call, _row: &ResourceRow) -> Result<Answer> { todo!() }
-pub(super) fn patch(_app: &App, _call: &Call, _row: &ResourceRow, _id: &str) -> Result<Answer> { todo!() }
+//! PATCH of a document's metadata: status, securityLabel and isArchived alone.
+//! Spec: PDSm 3.1.1 flux 03/04; FHIR R4 http#patch (JSON Patch, FHIRPath Patch).
+
+use serde_json::Value;
+
+use super::document::{self, Replaced};
+use super::planning::{Planned, to_bytes};
+use super::registry::ResourceRow;
+use super::search::identifier_of;
+use super::{Answer, App, Call, read, resource, update};
+use crate::access::labels;
+use crate::audit::Action;
+use crate::fhir::{Fault, FaultKind, Result};
+use crate::store::{ChangeDocument, Operation, Plan, Precondition, Reader};
+use crate::xds::{self, Change};
+
+/// PATCH [type]?identifier=system|value
+pub(super) fn conditional(app: &App, call: &Call, row: &ResourceRow) -> Result<Answer> {
+    let text = call.parameter("identifier").ok_or_else(|| Fault::new(FaultKind::MissingElement, 490, "a conditional PATCH is supported on identifier=system|value").at("identifier"))?;
+    let identifier = identifier_of(text);
+    let found = app.store.read(&call.visibility, |r| r.by_identifier(&row.kind, &identifier))?;
+    match found.as_slice() {
+        [] => Err(read::not_here()),
+        [one] => patch(app, call, row, &one.id),
+        _ => Err(Fault::new(FaultKind::MultipleMatches, 491, "several documents carry this identifier").at("identifier")),
+    }
+}
+
+/// PATCH [type]/[id]
+pub(super) fn patch(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
+    call.is("patch", Action::U);
+    update::not_reserved(id)?;
+    let changes = changes(&call.body, &call.content_type)?;
+    let (outcome, written) = app.plan_and_commit(call, || {
+        let target = app.store.read(&call.visibility, |r| target(r, id))?.ok_or_else(read::not_here)?;
+        update::matches(call.if_match.as_deref(), Some(target.version))?;
+        let mut plan = Plan::default();
+        let number = add(&mut plan, &target, &changes)?;
+        call.touched(format!("DocumentReference/{id}"));
+        let bytes = plan.operations.iter().find_map(|o| if let Operation::Put(p) = o { Some(p.body.clone()) } else { None }).unwrap_or_default();
+        Ok(Planned { plan: Some(plan), record: target.row.record, value: resource::Outcome { id: id.to_owned(), number, bytes, created: false } })
+    })?;
+    let mut answer = resource::answer_written(call, row, outcome, written.map_or(call.now_us, |w| w.at_us))?;
+    answer.location = None;
+    Ok(answer)
+}
+
+/// What a body asks to change.
+///
+/// # Errors
+/// `MethodNotAllowed` for any other element, `RuleBroken` for a value that is not allowed, `Malformed` for no patch at all.
+pub(super) fn changes(body: &[u8], content_type: &str) -> Result<Vec<Change>> {
+    xds::metadata_patch(body, content_type)
+}
+
+/// The document of a DocumentReference, as far as the caller may see.
+pub(super) fn target(reader: &mut Reader<'_>, id: &str) -> Result<Option<Replaced>> {
+    let Some(place) = reader.place("DocumentReference", id)? else { return Ok(None) };
+    match reader.document(place.document)? {
+        Some(row) => document::replaced_row(reader, row),
+        None => Ok(None),
+    }
+}
+
+/// Adds the new version and the change of the document's row to a plan; returns the version's number.
+pub(super) fn add(plan: &mut Plan, target: &Replaced, changes: &[Change]) -> Result<i64> {
+    let mut body = target.body.clone();
+    xds::apply_metadata(&mut body, changes)?;
+    plan.preconditions.push(Precondition::VersionIs { kind: "DocumentReference".into(), id: target.id.clone(), number: target.version });
+    let number = target.version + 1;
+    let row = &target.row;
+    plan.operations.push(Operation::ChangeDocument(row_change(row.number, &body)));
+    let slot = resource::Slot { kind: "DocumentReference", id: &target.id, record: row.record, rid: row.rid, number, document: row.number };
+    let bytes = to_bytes(&resource::stamped(body, &target.id, number))?;
+    plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
+    Ok(number)
+}
+
+/// What the visibility condition and the lists look at, read from the new metadata.
+fn row_change(number: i64, body: &Value) -> ChangeDocument {
+    let codes = body.get("securityLabel").and_then(Value::as_array).into_iter().flatten().filter_map(|l| l.pointer("/coding/0/code")?.as_str());
+    ChangeDocument {
+        number,
+        superseded: Some(body.get("status").and_then(Value::as_str) == Some("superseded")),
+        archived: Some(xds::is_archived(body)),
+        deleted: None,
+        labels: Some(labels::set(codes)),
+    }
+}

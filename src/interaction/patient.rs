@@ -19,6 +19,11 @@ const INS: &[&str] = &[
     "urn:oid:1.2.250.1.213.1.4.11",
 ];
 
+/// Whether an identifier system is an INS (any root).
+pub(super) fn is_ins(system: &str) -> bool {
+    INS.contains(&system)
+}
+
 /// The record chosen, and what must be written first when it is new.
 pub(super) struct Chosen {
     pub record: i64,
@@ -44,7 +49,18 @@ pub(super) fn choose(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &
     if identifiers.is_empty() {
         return Err(Fault::new(FaultKind::MissingElement, 340, "the document names no patient identifier (recordTarget/patientRole/id), so it belongs to no record"));
     }
-    for identifier in &identifiers {
+    if let Some(chosen) = known(reader, patient)? {
+        return Ok(chosen);
+    }
+    provisional(app, call, patient, &identifiers)
+}
+
+/// The one patient here that carries an identifier of the given one, traits compared; `None` when nobody does.
+///
+/// # Errors
+/// As [`choose`].
+pub(super) fn known(reader: &mut Reader<'_>, patient: &Value) -> Result<Option<Chosen>> {
+    for identifier in &ordered(patient) {
         let mut found = reader.by_identifier("Patient", identifier)?;
         match (found.pop(), found.is_empty()) {
             (None, _) => {}
@@ -53,11 +69,58 @@ pub(super) fn choose(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &
                 let known = reader.with_body(row)?;
                 let stored: Value = serde_json::from_slice(&known.body).map_err(|e| Fault::new(FaultKind::Bug, 342, "a stored resource is damaged").because(e))?;
                 same_person(&stored, patient)?;
-                return Ok(Chosen { record: known.row.record, id: known.row.id, operations: Vec::new(), preconditions: Vec::new() });
+                return Ok(Some(Chosen { record: known.row.record, id: known.row.id, operations: Vec::new(), preconditions: Vec::new() }));
             }
         }
     }
-    provisional(app, call, patient, &identifiers)
+    Ok(None)
+}
+
+/// Whether a reference names a patient, in any of the forms read here.
+pub(super) fn is_patient(app: &App, reference: &str) -> bool {
+    let local = reference.strip_prefix(&app.base_url).map_or(reference, |r| r.trim_start_matches('/'));
+    local.starts_with("Patient/") || local.starts_with("Patient?")
+}
+
+/// The record of a document's subject. A condition that nobody meets makes a provisional Patient from what the document says of
+/// its patient, when that carries the identifier asked for; otherwise it is refused.
+///
+/// # Errors
+/// As [`by_reference`]; `MultipleMatches` when a condition matches nobody.
+pub(super) fn of_subject(app: &App, call: &Call, reader: &mut Reader<'_>, reference: &str, hint: Option<&Value>) -> Result<Chosen> {
+    if let Some(chosen) = by_reference(app, reader, reference, "DocumentReference.subject")? {
+        return Ok(chosen);
+    }
+    let value = reference.rsplit_once('|').map_or(reference, |r| r.1);
+    let value = super::form_pairs(&format!("v={value}")).pop().map(|p| p.1).unwrap_or_default();
+    match hint {
+        Some(patient) if ordered(patient).iter().any(|i| i.value == value) => choose(app, call, reader, patient),
+        _ => Err(Fault::new(FaultKind::MultipleMatches, 347, "no patient matches the condition; create the Patient first, or send its traits in context.sourcePatientInfo").at("DocumentReference.subject")),
+    }
+}
+
+/// The refusal of a patient that is not known.
+pub(super) fn unknown(at: &str) -> Fault {
+    Fault::new(FaultKind::RuleBroken, 343, "the patient this refers to is not known here").at(at)
+}
+
+/// What must hold for a new Patient: its INS is nobody else's.
+pub(super) fn unused(patient: &Value, new: bool) -> Vec<Precondition> {
+    let ins = ordered(patient).into_iter().filter(|i| new && i.system.as_deref().is_some_and(|s| INS.contains(&s)));
+    ins.map(|identifier| Precondition::IdentifierUnused { kind: "Patient".into(), identifier }).collect()
+}
+
+/// Refuses a new Patient whose INS is in use, with the way out.
+///
+/// # Errors
+/// `WriteConflict`.
+pub(super) fn refuse_known(reader: &mut Reader<'_>, patient: &Value) -> Result<()> {
+    for identifier in ordered(patient).iter().filter(|i| i.system.as_deref().is_some_and(|s| INS.contains(&s))) {
+        if !reader.by_identifier("Patient", identifier)?.is_empty() {
+            return Err(Fault::new(FaultKind::WriteConflict, 348, "a patient with this INS is registered; update that one, or create with If-None-Exist").at("Patient.identifier"));
+        }
+    }
+    Ok(())
 }
 
 /// The patient a reference names: `Patient/id`, its absolute form, or `Patient?identifier=…` (one match).
@@ -69,9 +132,8 @@ pub(super) fn by_reference(app: &App, reader: &mut Reader<'_>, reference: &str, 
     if let Some(query) = local.strip_prefix("Patient?") {
         return by_condition(reader, query, at);
     }
-    let unknown = || Fault::new(FaultKind::RuleBroken, 343, "the patient this refers to is not known here").at(at);
-    let id = local.strip_prefix("Patient/").ok_or_else(unknown)?;
-    let row = reader.version("Patient", id, None)?.filter(|r| !r.deleted).ok_or_else(unknown)?;
+    let id = local.strip_prefix("Patient/").map(|id| id.split('/').next().unwrap_or("")).ok_or_else(|| unknown(at))?;
+    let row = reader.version("Patient", id, None)?.filter(|r| !r.deleted).ok_or_else(|| unknown(at))?;
     Ok(Some(Chosen { record: row.record, id: row.id, operations: Vec::new(), preconditions: Vec::new() }))
 }
 

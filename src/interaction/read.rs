@@ -18,7 +18,7 @@ pub(super) fn read(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resul
         return super::audit_event::read(app, call, id);
     }
     let found = app.store.read(&call.visibility, |r| one(r, &row.kind, id, None))?;
-    answer(call, found, id)
+    answer(call, found)
 }
 
 /// GET [type]/[id]/_history/[version]
@@ -27,7 +27,7 @@ pub(super) fn vread(app: &App, call: &Call, row: &ResourceRow, id: &str, version
     call.touched(format!("{}/{id}", row.kind));
     let number: i64 = version.parse().map_err(|_| not_here())?;
     let found = app.store.read(&call.visibility, |r| one(r, &row.kind, id, Some(number)))?;
-    answer(call, found, id)
+    answer(call, found)
 }
 
 /// A resource as this caller may see it, from its own versions or from the facts of a document.
@@ -49,10 +49,10 @@ pub(super) enum One {
     Fact(Vec<u8>),
 }
 
-fn answer(call: &Call, found: One, _id: &str) -> Result<Answer> {
+fn answer(call: &Call, found: One) -> Result<Answer> {
     match found {
         One::Fact(bytes) => Ok(Answer::resource(bytes)),
-        One::Stored(found) if found.row.deleted => Err(Fault::new(FaultKind::Gone, 230, "the resource was deleted")),
+        One::Stored(found) if found.row.deleted => Err(gone()),
         One::Stored(found) => {
             if call.if_none_match.as_deref() == Some(&format!("W/\"{}\"", found.row.number)) && found.row.document == 0 {
                 return Ok(Answer::empty(304).versioned(found.row.number, found.row.at_us));
@@ -65,4 +65,9 @@ fn answer(call: &Call, found: One, _id: &str) -> Result<Answer> {
 /// Unknown and hidden are one.
 pub(super) fn not_here() -> Fault {
     Fault::new(FaultKind::NotFound, 231, "no such resource")
+}
+
+/// It was here once, and this caller could have seen it.
+pub(super) fn gone() -> Fault {
+    Fault::new(FaultKind::Gone, 230, "the resource was deleted")
 }

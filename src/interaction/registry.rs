@@ -21,6 +21,9 @@ pub struct ResourceRow {
     /// Interactions refused on purpose, with the reason the caller reads.
     #[serde(default)]
     pub refused: HashMap<String, String>,
+    /// Profiles supported on top of the base type.
+    #[serde(default)]
+    pub profiles: Vec<String>,
     /// `document-sharing` when the index rows of that table are used instead of `parameter`.
     #[serde(default)]
     pub search: Option<String>,

@@ -41,12 +41,15 @@ impl Sent {
         Ok(Self { bytes: bytes.to_vec(), value })
     }
 
-    /// A resource of a Bundle that was checked as a whole.
-    pub(super) fn of_value(value: &Value, kind: &str) -> Result<Self> {
+    /// A resource of a Bundle that was checked as a whole, in the client's own bytes.
+    ///
+    /// # Errors
+    /// `BadValue` when it has another type than the address says.
+    pub(super) fn of_entry(bytes: &[u8], value: &Value, kind: &str) -> Result<Self> {
         if value.get("resourceType").and_then(Value::as_str) != Some(kind) {
             return Err(Fault::new(FaultKind::BadValue, 464, "the resource has another type than the address says").at("resourceType"));
         }
-        Ok(Self { bytes: super::planning::to_bytes(value)?, value: value.clone() })
+        Ok(Self { bytes: bytes.to_vec(), value: value.clone() })
     }
 
     /// The id the client wrote.

@@ -167,3 +167,8 @@ pub(super) fn parameter_number(code: &str) -> Option<i16> {
 pub(super) fn own_date(row: &ResourceRow, resource: &Value) -> Option<i64> {
     memory::own_date(row, resource)
 }
+
+/// `system|value`, `|value`, `value`.
+pub(super) fn identifier_of(text: &str) -> crate::fhir::Identifier {
+    parameters::identifier(text)
+}

@@ -1,6 +1,80 @@
+//! What a clinician reads first: facts of many documents made one IPS document, each line with its sources.
+//!
+//! ```text
+//! facts ─ statement (left out? against? absence?) ─ group (repeats merged) ─ section (table) ─ line (French) ─ Bundle
+//! ```
+//! Everything is worked out per call over what this caller may see; nothing merged is kept. The tables are
+//! `fhir-profiles/key-information/sections.toml` and `french.toml`.
+//! Spec: IPS 2.0.1 Composition-uv-ips, Bundle-uv-ips.
+
+mod bundle;
+mod concept;
+mod dates;
+mod group;
+mod line;
+mod medication;
+mod narrative;
+mod numbers;
+mod observation;
+mod section;
+mod series;
+mod statement;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod text;
+
 use serde_json::Value;
-pub struct Source { pub document_reference: String, pub title: String, pub author: String, pub structure: String, pub date: String, pub type_display: String }
-pub struct Fact { pub resource: Value, pub source: Option<usize>, pub full_url: String }
-pub struct SummaryInput<'a> { pub patient: &'a Value, pub facts: &'a [Fact], pub sources: &'a [Source], pub base_url: &'a str, pub now: &'a str, pub new_id: &'a mut dyn FnMut() -> String }
-pub fn summary(_: &mut SummaryInput<'_>) -> Value { unimplemented!() }
-pub fn french_text(_: &Value, _: usize) -> String { unimplemented!() }
+
+pub use text::french_text;
+
+/// A document that facts were taken from, as a reader wants it named.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// `DocumentReference/id`
+    pub document_reference: String,
+    pub title: String,
+    pub author: String,
+    pub structure: String,
+    /// FHIR dateTime of the act.
+    pub date: String,
+    pub type_display: String,
+}
+
+/// A resource that says something of the patient.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    pub resource: Value,
+    /// Index into [`SummaryInput::sources`]; `None` when a client wrote the resource itself.
+    pub source: Option<usize>,
+    /// Absolute.
+    pub full_url: String,
+}
+
+/// What a summary is made from. Facts and sources hold only what the caller may see.
+pub struct SummaryInput<'a> {
+    pub patient: &'a Value,
+    pub facts: &'a [Fact],
+    pub sources: &'a [Source],
+    /// Without a slash at the end.
+    pub base_url: &'a str,
+    /// FHIR instant.
+    pub now: &'a str,
+    /// A new UUID at each call.
+    pub new_id: &'a mut dyn FnMut() -> String,
+}
+
+/// The patient's key information as an IPS document Bundle.
+///
+/// One entry per merged line: the newest statement; its repeats are named by `urn:passerelle:merged`, the documents by
+/// `urn:passerelle:source`, both on `Composition.section.entry`. Of a series of results the newest value and the one before
+/// are entries, older ones are named by `urn:passerelle:earlier`.
+/// Spec: IPS 2.0.1 OperationDefinition/summary.
+pub fn summary(input: &mut SummaryInput<'_>) -> Value {
+    let index = concept::Index::new(input.facts, input.base_url);
+    let statements = statement::read(input.facts, input.sources, &index);
+    let groups = group::form(input.facts, &index, &statements);
+    let context = line::Context { now_us: dates::start_us(input.now).unwrap_or(i64::MAX), index: &index, facts: input.facts, sources: input.sources, statements: &statements };
+    let sections = section::fill(&context, groups);
+    bundle::compose(input, &context, &sections)
+}

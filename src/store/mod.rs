@@ -7,6 +7,7 @@
 mod backup;
 mod conn;
 mod counters;
+mod lock;
 mod plan;
 mod read;
 mod read_log;
@@ -31,20 +32,35 @@ pub use writer::{Written, chained as chain_hash};
 use crate::access::Visibility;
 use crate::fhir::Result;
 
-/// How many bytes of a document and of everything else the store may hold in queues, and how many readers it opens.
+/// Which database, and how many may wait for it.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
     pub url: DatabaseUrl,
     /// Connections for reading.
     pub readers: u32,
-    /// Writes that may wait for the writer; more are answered 503.
+    /// Writes that may wait for the writer; more are answered 503. 0 = this process only reads.
     pub queue: usize,
+}
+
+/// Creates an empty PostgreSQL database of a random name on the server of a URL, for trials and tests; returns its URL.
+///
+/// # Errors
+/// `Busy` when the server is not reachable or refuses.
+pub fn create_database(server: &str) -> Result<String> {
+    use diesel::connection::SimpleConnection;
+    use diesel::prelude::*;
+    let fail = |cause: String| crate::fhir::Fault::new(crate::fhir::FaultKind::Busy, 108, "the database could not be created").because(cause);
+    let name = format!("passerelle_{}", uuid::Uuid::new_v4().simple());
+    let mut conn = diesel::PgConnection::establish(server).map_err(|e| fail(e.to_string()))?;
+    conn.batch_execute(&format!("CREATE DATABASE {name}")).map_err(|e| fail(e.to_string()))?;
+    let base = server.rsplit_once('/').map_or(server, |s| s.0);
+    Ok(format!("{base}/{name}"))
 }
 
 /// The database, open.
 pub struct Store {
     pool: conn::ReaderPool,
-    writer: writer::Writer,
+    writer: Option<writer::Writer>,
     counters: Arc<Counters>,
     settings: Settings,
     url: DatabaseUrl,
@@ -54,13 +70,14 @@ impl Store {
     /// Opens the database, brings its schema up to date and starts the writer.
     ///
     /// # Errors
-    /// `Busy` when it is not reachable, `RuleBroken` when a newer program wrote it.
+    /// `Busy` when it is not reachable, `RuleBroken` when a newer program wrote it or another process writes it now.
     pub fn open(options: &StoreOptions) -> Result<Self> {
         let mut conn = options.url.open()?;
+        let lock = if options.queue > 0 { Some(lock::take(&mut conn, &options.url)?) } else { None };
         conn::migrate(&mut conn)?;
         let settings = Settings::load_or_create(&mut conn)?;
         let counters = Arc::new(Counters::load(&mut conn)?);
-        let writer = writer::Writer::start(conn, Arc::clone(&counters), options.queue)?;
+        let writer = lock.map(|lock| writer::Writer::start(conn, lock, Arc::clone(&counters), options.queue)).transpose()?;
         let pool = conn::pool(&options.url, options.readers)?;
         Ok(Self { pool, writer, counters, settings, url: options.url.clone() })
     }
@@ -82,7 +99,10 @@ impl Store {
     /// `Busy` when the queue is full, `WriteConflict`, `VersionMismatch` … from the preconditions, `CommitUnknown` when the
     /// commit itself failed.
     pub fn write(&self, plan: Plan) -> Result<Written> {
-        self.writer.submit(plan)
+        match &self.writer {
+            Some(writer) => writer.submit(plan),
+            None => Err(crate::fhir::Fault::new(crate::fhir::FaultKind::Bug, 105, "this process opened the database for reading only")),
+        }
     }
 
     /// Numbers for planning.

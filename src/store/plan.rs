@@ -43,6 +43,8 @@ pub enum Operation {
     NewDocument(Box<NewDocument>),
     ChangeDocument(ChangeDocument),
     Facts(Box<Facts>),
+    /// A Binary that waited for its DocumentReference becomes the Binary of `document`; the waiting document `from` ends.
+    AdoptBinary { id: String, from: i64, record: i64, document: i64 },
     /// Ends the life of a document's facts (withdrawn document).
     EndFacts { record: i64, document: i64 },
 }

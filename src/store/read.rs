@@ -26,11 +26,21 @@ pub(super) fn snapshot<T>(
 ) -> Result<T> {
     let mut answer = None;
     let outcome = conn.transaction::<(), diesel::result::Error, _>(|conn| {
+        one_snapshot(conn)?;
         answer = Some(f(&mut Reader { conn, visibility, commit: counters.published() }));
         Ok(())
     });
     outcome.map_err(fault)?;
     answer.unwrap_or_else(|| Err(Fault::new(FaultKind::Bug, 170, "a read gave no answer")))
+}
+
+/// PostgreSQL's default shows each statement the newest commit; a read must see one moment. SQLite always does.
+fn one_snapshot(conn: &mut Conn) -> QueryResult<()> {
+    use diesel::connection::SimpleConnection;
+    match conn {
+        Conn::Postgres(c) => c.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        Conn::Sqlite(_) => Ok(()),
+    }
 }
 
 /// A version without its body.

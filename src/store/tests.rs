@@ -18,17 +18,8 @@ fn postgres() -> Option<Store> {
         println!("skipped: the PostgreSQL half (set PASSERELLE_TEST_POSTGRES=postgres://USER@HOST:PORT/NAME)");
         return None;
     };
-    let url = DatabaseUrl::parse(&fresh_database(&server)).unwrap();
+    let url = DatabaseUrl::parse(&create_database(&server).unwrap()).unwrap();
     Some(Store::open(&StoreOptions { url, readers: 2, queue: 64 }).unwrap())
-}
-
-/// Creates a database on the server and returns its URL.
-fn fresh_database(server: &str) -> String {
-    use diesel::connection::SimpleConnection;
-    use diesel::prelude::*;
-    let name = format!("t{}", uuid::Uuid::new_v4().simple());
-    diesel::PgConnection::establish(server).unwrap().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
-    format!("{}/{name}", server.rsplit_once('/').unwrap().0)
 }
 
 macro_rules! contract {

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::conn::{Conn, fault};
 use super::counters::Counters;
+use super::lock::Lock;
 use super::plan::Plan;
 use super::schema::{audit_event, commit_log, symbol};
 use crate::fhir::{Fault, FaultKind, Result};
@@ -41,12 +42,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(conn: Conn, counters: Arc<Counters>, queue: usize) -> Result<Self> {
+    pub(super) fn start(conn: Conn, lock: Lock, counters: Arc<Counters>, queue: usize) -> Result<Self> {
         let (send, receive) = sync_channel(queue.max(1));
         let mut state = State::load(conn, counters)?;
         std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || state.run(&receive))
+            .spawn(move || {
+                let _lock = lock;
+                state.run(&receive);
+            })
             .map_err(|e| Fault::new(FaultKind::Bug, 140, "the writer could not start").because(e))?;
         Ok(Self { queue: send })
     }

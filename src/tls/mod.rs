@@ -4,14 +4,15 @@
 //! certificate never comes back. Trust is replaced as one whole, or not at all.
 //! Spec: RFC 5280, RFC 8446, RFC 7627; ANS IGC-Santé.
 
+mod authority;
 mod client;
 mod crl;
 mod error;
 mod p12;
 mod pki;
 mod pki_crl;
-mod policy;
 mod policies_path;
+mod policy;
 mod server;
 mod trust;
 mod verifier;

@@ -2,6 +2,7 @@
 //! Spec: RFC 7292.
 
 use openssl::pkcs12::Pkcs12;
+use openssl::x509::{X509, X509VerifyResult};
 
 use super::error::{Result, TlsError};
 
@@ -33,8 +34,19 @@ pub fn import_p12(bytes: &[u8], password: &str) -> Result<Imported> {
         return Err(TlsError::new("PKCS#12: no certificate or no key in it"));
     };
     let mut chain_pem = leaf.to_pem().map_err(&step)?;
-    for issuer in parsed.ca.into_iter().flatten() {
+    for issuer in issuers(&leaf, parsed.ca.into_iter().flatten().collect()) {
         chain_pem.extend(issuer.to_pem().map_err(&step)?);
     }
     Ok(Imported { chain_pem, key_pem: key.private_key_to_pem_pkcs8().map_err(&step)? })
+}
+
+/// The leaf's issuers upwards, whatever their order in the file; the self-signed one and strangers are left out.
+fn issuers(leaf: &X509, mut others: Vec<X509>) -> Vec<X509> {
+    let mut out: Vec<X509> = Vec::new();
+    loop {
+        let last = out.last().unwrap_or(leaf);
+        let next = others.iter().position(|o| o.issued(last) == X509VerifyResult::OK && o.issued(o) != X509VerifyResult::OK);
+        let Some(index) = next else { return out };
+        out.push(others.swap_remove(index));
+    }
 }

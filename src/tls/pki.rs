@@ -53,7 +53,8 @@ const CLIENTS: [(&str, &str, &str, &str); 4] = [
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// Writes the whole PKI into `dir` (made when absent, mode 0700): `ca.pem` (root, intermediate), `ca-root.key`,
-/// `ca-intermediate.key`, `crl.pem`, `server.pem`/`.key` and each client's `.pem`/`.key`; keys have mode 0600.
+/// `ca-intermediate.key`, `crl.pem`, `server.pem`/`.key` and each client's `.pem`/`.key`; keys have mode 0600. `ca.pem` comes
+/// last: a folder that holds it is whole.
 ///
 /// # Errors
 /// When `dir` already holds a PKI, or a file cannot be written.
@@ -71,8 +72,9 @@ pub fn generate(dir: &Path, options: &PkiOptions) -> Result<()> {
     for (file, department, organisation, structure) in CLIENTS {
         leaf(dir, file, client(file, department, organisation, structure)?, &middle, options.keys)?;
     }
-    write(dir, "ca.pem", format!("{}{}", root.pem(), middle.pem()).as_bytes(), 0o644)?;
-    pki_crl::revoke(dir, "client-revoked")
+    let authorities = format!("{}{}", root.pem(), middle.pem());
+    pki_crl::first(dir, authorities.as_bytes(), "client-revoked")?;
+    write(dir, "ca.pem", authorities.as_bytes(), 0o644)
 }
 
 fn authority(name: &str, below: u8) -> Result<CertificateParams> {

@@ -23,24 +23,38 @@ const SKEW_S: i64 = 300;
 /// Signs both authorities' lists again, numbers one higher, the same serials revoked.
 ///
 /// # Errors
-/// A folder that [`super::generate`] did not make.
+/// A folder that [`super::generate`] did not make, or whose `crl.pem` is gone: what was revoked would come back.
 pub fn renew_crl(dir: &Path) -> Result<()> {
-    sign(dir, None)
+    let lists = facts(&read(&dir.join("crl.pem"))?)?;
+    sign(dir, &read(&dir.join("ca.pem"))?, &lists, None)
 }
 
 /// Revokes a certificate of the intermediate authority by its file name without `.pem` (`client-cabinet`).
 ///
 /// # Errors
-/// A name that is not a plain file name, or as [`renew_crl`].
+/// A name that is not a plain file name, a certificate of another authority, or as [`renew_crl`].
 pub fn revoke(dir: &Path, name: &str) -> Result<()> {
+    let lists = facts(&read(&dir.join("crl.pem"))?)?;
+    sign(dir, &read(&dir.join("ca.pem"))?, &lists, Some(&leaf(dir, name)?))
+}
+
+/// The first lists of a new PKI, with one certificate revoked.
+pub(super) fn first(dir: &Path, authorities: &[u8], revoked: &str) -> Result<()> {
+    sign(dir, authorities, &[], Some(&leaf(dir, revoked)?))
+}
+
+fn leaf(dir: &Path, name: &str) -> Result<CertificateFacts> {
     let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if !plain {
         return Err(TlsError::new("a client's name holds only letters, digits, - and _"));
     }
     let pem = read(&dir.join(format!("{name}.pem")))?;
-    let leaf = CertificateDer::from_pem_slice(&pem).map_err(TlsError::of("certificate to revoke"))?;
-    let facts = CertificateFacts::read(&leaf).map_err(TlsError::of("certificate to revoke"))?;
-    sign(dir, Some(&facts))
+    let der = CertificateDer::from_pem_slice(&pem).map_err(TlsError::of("certificate to revoke"))?;
+    let facts = CertificateFacts::read(&der).map_err(TlsError::of("certificate to revoke"))?;
+    if facts.is_ca {
+        return Err(TlsError::new("certificate to revoke: it is an authority's"));
+    }
+    Ok(facts)
 }
 
 /// Sets a field of rcgen's to seconds since 1970; the type of the field is not ours to name.
@@ -51,17 +65,17 @@ macro_rules! moment {
 }
 pub(super) use moment;
 
-fn sign(dir: &Path, revoked: Option<&CertificateFacts>) -> Result<()> {
-    let authorities = read(&dir.join("ca.pem"))?;
-    let lists = match read(&dir.join("crl.pem")) {
-        Ok(pem) => facts(&pem)?,
-        Err(_) => Vec::new(),
-    };
+fn sign(dir: &Path, authorities: &[u8], lists: &[RevocationFacts], revoked: Option<&CertificateFacts>) -> Result<()> {
     let mut out = String::new();
-    for (certificate, key) in CertificateDer::pem_slice_iter(&authorities).zip(["ca-root.key", "ca-intermediate.key"]) {
+    let mut issuers = Vec::new();
+    for (certificate, key) in CertificateDer::pem_slice_iter(authorities).zip(["ca-root.key", "ca-intermediate.key"]) {
         let certificate = certificate.map_err(TlsError::of("ca.pem"))?;
         let key = String::from_utf8(read(&dir.join(key))?).map_err(TlsError::of("authority's key"))?;
-        out.push_str(&one(&certificate, &key, &lists, revoked)?);
+        issuers.push(CertificateFacts::read(&certificate).map_err(TlsError::of("ca.pem"))?.subject);
+        out.push_str(&one(&certificate, &key, lists, revoked)?);
+    }
+    if revoked.is_some_and(|r| !issuers.contains(&r.issuer)) {
+        return Err(TlsError::new("certificate to revoke: another authority issued it"));
     }
     write(dir, "crl.pem", out.as_bytes(), 0o644)
 }

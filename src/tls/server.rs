@@ -1,8 +1,9 @@
 //! The acceptor: server certificate, client policy and revocation, all replaced together while it runs.
 //! Spec: RFC 8446, RFC 5246, RFC 7627 (extended master secret), RFC 7301 (ALPN).
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,7 +18,7 @@ use super::error::{Result, TlsError};
 use super::p12::import_p12;
 use super::trust::TrustSet;
 use super::verifier::PolicyVerifier;
-use crate::identity::Caller;
+use crate::identity::{Caller, CertificateFacts};
 
 /// Bytes of any file read here.
 const FILE_MAX_BYTES: u64 = 64 << 20;
@@ -40,8 +41,22 @@ pub struct TlsPaths {
     pub pkcs12: Option<Pkcs12>,
 }
 
-/// Modification time and length of every file.
-type Stamp = Vec<Option<(SystemTime, u64)>>;
+/// Seconds after which a failed reload is tried again though no file changed: a list from the near future becomes good by itself.
+const RETRY_S: i64 = 60;
+/// Days before its end at which the server's certificate gives an alarm.
+const EXPIRY_ALARM_DAYS: i64 = 30;
+const DAY_S: i64 = 86_400;
+
+/// Inode, change time and length of every file: a rename or a kept modification time does not hide a change.
+type Stamp = Vec<Option<(u64, i64, i64, u64)>>;
+
+/// The last attempt to load.
+#[derive(Debug)]
+struct Attempt {
+    stamp: Stamp,
+    /// Seconds since 1970, when it failed.
+    failed_s: Option<i64>,
+}
 
 /// What is in use now; shared by all listeners.
 #[derive(Debug)]
@@ -50,13 +65,15 @@ pub struct TlsState {
     trust: Arc<ArcSwap<TrustSet>>,
     identity: Arc<Resolver>,
     generation: AtomicU64,
-    /// Stamp of the last attempt; also keeps two reloads from crossing.
-    stamp: Mutex<Stamp>,
+    /// Also keeps two reloads from crossing.
+    last: Mutex<Attempt>,
 }
 
 #[derive(Debug)]
 struct Resolver {
     key: ArcSwap<CertifiedKey>,
+    /// End of the certificate, seconds since 1970.
+    not_after: AtomicI64,
 }
 
 impl ResolvesServerCert for Resolver {
@@ -72,12 +89,12 @@ impl ResolvesServerCert for Resolver {
 pub fn load(paths: TlsPaths) -> Result<TlsState> {
     let stamp = stamp(&paths);
     let trust = trust(&paths, None)?;
-    let key = server_key(&paths)?;
+    let (key, not_after) = server_key(&paths)?;
     Ok(TlsState {
         trust: Arc::new(ArcSwap::from_pointee(trust)),
-        identity: Arc::new(Resolver { key: ArcSwap::from_pointee(key) }),
+        identity: Arc::new(Resolver { key: ArcSwap::from_pointee(key), not_after: AtomicI64::new(not_after) }),
         generation: AtomicU64::new(1),
-        stamp: Mutex::new(stamp),
+        last: Mutex::new(Attempt { stamp, failed_s: None }),
         paths,
     })
 }
@@ -108,28 +125,39 @@ impl TlsState {
     /// # Errors
     /// As [`load`], and a revocation list older than the one in use.
     pub fn reload(&self) -> Result<()> {
-        let mut last = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = stamp(&self.paths);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        self.attempt(&mut last)
+    }
+
+    fn attempt(&self, last: &mut Attempt) -> Result<()> {
+        *last = Attempt { stamp: stamp(&self.paths), failed_s: Some(now_s()) };
         let current = self.trust.load();
         let trust = trust(&self.paths, Some(&current))?;
-        let key = server_key(&self.paths)?;
+        let (key, not_after) = server_key(&self.paths)?;
         self.trust.store(Arc::new(trust));
         self.identity.key.store(Arc::new(key));
+        self.identity.not_after.store(not_after, Ordering::Release);
         self.generation.fetch_add(1, Ordering::Release);
+        last.failed_s = None;
         Ok(())
     }
 
-    /// Reloads when a file's time or length changed since the last attempt; true when it did. Meant to be polled every few
-    /// seconds.
+    /// Reloads when a file changed since the last attempt, and every minute after a failed one or when an anchor of the set in
+    /// use has expired; true when it did. Meant to be polled every few seconds.
     ///
     /// # Errors
-    /// As [`TlsState::reload`]; told once per change of the files.
+    /// As [`TlsState::reload`].
     pub fn reload_if_changed(&self) -> Result<bool> {
-        let same = *self.stamp.lock().unwrap_or_else(PoisonError::into_inner) == stamp(&self.paths);
-        if same {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now_s();
+        let due = match last.failed_s {
+            Some(at) => now >= at.saturating_add(RETRY_S) || now < at,
+            None => now >= self.trust.load().until(),
+        };
+        if !due && last.stamp == stamp(&self.paths) {
             return Ok(false);
         }
-        self.reload().map(|()| true)
+        self.attempt(&mut last).map(|()| true)
     }
 
     /// Goes up by one at each reload: a connection of an older generation asks [`TlsState::still_valid`].
@@ -142,9 +170,11 @@ impl TlsState {
         self.trust.load().still_valid(caller, now_s())
     }
 
-    /// What the last load left out, for the log.
+    /// What the last load left out, and the near end of the server's certificate, for the log.
     pub fn alarms(&self) -> Vec<String> {
-        self.trust.load().alarms().to_vec()
+        let days = self.identity.not_after.load(Ordering::Acquire).saturating_sub(now_s()).div_euclid(DAY_S);
+        let ending = (days < EXPIRY_ALARM_DAYS).then(|| format!("the server's certificate ends in {days} days"));
+        self.trust.load().alarms().iter().cloned().chain(ending).collect()
     }
 }
 
@@ -166,7 +196,8 @@ fn trust(paths: &TlsPaths, before: Option<&TrustSet>) -> Result<TrustSet> {
     TrustSet::build(&read(&paths.ca)?, &read(&paths.crl)?, now_s(), before)
 }
 
-fn server_key(paths: &TlsPaths) -> Result<CertifiedKey> {
+/// The chain with its key, and the end of its leaf in seconds since 1970.
+fn server_key(paths: &TlsPaths) -> Result<(CertifiedKey, i64)> {
     let (chain_pem, key_pem) = match &paths.pkcs12 {
         Some(p12) => {
             let password = read(&p12.password_file)?;
@@ -178,7 +209,14 @@ fn server_key(paths: &TlsPaths) -> Result<CertifiedKey> {
     };
     let chain = CertificateDer::pem_slice_iter(&chain_pem).collect::<std::result::Result<Vec<_>, _>>().map_err(TlsError::of("server certificate"))?;
     let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(TlsError::of("server key"))?;
-    CertifiedKey::from_der(chain, key, &super::provider()).map_err(TlsError::of("server certificate and key"))
+    let leaf = chain.first().ok_or_else(|| TlsError::new("server certificate: nothing in it"))?;
+    let facts = CertificateFacts::read(leaf).map_err(TlsError::of("server certificate"))?;
+    let now = now_s();
+    if now < facts.not_before || now >= facts.not_after {
+        return Err(TlsError::new("server certificate: outside its validity"));
+    }
+    let key = CertifiedKey::from_der(chain, key, &super::provider()).map_err(TlsError::of("server certificate and key"))?;
+    Ok((key, facts.not_after))
 }
 
 fn stamp(paths: &TlsPaths) -> Stamp {
@@ -187,5 +225,6 @@ fn stamp(paths: &TlsPaths) -> Stamp {
         Some(p12) => files.extend([&p12.file, &p12.password_file]),
         None => files.extend([&paths.server_chain, &paths.server_key]),
     }
-    files.into_iter().map(|f| std::fs::metadata(f).ok().and_then(|m| Some((m.modified().ok()?, m.len())))).collect()
+    let one = |file: &PathBuf| std::fs::metadata(file).ok().map(|m| (m.ino(), m.ctime(), m.ctime_nsec(), m.len()));
+    files.into_iter().map(one).collect()
 }

@@ -1,3 +1,9 @@
-//! Tests of the room over real handshakes.
+//! Tests of the room: real handshakes over loopback, and certificates and lists made for one rule each.
+mod corpus;
 mod handshake;
+mod lists;
+mod maker;
+mod names;
+mod pki;
+mod reload;
 mod vectors;

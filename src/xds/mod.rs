@@ -1,10 +1,52 @@
-use crate::fhir::search::SearchValue;
-use crate::fhir::{Coding, DocumentEntry, Identifier};
-use serde_json::Value;
-pub struct ReferenceContext<'a> { pub subject: &'a str, pub url: &'a str, pub size: usize, pub sha1_base64: &'a str, pub entry_uuid: &'a str, pub now: &'a str, pub targets: &'a [(Identifier, Option<String>)] }
-pub struct SubmissionContext<'a> { pub subject: &'a str, pub items: &'a [String], pub unique_id: &'a str, pub entry_uuid: &'a str, pub source_id: &'a str, pub now: &'a str, pub structure: &'a str, pub organization: &'a str }
-pub fn document_reference(_: &DocumentEntry, _: &ReferenceContext<'_>) -> Value { unimplemented!() }
-pub fn submission_set(_: &DocumentEntry, _: &SubmissionContext<'_>) -> Value { unimplemented!() }
-pub fn confidentiality_coding(_: &str) -> Coding { unimplemented!() }
-pub fn search_values(_: &Value) -> Vec<(String, SearchValue)> { unimplemented!() }
-pub fn is_provide_bundle(_: &Value) -> bool { unimplemented!() }
+//! Document sharing without I/O: DocumentReference, SubmissionSet and Folder made, understood, checked, indexed and changed.
+//!
+//! Direction of `DocumentReference.date`: PDSm reads it as the creation of the reference, PDSM4DMP as the creation of the
+//! document, MHD leaves it unmapped. What this server makes follows PDSm (the moment of the deposit); the creation of the
+//! document is always `content.attachment.creation`, the submission time always `List.date`.
+//! Spec: IHE MHD 4.2 (ITI-65, ITI-66, ITI-67, ITI-105), PDSm 3.1.1, PDSM4DMP 0.1.0.
+
+mod apply;
+mod authors;
+mod bundle_parts;
+mod change;
+mod check;
+mod confidentiality;
+mod contained;
+mod content;
+mod document_bundle;
+mod entry;
+mod index_rows;
+mod json;
+mod patch;
+mod patch_fhirpath;
+mod patch_json;
+mod people;
+mod provide_bundle;
+mod reference;
+mod relations;
+mod rules;
+#[cfg(test)]
+mod sample;
+mod search_rows;
+mod steps;
+mod subject;
+mod submission;
+mod submission_rules;
+mod submission_set;
+mod uris;
+
+pub use apply::{apply_metadata, is_archived, label_codes};
+pub use bundle_parts::{Part, PatientPart, Superseded};
+pub use change::{Change, LabelChange};
+pub use check::{check_folder, check_reference, check_submission_set};
+pub use confidentiality::confidentiality_coding;
+pub use content::{binary_content, check_content};
+pub use document_bundle::{entry_of_document, statements_of_document};
+pub use entry::entry_of_reference;
+pub use patch::metadata_patch;
+pub use provide_bundle::is_provide_bundle;
+pub use reference::{ReferenceContext, document_reference};
+pub use relations::{Relation, relations};
+pub use search_rows::search_values;
+pub use submission::{Document, Submission, submission};
+pub use submission_set::{SubmissionContext, submission_set};

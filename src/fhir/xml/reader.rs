@@ -1,5 +1,6 @@
 //! Events → tree, with every limit checked on the way.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -9,6 +10,7 @@ use quick_xml::reader::NsReader;
 
 use super::super::{Fault, FaultKind, Result};
 use super::dom::{Attribute, Element, Node};
+use super::syntax;
 
 /// What one document may hold.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +34,7 @@ impl Default for Limits {
 /// `Malformed` with the byte offset in the decoded text; never the content.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Element> {
     let text = super::decode::decode(bytes)?;
-    if text.contains('\u{0}') || text.contains('\u{FFFE}') || text.contains('\u{FFFF}') || text.bytes().any(|b| b < 0x20 && b != b'\t' && b != b'\n' && b != b'\r') {
+    if !syntax::are_characters(&text) {
         return Err(Fault::new(FaultKind::Malformed, 530, "the document holds a character that XML does not allow"));
     }
     let mut reader = NsReader::from_str(&text);
@@ -42,7 +44,7 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Element> {
     config.allow_unmatched_ends = false;
     config.allow_dangling_amp = false;
     config.expand_empty_elements = false;
-    let mut builder = Builder { limits, stack: Vec::new(), root: None, nodes: 0, names: HashMap::new(), started: false };
+    let mut builder = Builder { limits, stack: Vec::new(), root: None, text: String::new(), nodes: 0, names: HashMap::new(), started: false };
     loop {
         let at = reader.buffer_position();
         let event = reader.read_event().map_err(|e| bad(531, "the document is not well-formed XML", at).because(e))?;
@@ -65,6 +67,8 @@ struct Builder<'l> {
     limits: &'l Limits,
     stack: Vec<Element>,
     root: Option<Element>,
+    /// Text not yet in the tree: it comes in pieces, cut at every reference.
+    text: String,
     nodes: usize,
     names: HashMap<String, Rc<str>>,
     started: bool,
@@ -72,6 +76,9 @@ struct Builder<'l> {
 
 impl Builder<'_> {
     fn event(&mut self, reader: &NsReader<&[u8]>, event: Event<'_>, at: u64) -> Result<()> {
+        if matches!(event, Event::Start(_) | Event::Empty(_) | Event::End(_)) {
+            self.flush(at)?;
+        }
         match event {
             Event::Start(tag) => {
                 let element = self.element(reader, &tag, at)?;
@@ -112,12 +119,8 @@ impl Builder<'_> {
             Event::DocType(_) => return Err(Fault::new(FaultKind::Malformed, 538, "a DOCTYPE is not accepted: no DTD, no entities (security)")),
             Event::Decl(_) if self.started => return Err(bad(539, "the XML declaration must come first", at)),
             Event::PI(pi) if pi.target().eq_ignore_ascii_case("xml") => return Err(bad(540, "a processing instruction named xml is not allowed", at)),
-            Event::Decl(decl) => {
-                let version = decl.version().map_err(|e| bad(541, "the XML declaration is malformed", at).because(e))?;
-                if &*version != "1.0" {
-                    return Err(bad(542, "the XML version must be 1.0", at));
-                }
-            }
+            Event::PI(pi) if !syntax::is_name(pi.target()) => return Err(bad(549, "a name is malformed or too long", at)),
+            Event::Decl(decl) if !syntax::is_declaration(&decl) => return Err(bad(541, "the XML declaration is malformed, or its version is not 1.0", at)),
             _ => {}
         }
         self.started = true;
@@ -133,15 +136,22 @@ impl Builder<'_> {
     }
 
     fn text(&mut self, text: &str, at: u64) -> Result<()> {
-        let Some(top) = self.stack.last_mut() else {
+        if self.stack.is_empty() {
             return if text.trim_matches([' ', '\t', '\r', '\n']).is_empty() { Ok(()) } else { Err(bad(537, "text stands outside the root element", at)) };
-        };
-        if let Some(Node::Text(before)) = top.children.last_mut() {
-            let joined = format!("{before}{text}");
-            *before = joined.into_boxed_str();
+        }
+        self.text.push_str(text);
+        Ok(())
+    }
+
+    /// Puts the text gathered so far into the tree, as one node.
+    fn flush(&mut self, at: u64) -> Result<()> {
+        if self.text.is_empty() {
             return Ok(());
         }
-        top.children.push(Node::Text(text.into()));
+        if let Some(top) = self.stack.last_mut() {
+            top.children.push(Node::Text(self.text.as_str().into()));
+        }
+        self.text.clear();
         self.count(at)
     }
 
@@ -163,16 +173,26 @@ impl Builder<'_> {
         let ns = self.namespace(&ns, at)?;
         let name = self.name(local.as_ref(), at)?;
         let mut attributes: Vec<Attribute> = Vec::new();
+        if !syntax::are_attributes(tag.attributes_raw()) {
+            return Err(bad(545, "an attribute is malformed or repeated", at));
+        }
         for attribute in tag.attributes() {
             let attribute = attribute.map_err(|e| bad(545, "an attribute is malformed or repeated", at).because(e))?;
             let key: &str = attribute.key.as_ref();
             if key == "xmlns" || key.starts_with("xmlns:") {
+                // The reader compares namespaces as they are written: one that is escaped would be another.
+                if key.strip_prefix("xmlns:").is_some_and(|p| !syntax::is_name(p)) || attribute.value.contains(['&', '\t', '\r', '\n']) {
+                    return Err(bad(552, "a namespace declaration is malformed", at));
+                }
                 continue;
             }
             if attributes.len() >= self.limits.attributes {
                 return Err(bad(546, "an element has too many attributes", at));
             }
             let value = attribute.normalized_value(quick_xml::XmlVersion::Explicit1_0).map_err(|e| bad(547, "an attribute cannot be read", at).because(e))?;
+            if matches!(value, Cow::Owned(_)) && !syntax::are_characters(&value) {
+                return Err(bad(550, "a character reference is malformed", at));
+            }
             let (ns, local) = reader.resolver().resolve_attribute(attribute.key);
             let (ns, name) = (self.namespace(&ns, at)?, self.name(local.as_ref(), at)?);
             if attributes.iter().any(|a| a.ns == ns && a.name == name) {
@@ -192,8 +212,7 @@ impl Builder<'_> {
     }
 
     fn name(&mut self, text: &str, at: u64) -> Result<Rc<str>> {
-        let first = text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-        if !first || text.len() > self.limits.name_bytes || text.contains([':', '<', '&', '"', '\'', '/', '=']) {
+        if text.len() > self.limits.name_bytes || !syntax::is_name(text) {
             return Err(bad(549, "a name is malformed or too long", at));
         }
         Ok(self.intern(text))
@@ -244,8 +263,32 @@ mod tests {
     #[test]
     fn what_is_dangerous_or_broken_is_refused() {
         for text in [
-            "<!DOCTYPE a><a/>", "<a>&x;</a>", "<a><b></a></b>", "<a>", "<a/><b/>", "x<a/>", "<a/>x", "<a b='1' b='2'/>", "<p:a/>", "", "<a>]]></a>", "<a b=1/>",
-            "<a/><?xml version='1.0'?>", "<?xml version='1.1'?><a/>",
+            "<!DOCTYPE a><a/>",
+            "<a>&x;</a>",
+            "<a><b></a></b>",
+            "<a>",
+            "<a/><b/>",
+            "x<a/>",
+            "<a/>x",
+            "<a b='1' b='2'/>",
+            "<p:a/>",
+            "",
+            "<a>]]></a>",
+            "<a b=1/>",
+            "<a/><?xml version='1.0'?>",
+            "<?xml version='1.1'?><a/>",
+            "<a b='<'/>",
+            "<a b='1'c='2'/>",
+            "<a+/>",
+            "<a><??></a>",
+            "<?a:b?><a/>",
+            "<a xmlns:='urn:x'/>",
+            "<a xmlns='urn:&#120;'/>",
+            "<?xml version='1.0' standalone='YES'?><a/>",
+            "<?xml version='1.0'encoding='UTF-8'?><a/>",
+            "<a>&#0;</a>",
+            "<a b='&#xFFFE;'/>",
+            "<a b='&x;'/>",
         ] {
             assert!(read(text).is_err(), "{text}");
         }
@@ -258,5 +301,14 @@ mod tests {
     fn latin_1_is_transcoded_and_utf_16_refused() {
         assert_eq!(parse(b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a>\xe9</a>", &Limits::default()).unwrap().text(), "é");
         assert!(parse(b"\xff\xfe<\0a\0/\0>\0", &Limits::default()).is_err());
+        assert!(parse(b"\xef\xbb\xbf<?xml version='1.0' encoding='ISO-8859-1'?><a/>", &Limits::default()).is_err());
+        assert!(parse(format!("<?xml version='1.0' {} encoding='ISO-8859-1'?><a>é</a>", " ".repeat(5000)).as_bytes(), &Limits::default()).is_err());
+    }
+
+    #[test]
+    fn text_cut_at_every_reference_is_one_node_and_costs_its_length() {
+        let root = read(&format!("<a>{}<b/>x<![CDATA[]]></a>", "&amp;.".repeat(500_000))).unwrap();
+        assert_eq!(root.children.len(), 3);
+        assert_eq!(root.text().len(), 1_000_001);
     }
 }

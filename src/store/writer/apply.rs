@@ -64,6 +64,13 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
             Operation::NewDocument(d) => new_document(conn, d, at)?,
             Operation::ChangeDocument(c) => change_document(conn, c)?,
             Operation::Facts(f) => facts(conn, f, at)?,
+            Operation::AdoptBinary { id, from, record, document } => {
+                diesel::update(directory::table.filter(directory::kind.eq("Binary")).filter(directory::id.eq(id)))
+                    .set((directory::record.eq(record), directory::document.eq(document)))
+                    .execute(conn)?;
+                diesel::update(document::table.filter(document::number.eq(from))).set(document::deleted.eq(true)).execute(conn)?;
+                diesel::delete(blob::table.filter(blob::record.eq(0)).filter(blob::document.eq(from))).execute(conn)?;
+            }
             Operation::EndFacts { record, document } => {
                 diesel::update(fact_block::table.filter(fact_block::record.eq(record)).filter(fact_block::document.eq(document)))
                     .set(fact_block::until_commit.eq(at.commit))

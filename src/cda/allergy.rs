@@ -1,0 +1,143 @@
+//! Allergy observation → AllergyIntolerance.
+//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.6; FHIR R4 AllergyIntolerance (ait-1, ait-2); facts §4.2.
+
+use serde_json::{Map, Value, json};
+
+use super::codes;
+use super::concept::{absent, absent_concept, code_of, concept, mapped_concept, placeholder};
+use super::datatypes::{period, time_of};
+use super::narrative::Narrative;
+use super::path::{first, select};
+use super::statement::{Maker, Scope, mood, negated, not_done, status};
+use super::table;
+use crate::fhir::xml::Element;
+
+impl<'a> Maker<'a> {
+    /// An allergy, or the statement that none is known.
+    pub fn allergy(&mut self, e: &'a Element, scope: &Scope<'a>) {
+        if mood(e) != "EVN" {
+            return;
+        }
+        let value = e.child("value");
+        let agent = first(e, "participant/participantRole/playingEntity/code");
+        if let Some((code, said)) = [value, e.child("code"), agent].into_iter().flatten().find_map(|c| Some((absent(c)?, c))) {
+            return self.no_allergy(e, scope, code, said);
+        }
+        if [value, agent].into_iter().flatten().any(placeholder) {
+            return self.no_allergy(e, scope, "no-known-allergies", value.or(agent).unwrap_or(e));
+        }
+        let mut out = self.start("AllergyIntolerance", e, scope);
+        table::apply("allergy-intolerance", e, &self.narrative, "", &mut out);
+        if !out.contains_key("code") {
+            let Some(named) = self.unnamed_agent(e) else {
+                return self.warn(&scope.path, "an allergy statement names no agent; it stays in the document only");
+            };
+            out.insert("code".into(), named);
+        }
+        let named = out.get("code").cloned().unwrap_or_default();
+        if self.disputed(e) {
+            return self.dispute(e, named, scope);
+        }
+        if let Some(reaction) = value.and_then(|v| old_style_reaction(v, &self.narrative)) {
+            table::put(&mut out, "reaction[]", reaction);
+        }
+        out.insert("patient".into(), self.subject());
+        life(e, scope, &mut out);
+        self.push(&scope.path, out);
+    }
+
+    /// Without agent: a coded value that is the allergy itself, else the words of the narrative that are no mere type.
+    fn unnamed_agent(&self, e: &Element) -> Option<Value> {
+        let value = e.child("value")?;
+        if code_of(value).is_some() && codes::mapped("allergy-type", code_of(value)?).is_none() {
+            return concept(value, &self.narrative);
+        }
+        let words = value.child("originalText").and_then(|t| self.narrative.words(t)).or_else(|| self.words(e))?;
+        let vague = super::narrative::folded(&words);
+        let denies = ["aucun", "pas d", "pas de", "absence", "no known", "no ", "non"].iter().any(|n| vague.starts_with(n));
+        (!denies).then(|| self.typed(e, words)).flatten()
+    }
+
+    /// «Allergie alimentaire : oui» is named by its type.
+    fn typed(&self, e: &Element, words: String) -> Option<Value> {
+        let affirmed = codes::within("answers-yes", &super::narrative::folded(&words));
+        let kind = e.child("code").and_then(|c| concept(c, &self.narrative)).and_then(|c| c.get("text").cloned());
+        match (affirmed, kind) {
+            (true, Some(kind)) => Some(json!({"text": kind})),
+            (true, None) => None,
+            (false, kind) if kind.as_ref().and_then(Value::as_str).is_some_and(|k| super::narrative::folded(k) == super::narrative::folded(&words)) => None,
+            (false, _) => Some(json!({"text": words})),
+        }
+    }
+
+    fn no_allergy(&mut self, e: &Element, scope: &Scope<'_>, code: &str, said: &Element) {
+        let mut out = self.start("AllergyIntolerance", e, scope);
+        if code != "no-allergy-info" {
+            drop(mapped_concept("allergy-clinical", "active", None).map(|c| out.insert("clinicalStatus".into(), c)));
+        }
+        out.insert("code".into(), absent_concept(code, Some(said), &self.narrative));
+        out.insert("patient".into(), self.subject());
+        self.push(&scope.path, out);
+    }
+
+    /// An adverse drug reaction: an event of the past, not an allergy.
+    /// Spec: ANS FRAdverseDrugReactionLM → AdverseEvent.
+    pub fn adverse_reaction(&mut self, e: &Element, scope: &Scope<'_>) {
+        let drug = first(e, "entryRelationship/substanceAdministration/consumable/manufacturedProduct/manufacturedMaterial");
+        let event = first(e, "entryRelationship[MFST]/observation/value").and_then(|v| concept(v, &self.narrative));
+        let mut out = self.start("AdverseEvent", e, scope);
+        out.insert("actuality".into(), json!("actual"));
+        drop(event.map(|c| out.insert("event".into(), c)));
+        out.insert("subject".into(), self.subject());
+        drop(e.child("effectiveTime").and_then(|t| period(t).0.or_else(|| time_of(t))).map(|d| out.insert("date".into(), json!(d))));
+        if let Some(name) = drug.and_then(|d| self.product_name(d)) {
+            out.insert("suspectEntity".into(), json!([{"instance": {"display": name}}]));
+        }
+        if out.contains_key("event") || out.contains_key("suspectEntity") {
+            self.push(&scope.path, out);
+        }
+    }
+}
+
+/// Status, certainty and onset.
+fn life(e: &Element, scope: &Scope<'_>, out: &mut Map<String, Value>) {
+    let stated = |path: &str| first(e, path).and_then(code_of);
+    let concern = scope.concern.map(status).filter(|s| *s != "completed");
+    let clinical = stated("entryRelationship/observation[33999-4]/value").and_then(|c| codes::mapped("allergy-clinical", c));
+    let (start, end) = e.child("effectiveTime").map(period).unwrap_or_default();
+    let start = start.or_else(|| e.child("effectiveTime").and_then(time_of));
+    let clinical = clinical.or_else(|| end.as_ref().map(|_| "resolved")).or_else(|| concern.and_then(|c| codes::mapped("allergy-clinical", c))).unwrap_or("active");
+    let refuted = not_done(e);
+    let certainty = if refuted { Some("refuted") } else { stated("entryRelationship/observation[66455-7]/value").and_then(|c| codes::mapped("allergy-verification", c)) };
+    if !negated(e) && !refuted {
+        drop(mapped_concept("allergy-clinical", clinical, None).map(|c| out.insert("clinicalStatus".into(), c)));
+    }
+    drop(certainty.and_then(|c| mapped_concept("allergy-verification", c, None)).map(|c| out.insert("verificationStatus".into(), c)));
+    match (start, end) {
+        (Some(start), Some(end)) => drop(out.insert("onsetPeriod".into(), json!({"start": start, "end": end}))),
+        (Some(start), None) => drop(out.insert("onsetDateTime".into(), json!(start))),
+        _ => {}
+    }
+}
+
+/// In older documents the value of the allergy observation is its reaction; in C-CDA it is the type.
+fn old_style_reaction(value: &Element, narrative: &Narrative) -> Option<Value> {
+    let code = code_of(value)?;
+    if codes::mapped("allergy-type", code).is_some() {
+        return None;
+    }
+    concept(value, narrative).map(|c| json!({"manifestation": [c]}))
+}
+
+/// A reaction observation; its negationInd is ignored (facts §4.2: set by error).
+pub(super) fn reaction(e: &Element, narrative: &Narrative) -> Option<Value> {
+    let manifestation = e.child("value").and_then(|v| concept(v, narrative)).or_else(|| e.child("text").and_then(|t| narrative.words(t)).map(|t| json!({"text": t})))?;
+    let mut out = Map::new();
+    out.insert("manifestation".into(), json!([manifestation]));
+    if let Some(onset) = e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| period(t).0)) {
+        out.insert("onset".into(), json!(onset));
+    }
+    let severity = select(e, "entryRelationship/observation[SEV]/value").into_iter().find_map(|v| codes::mapped("reaction-severity", code_of(v)?));
+    drop(severity.map(|s| out.insert("severity".into(), json!(s))));
+    Some(Value::Object(out))
+}

@@ -1,0 +1,142 @@
+//! Coded concepts and the words that name them.
+//! Spec: CDA R2 CD; facts §4 Common, §5, §7.10: a label comes from displayName first.
+
+use serde_json::{Value, json};
+
+use super::codes;
+use super::datatypes::{codeable, coding};
+use super::narrative::{Narrative, clean, folded};
+use crate::fhir::xml::Element;
+
+/// A CodeableConcept with its label: displayName, else the words of the narrative, else a translation's displayName.
+/// A code that only says «autre …» takes its words from the narrative. Qualifiers are said after the label.
+pub(super) fn concept(e: &Element, narrative: &Narrative) -> Option<Value> {
+    labelled(e, narrative, None)
+}
+
+/// The same; `spare` names a concept that neither displayName nor original text does.
+pub(super) fn labelled(e: &Element, narrative: &Narrative, spare: Option<String>) -> Option<Value> {
+    let display = e.attr("displayName").and_then(clean);
+    let words = e.child("originalText").and_then(|t| narrative.words(t));
+    let named = if says_other(e, display.as_deref()) { words.or_else(|| spare.clone()).or(display) } else { display.or(words) };
+    let label = named.or_else(|| translated(e)).or(spare).map(|l| qualified(e, l));
+    codeable(&stripped(e), label)
+}
+
+/// The concept without originalText, whose words were resolved already.
+fn stripped(e: &Element) -> Element {
+    let mut copy = e.clone();
+    copy.children.retain(|c| !matches!(c, crate::fhir::xml::Node::Element(x) if &*x.name == "originalText"));
+    copy
+}
+
+fn says_other(e: &Element, display: Option<&str>) -> bool {
+    codes_of(e).any(|c| codes::within("residual", c)) || display.is_some_and(|d| folded(d).starts_with("autre"))
+}
+
+fn translated(e: &Element) -> Option<String> {
+    e.all("translation").find_map(|t| t.attr("displayName").and_then(clean))
+}
+
+fn qualified(e: &Element, label: String) -> String {
+    let said: Vec<String> = e.all("qualifier").filter_map(|q| q.child("value")?.attr("displayName").and_then(clean)).collect();
+    if said.is_empty() { label } else { format!("{label} ({})", said.join(", ")) }
+}
+
+/// The code of an element, trimmed; blank is none.
+pub(super) fn code_of(e: &Element) -> Option<&str> {
+    e.attr("code").map(str::trim).filter(|c| !c.is_empty())
+}
+
+/// The codes of a concept and of its direct translations.
+pub(super) fn codes_of(e: &Element) -> impl Iterator<Item = &str> {
+    std::iter::once(e).chain(e.all("translation")).filter_map(code_of)
+}
+
+/// The absent-or-unknown code (IPS) a concept stands for.
+pub(super) fn absent(e: &Element) -> Option<&'static str> {
+    codes_of(e).find_map(|c| codes::mapped("absent", c))
+}
+
+/// Whether a concept asserts nothing: a placeholder code.
+pub(super) fn placeholder(e: &Element) -> bool {
+    codes_of(e).any(|c| codes::within("no-statement", c)) || e.attr("displayName").is_some_and(|d| matches!(folded(d).as_str(), "aucun" | "aucune"))
+}
+
+/// A CodeableConcept of one code of a map's system.
+pub(super) fn mapped_concept(map: &str, code: &str, text: Option<String>) -> Option<Value> {
+    let table = codes::map(map)?;
+    let mut coding = json!({"code": table.get(code)?});
+    if let (Some(system), Some(members)) = (&table.system, coding.as_object_mut()) {
+        members.insert("system".into(), json!(system));
+    }
+    let mut out = json!({"coding": [coding]});
+    if let (Some(text), Some(members)) = (text, out.as_object_mut()) {
+        members.insert("text".into(), json!(text));
+    }
+    Some(out)
+}
+
+/// A CodeableConcept of one code in the system of a map.
+pub(super) fn coded(map: &str, code: &str) -> Value {
+    match codes::map(map).and_then(|m| m.system.as_ref()) {
+        Some(system) => json!({"coding": [{"system": system, "code": code}]}),
+        None => json!({"coding": [{"code": code}]}),
+    }
+}
+
+/// A CodeableConcept of the IPS absent-or-unknown code, with the words of the document.
+pub(super) fn absent_concept(code: &str, said: Option<&Element>, narrative: &Narrative) -> Value {
+    let system = codes::map("absent").and_then(|m| m.system.clone()).unwrap_or_default();
+    let mut coding = json!({"system": system, "code": code});
+    let words = said.and_then(|e| concept(e, narrative)).and_then(|c| c.get("text").cloned());
+    if let (Some(words), Some(members)) = (&words, coding.as_object_mut()) {
+        members.insert("display".into(), words.clone());
+    }
+    match words {
+        Some(text) => json!({"coding": [coding], "text": text}),
+        None => json!({"coding": [coding]}),
+    }
+}
+
+/// Whether the code's system (its OID) is in a set.
+pub(super) fn system_within(e: &Element, set: &str) -> bool {
+    coding(e).is_some() && e.attr("codeSystem").is_some_and(|s| codes::within(set, s.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::xml::{Limits, parse};
+
+    fn of(xml: &str) -> Option<Value> {
+        let root = parse(format!("<d><section><text><c ID='w'>mots du récit</c></text></section>{xml}</d>").as_bytes(), &Limits::default()).unwrap();
+        concept(root.child("code").unwrap(), &Narrative::of(&root))
+    }
+
+    #[test]
+    fn the_label_is_the_display_name_before_the_narrative() {
+        let both = of("<code code='1' codeSystem='1.2.3' displayName='nom'><originalText><reference value='#w'/></originalText></code>").unwrap();
+        assert_eq!(both["text"], "nom");
+        let words = of("<code code='1' codeSystem='1.2.3'><originalText><reference value='#w'/></originalText></code>").unwrap();
+        assert_eq!(words["text"], "mots du récit");
+    }
+
+    #[test]
+    fn a_residual_code_is_named_by_the_narrative() {
+        let c = of("<code code='X' codeSystem='1.2.3' displayName='Autre acte'><originalText><reference value='#w'/></originalText></code>").unwrap();
+        assert_eq!(c["text"], "mots du récit");
+    }
+
+    #[test]
+    fn a_null_code_with_a_dangling_reference_is_nothing() {
+        assert_eq!(of("<code nullFlavor='NA'><originalText><reference value='#no'/></originalText></code>"), None);
+        assert_eq!(of("<code nullFlavor='NA'><originalText><reference value='#w'/></originalText></code>").unwrap()["text"], "mots du récit");
+    }
+
+    #[test]
+    fn qualifiers_are_said() {
+        let c = of("<code code='1' codeSystem='1.2.3' displayName='masse'><qualifier><value code='7' displayName='gauche'/></qualifier></code>").unwrap();
+        assert_eq!(c["text"], "masse (gauche)");
+    }
+}

@@ -1,0 +1,259 @@
+//! Substance administration and dispense supply → MedicationStatement, MedicationRequest, MedicationAdministration, MedicationDispense.
+//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.7, IHE PHARM PRE and DIS; FHIR R4 medications module; facts §4.3, §7.7, §7.8.
+
+use serde_json::{Map, Value, json};
+
+use super::codes;
+use super::concept::{absent, absent_concept, code_of, concept, labelled, placeholder};
+use super::datatypes::{coding_value, quantity, time_of};
+use super::dosage;
+use super::narrative::{clean, folded};
+use super::path::{first, select};
+use super::statement::{Maker, Scope, mood, negated, not_done, status};
+use super::transform::actor;
+use super::{table, value};
+use crate::fhir::xml::Element;
+
+const MATERIAL: &str = "consumable/manufacturedProduct/manufacturedMaterial";
+const ACTIVE: &str = "urn:passerelle:cda-ingredient";
+const FORM: &str = "urn:passerelle:cda-form";
+
+impl<'a> Maker<'a> {
+    /// A drug taken, given or prescribed, a vaccine, or the statement that there is none.
+    pub fn substance(&mut self, e: &'a Element, kind: &str, scope: &Scope<'a>) {
+        match kind {
+            "immunization" => return self.immunization(e, scope),
+            "recommendation" => return self.recommendation(e, scope),
+            "prescription-item" => return,
+            _ if scope.section == "11369-6" => return self.immunization(e, scope),
+            _ => {}
+        }
+        let resource = self.resource_of(e, scope);
+        let material = first(e, MATERIAL);
+        let said = e.child("code").into_iter().chain(material.and_then(|m| m.child("code")));
+        if let Some((code, said)) = said.clone().find_map(|c| Some((absent(c)?, c))) {
+            return self.no_medication(e, scope, code, said);
+        }
+        if let Some(said) = said.clone().find(|c| placeholder(c)) {
+            return self.no_medication(e, scope, "no-known-medications", said);
+        }
+        let Some(product) = material.and_then(|m| self.product(m, self.words(e))) else {
+            return self.warn(&scope.path, "a medication statement names no product; it stays in the document only");
+        };
+        let mut out = self.start(resource, e, scope);
+        self.extend(material, &mut out);
+        out.insert("status".into(), json!(self.medication_status(e, resource)));
+        if resource == "MedicationRequest" {
+            out.insert("intent".into(), json!(codes::mapped("intent", mood(e)).unwrap_or("order")));
+            if negated(e) {
+                out.insert("doNotPerform".into(), json!(true));
+            }
+        }
+        let label = product.get("text").and_then(Value::as_str).map(folded).unwrap_or_default();
+        out.insert("medicationCodeableConcept".into(), product);
+        out.insert("subject".into(), self.subject());
+        table::apply("medication", e, &self.narrative, resource, &mut out);
+        self.taking(e, resource, scope, &mut out);
+        self.directions(e, resource, &label, &mut out);
+        if resource == "MedicationRequest" {
+            self.supply_request(e, &mut out);
+        }
+        self.push(&scope.path, out);
+    }
+
+    fn resource_of(&self, e: &Element, scope: &Scope<'_>) -> &'static str {
+        let given = |t: &Element| t.attr("root").is_some_and(|r| matches!(r, "1.2.840.10008.9.13" | "1.2.250.1.213.1.1.3.151" | "1.2.250.1.213.1.1.3.173"));
+        match mood(e) {
+            "EVN" if scope.in_section("administered-sections") || e.all("templateId").any(given) => "MedicationAdministration",
+            "EVN" => "MedicationStatement",
+            _ => "MedicationRequest",
+        }
+    }
+
+    fn medication_status(&self, e: &Element, resource: &str) -> &'static str {
+        let map = match resource {
+            "MedicationStatement" => "statement-status",
+            "MedicationAdministration" => "administration-status",
+            _ => "prescription-status",
+        };
+        match resource {
+            "MedicationStatement" if not_done(e) => "not-taken",
+            "MedicationAdministration" if not_done(e) => "not-done",
+            "MedicationStatement" if status(e) == "completed" && !self.ended(e) => "active",
+            _ => codes::mapped(map, status(e)).unwrap_or("unknown"),
+        }
+    }
+
+    /// Whether the treatment ended by the day of the document (there is no clock here).
+    fn ended(&self, e: &Element) -> bool {
+        let end = value::clinical_time(e).and_then(|t| super::datatypes::period(t).1);
+        let (Some(end), Some(created)) = (end, &self.created) else { return false };
+        end.get(..end.len().min(10)) <= created.get(..created.len().min(end.len()).min(10))
+    }
+
+    /// The product as a concept: its code and translations, the ATC class, named by displayName, name or narrative.
+    pub fn product(&self, material: &Element, words: Option<String>) -> Option<Value> {
+        let name = material.child("name").and_then(|n| clean(&n.plain()));
+        let own = material.child("code").and_then(|c| labelled(c, &self.narrative, name.clone().or_else(|| words.clone())));
+        let mut out = match own {
+            Some(Value::Object(members)) => members,
+            _ => Map::new(),
+        };
+        let classes = select(material, "asSpecializedKind/generalizedMedicineClass/code").into_iter().chain(select(material, "asSpecializedKind/generalizedMaterialKind/code"));
+        for class in classes.filter_map(coding_value) {
+            table::put(&mut out, "coding[]", class);
+        }
+        if !out.contains_key("text") {
+            let coded = out.contains_key("coding") || material.child("code").is_some_and(|c| c.attr("nullFlavor").is_none());
+            let label = name.or_else(|| ingredient_names(material)).or(words.filter(|_| coded));
+            out.insert("text".into(), json!(label?));
+        }
+        Some(Value::Object(out))
+    }
+
+    /// The words that name a product.
+    pub fn product_name(&self, material: &Element) -> Option<String> {
+        self.product(material, None)?.get("text")?.as_str().map(str::to_owned)
+    }
+
+    /// Active ingredients with their strength, and the pharmaceutical form.
+    fn extend(&self, material: Option<&Element>, out: &mut Map<String, Value>) {
+        let Some(material) = material else { return };
+        let active = material.all("ingredient").filter_map(|i| self.ingredient(i)).map(|c| json!({"url": ACTIVE, "valueCodeableConcept": c}));
+        let form = material.child("formCode").and_then(|c| concept(c, &self.narrative)).map(|c| json!({"url": FORM, "valueCodeableConcept": c}));
+        if let Some(Value::Array(extensions)) = out.get_mut("extension") {
+            extensions.extend(active.chain(form));
+        }
+    }
+
+    fn ingredient(&self, holder: &Element) -> Option<Value> {
+        let substance = holder.child("ingredient").or_else(|| holder.child("ingredientSubstance"))?;
+        let name = substance.child("name").and_then(|n| clean(&n.plain()));
+        let mut named = match substance.child("code").and_then(|c| labelled(c, &self.narrative, name.clone())) {
+            Some(found) => found,
+            None => json!({"text": name?}),
+        };
+        if let (Some(strength), Some(members)) = (holder.child("quantity").and_then(strength), named.as_object_mut())
+            && let Some(Value::String(text)) = members.get_mut("text")
+        {
+            *text = format!("{text} {strength}");
+        }
+        Some(named)
+    }
+
+    fn no_medication(&mut self, e: &Element, scope: &Scope<'_>, code: &str, said: &Element) {
+        let mut out = self.start("MedicationStatement", e, scope);
+        out.insert("status".into(), json!("unknown"));
+        out.insert("medicationCodeableConcept".into(), absent_concept(code, Some(said), &self.narrative));
+        out.insert("subject".into(), self.subject());
+        self.push(&scope.path, out);
+    }
+
+    /// When it was taken; an administration must say it, so an unknown time is said to be unknown.
+    fn taking(&self, e: &Element, resource: &str, scope: &Scope<'_>, out: &mut Map<String, Value>) {
+        if resource == "MedicationRequest" {
+            return;
+        }
+        let when = value::moment(e).or_else(|| if resource == "MedicationAdministration" { self.moment(e, scope) } else { None });
+        match when {
+            Some((kind, when)) => drop(out.insert(format!("effective{kind}"), when)),
+            None if resource == "MedicationAdministration" => {
+                let unknown = json!({"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]});
+                out.insert("effectivePeriod".into(), unknown);
+            }
+            None => {}
+        }
+    }
+
+    fn directions(&self, e: &Element, resource: &str, label: &str, out: &mut Map<String, Value>) {
+        let mut all = dosage::dosages(e, &self.narrative);
+        let words = self.words(e).filter(|w| folded(w) != label);
+        if let (Some(words), Some(Value::Object(one))) = (words, all.first_mut()) {
+            one.entry("text").or_insert_with(|| json!(words));
+        }
+        if all.is_empty() {
+            return;
+        }
+        match resource {
+            "MedicationRequest" => drop(out.insert("dosageInstruction".into(), json!(all))),
+            "MedicationStatement" => drop(out.insert("dosage".into(), json!(all))),
+            _ => drop(all.first().and_then(dosage::administered).map(|d| out.insert("dosage".into(), d))),
+        }
+    }
+
+    fn supply_request(&self, e: &Element, out: &mut Map<String, Value>) {
+        let mut request = Map::new();
+        if let Some(renewals) = e.child("repeatNumber").and_then(|r| r.attr("value")).and_then(|v| v.trim().parse::<u32>().ok()) {
+            request.insert("numberOfRepeatsAllowed".into(), json!(renewals));
+        }
+        if let Some(found) = first(e, "entryRelationship/supply/quantity").and_then(quantity) {
+            request.insert("quantity".into(), found);
+        }
+        if !request.is_empty() {
+            out.insert("dispenseRequest".into(), Value::Object(request));
+        }
+        let substitution = ["entryRelationship/observation[SUBST]/value", "entryRelationship[COMP]/act/code"].iter().find_map(|p| {
+            select(e, p).into_iter().find(|c| c.attr("codeSystem") == Some("2.16.840.1.113883.5.1070")).and_then(|c| concept(c, &self.narrative))
+        });
+        drop(substitution.map(|c| out.insert("substitution".into(), json!({"allowedCodeableConcept": c}))));
+    }
+
+    /// A drug handed over.
+    pub fn dispense(&mut self, e: &'a Element, scope: &Scope<'a>) {
+        let Some(material) = first(e, "product/manufacturedProduct/manufacturedMaterial") else { return };
+        let Some(product) = self.product(material, self.words(e)) else {
+            return self.warn(&scope.path, "a dispense names no product; it stays in the document only");
+        };
+        let mut out = self.start("MedicationDispense", e, scope);
+        self.extend(Some(material), &mut out);
+        let state = if not_done(e) { "cancelled" } else { codes::mapped("dispense-status", status(e)).unwrap_or("unknown") };
+        out.insert("status".into(), json!(state));
+        out.insert("medicationCodeableConcept".into(), product);
+        out.insert("subject".into(), self.subject());
+        if let Some(who) = first(e, "performer/assignedEntity").or_else(|| first(e, "author/assignedAuthor")).and_then(actor) {
+            out.insert("performer".into(), json!([{"actor": who}]));
+        }
+        drop(e.child("quantity").and_then(quantity).map(|q| out.insert("quantity".into(), q)));
+        let handed = e.child("effectiveTime").and_then(time_of).or_else(|| first(e, "performer/time").and_then(time_of));
+        drop(handed.map(|t| out.insert("whenHandedOver".into(), json!(t))));
+        let notes: Vec<Value> = select(e, "entryRelationship/act/text").into_iter().filter_map(|t| self.narrative.words(t)).map(|t| json!({"text": t})).collect();
+        if !notes.is_empty() {
+            out.insert("note".into(), json!(notes));
+        }
+        let directions: Vec<Value> = select(e, "entryRelationship[COMP]/substanceAdministration").into_iter().flat_map(|s| dosage::dosages(s, &self.narrative)).collect();
+        if !directions.is_empty() {
+            out.insert("dosageInstruction".into(), json!(directions));
+        }
+        let swapped = select(e, "entryRelationship[COMP]/act/code").into_iter().find(|c| c.attr("codeSystem") == Some("2.16.840.1.113883.5.1070"));
+        if let Some(kind) = swapped.and_then(|c| concept(c, &self.narrative)) {
+            let was = swapped.and_then(code_of) != Some("N");
+            out.insert("substitution".into(), json!({"wasSubstituted": was, "type": kind}));
+        }
+        self.push(&scope.path, out);
+    }
+}
+
+fn ingredient_names(material: &Element) -> Option<String> {
+    let names: Vec<String> = material
+        .all("ingredient")
+        .filter_map(|i| i.child("ingredient").or_else(|| i.child("ingredientSubstance"))?.child("name"))
+        .filter_map(|n| clean(&n.plain()))
+        .collect();
+    (!names.is_empty()).then(|| names.join(" + "))
+}
+
+/// «500 mg» or «2.5 mg / 2.5 mL».
+fn strength(e: &Element) -> Option<String> {
+    let said = |q: &Element| {
+        let value = q.attr("value")?.trim().to_owned();
+        Some(match q.attr("unit").map(str::trim).filter(|u| !u.is_empty() && *u != "1") {
+            Some(unit) => format!("{value} {unit}"),
+            None => value,
+        })
+    };
+    let numerator = e.child("numerator").and_then(said)?;
+    match e.child("denominator").and_then(said).filter(|d| d != "1") {
+        Some(denominator) => Some(format!("{numerator} / {denominator}")),
+        None => Some(numerator),
+    }
+}

@@ -1,0 +1,114 @@
+//! The human text of a document and the way from an entry to its words.
+//! Spec: CDA R2 §4.3.5 Section Narrative Block, §4.3.5.11 Referencing in and out of the narrative.
+
+use std::collections::HashMap;
+
+use crate::fhir::xml::Element;
+
+/// Longest text taken for a label or a note, in characters.
+const LABEL_MAX: usize = 2_000;
+
+/// The identified elements of all section texts.
+pub(super) struct Narrative<'a> {
+    by_id: HashMap<&'a str, &'a Element>,
+}
+
+impl<'a> Narrative<'a> {
+    /// Indexes every `section/text//*[@ID]`; the first wins when an ID is repeated.
+    pub fn of(root: &'a Element) -> Self {
+        let mut all = Vec::new();
+        root.descendants(&mut all);
+        let mut by_id = HashMap::new();
+        for section in all.iter().filter(|e| &*e.name == "section") {
+            let Some(text) = section.child("text") else { continue };
+            let mut words = Vec::new();
+            text.descendants(&mut words);
+            for e in std::iter::once(text).chain(words) {
+                if let Some(id) = e.attr("ID") {
+                    by_id.entry(id).or_insert(e);
+                }
+            }
+        }
+        Self { by_id }
+    }
+
+    /// The identifier a reference names, when it is in the narrative. French documents often forget the `#`.
+    pub fn fragment<'b>(&self, value: &'b str) -> Option<&'b str> {
+        let id = value.trim().strip_prefix('#').unwrap_or(value.trim());
+        self.by_id.contains_key(id).then_some(id)
+    }
+
+    /// The words a `text` or `originalText` element gives: those it refers to, else its own.
+    pub fn words(&self, holder: &Element) -> Option<String> {
+        if let Some(reference) = holder.child("reference").and_then(|r| r.attr("value")) {
+            let id = self.fragment(reference)?;
+            return clean(&self.by_id.get(id)?.plain());
+        }
+        if holder.attr("representation").is_some_and(|r| r.eq_ignore_ascii_case("B64")) {
+            return None;
+        }
+        clean(&holder.plain())
+    }
+
+    /// The fragment a statement is anchored at: its `text`, else the original text of its value or code.
+    pub fn anchor<'b>(&self, statement: &'b Element) -> Option<&'b str> {
+        ["text/reference", "value/originalText/reference", "code/originalText/reference", "text/reference/reference"]
+            .iter()
+            .find_map(|path| self.fragment(statement.at(path)?.attr("value")?))
+    }
+}
+
+/// White space collapsed, a leading `[CIM-10 : I10]` taken off, bounded; `None` when nothing is left.
+pub(super) fn clean(text: &str) -> Option<String> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = match text.strip_prefix('[').and_then(|t| t.split_once(']')) {
+        Some((_, rest)) if !rest.trim().is_empty() => rest.trim().to_owned(),
+        _ => text,
+    };
+    let text: String = text.chars().take(LABEL_MAX).collect();
+    let says = text.chars().any(char::is_alphanumeric);
+    says.then_some(text)
+}
+
+/// Lower case without accents or punctuation, for comparing words.
+pub(super) fn folded(text: &str) -> String {
+    let plain = text.chars().flat_map(char::to_lowercase).map(|c| match c {
+        'à' | 'â' | 'ä' => 'a',
+        'é' | 'è' | 'ê' | 'ë' => 'e',
+        'î' | 'ï' => 'i',
+        'ô' | 'ö' => 'o',
+        'ù' | 'û' | 'ü' => 'u',
+        'ç' => 'c',
+        c if c.is_alphanumeric() => c,
+        _ => ' ',
+    });
+    plain.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::xml::{Limits, parse};
+
+    #[test]
+    fn references_resolve_with_and_without_hash_and_never_dangle() {
+        let root = parse(
+            b"<d><section><text><table><tr><td ID='a'>[CIM-10 : I10]  Une\n tension</td></tr></table></text></section>\
+              <t1><reference value='#a'/></t1><t2><reference value='a'/></t2><t3><reference value='#b'/></t3><t4>propre</t4><t5> - </t5></d>",
+            &Limits::default(),
+        )
+        .unwrap();
+        let narrative = Narrative::of(&root);
+        let words = |n: &str| narrative.words(root.child(n).unwrap());
+        assert_eq!(words("t1").as_deref(), Some("Une tension"));
+        assert_eq!(words("t2").as_deref(), Some("Une tension"));
+        assert_eq!(words("t3"), None);
+        assert_eq!(words("t4").as_deref(), Some("propre"));
+        assert_eq!(words("t5"), None);
+    }
+
+    #[test]
+    fn words_compare_without_case_and_accents() {
+        assert_eq!(folded("  Négatif. "), "negatif");
+    }
+}

@@ -1,0 +1,155 @@
+//! Observations: laboratory results, vital signs, and everything else a section observes.
+//! Spec: CDA R2 §4.3.6.1; FHIR R4 Observation; facts §3 (structure when templates are missing), §4.5, §4.6, §4.9, §7.2.
+
+use serde_json::{Map, Value, json};
+
+use super::codes;
+use super::concept::{code_of, coded, concept};
+use super::datatypes::attribute;
+use super::statement::{Group, Maker, Scope, children, negated, status};
+use super::walk::WRAPPERS;
+use super::table;
+use crate::fhir::xml::Element;
+
+const LOINC: &str = "2.16.840.1.113883.6.1";
+
+/// What an observation is, which decides its category.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Laboratory,
+    Vital,
+    Other,
+}
+
+impl<'a> Maker<'a> {
+    /// One observation and what is below it.
+    pub fn observation(&mut self, e: &'a Element, kind: &str, scope: &Scope<'a>) {
+        let class = class_of(e, kind, scope);
+        if let Some(out) = self.observed_resource(e, class, scope) {
+            self.push(&scope.path, out);
+        }
+        for child in children(e, WRAPPERS) {
+            let reason = matches!(child.wrapper.attr("typeCode"), Some("RSON" | "MFST" | "CAUS" | "XCRPT"));
+            let bare = child.e.child("templateId").is_none() && &*child.e.name == "observation";
+            if class == Class::Laboratory && bare && child.wrapper.attr("typeCode") == Some("REFR") {
+                self.prior(child.e, e, &scope.below(child.e, &child.step));
+            } else if !reason && codes::kind_of(child.e) != "reference" {
+                self.visit(&child, scope);
+            }
+        }
+    }
+
+    /// The resource of an observation; `None` when it says nothing, is pending, negated in a way R4 cannot say, or not done.
+    fn observed_resource(&mut self, e: &Element, class: Class, scope: &Scope<'_>) -> Option<Map<String, Value>> {
+        let code = e.child("code").and_then(|c| concept(c, &self.narrative)).or_else(|| self.words(e).map(|w| json!({"text": w})))?;
+        let mut out = self.start("Observation", e, scope);
+        out.insert("status".into(), json!(codes::mapped("observation-status", status(e)).unwrap_or("unknown")));
+        if let Some(category) = self.category(class, scope) {
+            out.insert("category".into(), category);
+        }
+        out.insert("code".into(), code);
+        out.insert("subject".into(), self.subject());
+        if let Some((kind, when)) = self.moment(e, scope) {
+            out.insert(format!("effective{kind}"), when);
+        }
+        table::apply("observation", e, &self.narrative, "", &mut out);
+        if let (Some(specimen), Class::Laboratory) = (&scope.specimen, class) {
+            out.insert("specimen".into(), json!({"reference": format!("path:{specimen}")}));
+        }
+        self.judged(e, class, scope, out)
+    }
+
+    fn judged(&mut self, e: &Element, class: Class, scope: &Scope<'_>, mut out: Map<String, Value>) -> Option<Map<String, Value>> {
+        let valued = out.keys().any(|k| k.starts_with("value"));
+        if matches!(status(e), "cancelled" | "aborted") {
+            return None;
+        }
+        if negated(e) {
+            if class != Class::Other || !denies(&out) {
+                self.warn(&scope.path, "a negated observation is not derived; it stays in the document only");
+                return None;
+            }
+            out.retain(|k, _| !k.starts_with("value"));
+            out.insert("valueBoolean".into(), json!(false));
+            return Some(out);
+        }
+        if valued || (class == Class::Laboratory && out.contains_key("interpretation")) {
+            return Some(out);
+        }
+        if class != Class::Other {
+            self.warn(&scope.path, "a result without value is pending or unknown; it is not derived");
+            return None;
+        }
+        let words = self.words(e)?;
+        let label = out.get("code").and_then(|c| c.get("text")).and_then(Value::as_str).unwrap_or_default();
+        if super::narrative::folded(&words) == super::narrative::folded(label) {
+            return None;
+        }
+        out.insert("valueString".into(), json!(words));
+        Some(out)
+    }
+
+    /// An older result printed again below a newer one.
+    fn prior(&mut self, e: &Element, newer: &Element, scope: &Scope<'_>) {
+        let Some(mut out) = self.observed_resource(e, Class::Laboratory, scope) else { return };
+        if e.child("code").and_then(code_of).is_none()
+            && let Some(code) = newer.child("code").and_then(|c| concept(c, &self.narrative))
+        {
+            out.insert("code".into(), code);
+        }
+        out.insert("meta".into(), json!({"tag": [{"system": "urn:passerelle:tag", "code": "prior-result", "display": "Résultat antérieur"}]}));
+        self.push(&scope.path, out);
+    }
+
+    /// The category of an observation: by its class, else by its section.
+    pub fn category(&self, class: Class, scope: &Scope<'_>) -> Option<Value> {
+        let code = match class {
+            Class::Laboratory => "laboratory",
+            Class::Vital => "vital-signs",
+            Class::Other => codes::mapped("observation-category", scope.section).filter(|c| *c != "vital-signs")?,
+        };
+        Some(json!([coded("observation-category", code)]))
+    }
+}
+
+/// «Present» (a boolean, or no value at all) can be denied; a measure cannot.
+fn denies(out: &Map<String, Value>) -> bool {
+    match out.get("valueBoolean") {
+        Some(value) => value == &json!(true),
+        None => !out.keys().any(|k| k.starts_with("value")),
+    }
+}
+
+fn class_of(e: &Element, kind: &str, scope: &Scope<'_>) -> Class {
+    let survey = codes::mapped("observation-category", scope.section) == Some("survey") || scope.group == Group::Survey;
+    match kind {
+        "laboratory-observation" => Class::Laboratory,
+        "vital-sign" => Class::Vital,
+        "result-observation" if !survey && scope.group != Group::Imaging => Class::Laboratory,
+        "social-history" => Class::Other,
+        _ => match scope.group {
+            Group::Laboratory => Class::Laboratory,
+            Group::Vitals => Class::Vital,
+            Group::None if scope.section == "8716-3" && measured(e) => Class::Vital,
+            Group::None if scope.in_section("result-sections") && is_result(e) => Class::Laboratory,
+            _ => Class::Other,
+        },
+    }
+}
+
+/// A LOINC test with a measured value, or a blood group; not a score or a conclusion (facts §7.2).
+fn is_result(e: &Element) -> bool {
+    let Some(code) = e.child("code") else { return false };
+    let Some(test) = code_of(code) else { return false };
+    let loinc = attribute(code, "codeSystem") == Some(LOINC);
+    loinc && !codes::within("survey-results", test) && (measured(e) || codes::within("blood-groups", test))
+}
+
+/// Whether the value is a number or an interval of numbers.
+fn measured(e: &Element) -> bool {
+    e.all("value").any(|v| {
+        let bounds = ["low", "high"].iter().any(|b| v.child(b).is_some_and(|x| x.attr("value").is_some()));
+        let kind = v.attr("type").map(|t| t.rsplit(':').next().unwrap_or(t)).unwrap_or("PQ");
+        matches!(kind, "PQ" | "REAL" | "INT" | "IVL_PQ") && (v.attr("value").is_some() || bounds)
+    })
+}

@@ -1,0 +1,140 @@
+//! Devices, relatives' illnesses and encounters.
+//! Spec: IHE PCC 4.14, 4.15, CCD Supply Activity; FHIR R4 DeviceUseStatement, FamilyMemberHistory, Encounter; facts §4.9.
+
+use serde_json::{Map, Value, json};
+
+use super::codes;
+use super::concept::{absent, code_of, concept, labelled, placeholder};
+use super::datatypes::{coding_value, identifier, period, time_of};
+use super::narrative::clean;
+use super::path::{first, select};
+use super::statement::{Maker, Scope, children, mood, negated, not_done, status};
+use super::value;
+use crate::fhir::xml::Element;
+
+const DEVICE: &str = "participant/participantRole/playingDevice";
+
+impl<'a> Maker<'a> {
+    /// A supply: a device worn or asked for, or a drug dispensed.
+    pub fn supply(&mut self, e: &'a Element, scope: &Scope<'a>) {
+        if first(e, DEVICE).is_some() {
+            self.device(e, scope);
+        } else if mood(e) == "EVN" && e.child("product").is_some() {
+            self.dispense(e, scope);
+        }
+    }
+
+    fn device(&mut self, e: &Element, scope: &Scope<'_>) {
+        let Some(device) = first(e, DEVICE) else { return };
+        let code = device.child("code");
+        if code.is_some_and(|c| absent(c).is_some() || placeholder(c)) || not_done(e) {
+            return;
+        }
+        let name = device.child("manufacturerModelName").and_then(|n| clean(&n.plain()));
+        let Some(named) = code.and_then(|c| labelled(c, &self.narrative, name.clone().or_else(|| self.words(e)))).or_else(|| name.map(|n| json!({"text": n}))) else { return };
+        if mood(e) != "EVN" {
+            return self.device_request(e, named, scope);
+        }
+        let mut thing = Map::new();
+        thing.insert("resourceType".into(), json!("Device"));
+        thing.insert("id".into(), json!("device"));
+        let ids: Vec<Value> = select(e, "participant/participantRole/id").into_iter().filter_map(identifier).collect();
+        if !ids.is_empty() {
+            thing.insert("identifier".into(), json!(ids));
+        }
+        thing.insert("type".into(), named);
+        thing.insert("patient".into(), self.subject());
+        let mut out = self.start("DeviceUseStatement", e, scope);
+        out.insert("contained".into(), json!([thing]));
+        let (_, end) = value::clinical_time(e).map(period).unwrap_or_default();
+        out.insert("status".into(), json!(if end.is_some() { "completed" } else { "active" }));
+        out.insert("subject".into(), self.subject());
+        if let Some((kind, when)) = value::moment(e) {
+            out.insert(format!("timing{kind}"), when);
+        }
+        out.insert("device".into(), json!({"reference": "#device"}));
+        drop(e.child("targetSiteCode").and_then(|c| concept(c, &self.narrative)).map(|c| out.insert("bodySite".into(), c)));
+        self.comments(e, &mut out);
+        self.push(&scope.path, out);
+    }
+
+    fn device_request(&mut self, e: &Element, named: Value, scope: &Scope<'_>) {
+        let mut out = self.start("DeviceRequest", e, scope);
+        out.insert("status".into(), json!("active"));
+        out.insert("intent".into(), json!(codes::mapped("intent", mood(e)).unwrap_or("order")));
+        out.insert("codeCodeableConcept".into(), named);
+        out.insert("subject".into(), self.subject());
+        if let Some((kind, when)) = value::moment(e) {
+            out.insert(format!("occurrence{kind}"), when);
+        }
+        self.comments(e, &mut out);
+        self.push(&scope.path, out);
+    }
+
+    fn comments(&self, e: &Element, out: &mut Map<String, Value>) {
+        let notes: Vec<Value> = select(e, "entryRelationship/act[48767-8]/text").into_iter().filter_map(|t| self.narrative.words(t)).map(|t| json!({"text": t})).collect();
+        if !notes.is_empty() {
+            out.insert("note".into(), json!(notes));
+        }
+    }
+
+    /// What a relative has or had.
+    pub fn family(&mut self, e: &'a Element, scope: &Scope<'a>) {
+        let relative = first(e, "subject/relatedSubject");
+        let conditions: Vec<Value> = children(e, &["component"]).into_iter().filter_map(|c| self.relative_condition(c.e)).collect();
+        if conditions.is_empty() {
+            return;
+        }
+        let mut out = self.start("FamilyMemberHistory", e, scope);
+        out.insert("status".into(), json!("completed"));
+        out.insert("patient".into(), self.subject());
+        let relation = relative.and_then(|r| r.child("code")).and_then(|c| {
+            let spare = code_of(c).and_then(|k| codes::mapped("relationship", k)).map(str::to_owned);
+            labelled(c, &self.narrative, spare)
+        });
+        out.insert("relationship".into(), relation.unwrap_or_else(|| json!({"text": "lien de parenté non précisé"})));
+        let sex = first(e, "subject/relatedSubject/subject/administrativeGenderCode").and_then(code_of).and_then(|c| match c {
+            "M" => Some("male"),
+            "F" => Some("female"),
+            _ => None,
+        });
+        drop(sex.map(|s| out.insert("sex".into(), json!({"coding": [{"system": "http://hl7.org/fhir/administrative-gender", "code": s}]}))));
+        out.insert("condition".into(), json!(conditions));
+        self.push(&scope.path, out);
+    }
+
+    fn relative_condition(&self, e: &Element) -> Option<Value> {
+        let value = e.child("value")?;
+        if not_done(e) || negated(e) || absent(value).is_some() || placeholder(value) {
+            return None;
+        }
+        let mut out = Map::new();
+        out.insert("code".into(), concept(value, &self.narrative)?);
+        let when = e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| period(t).0));
+        drop(when.map(|w| out.insert("onsetString".into(), json!(w))));
+        Some(Value::Object(out))
+    }
+
+    /// A visit or a stay, past or planned.
+    pub fn encounter(&mut self, e: &Element, scope: &Scope<'_>) {
+        let code = e.child("code");
+        if e.attr("nullFlavor").is_some() || not_done(e) || code.is_some_and(|c| absent(c).is_some() || placeholder(c)) {
+            return;
+        }
+        let named = code.and_then(|c| concept(c, &self.narrative)).or_else(|| self.words(e).map(|w| json!({"text": w})));
+        let Some(named) = named else { return };
+        let class = code.and_then(coding_value).filter(|c| c.get("system").and_then(Value::as_str) == Some("http://terminology.hl7.org/CodeSystem/v3-ActCode"));
+        let mut out = self.start("Encounter", e, scope);
+        let planned = mood(e) != "EVN";
+        out.insert("status".into(), json!(if planned { "planned" } else if status(e) == "active" { "in-progress" } else { "finished" }));
+        out.insert("class".into(), class.unwrap_or_else(|| json!({"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"})));
+        out.insert("type".into(), json!([named]));
+        out.insert("subject".into(), self.subject());
+        match value::moment(e) {
+            Some(("DateTime", when)) => drop(out.insert("period".into(), json!({"start": when}))),
+            Some((_, when)) => drop(out.insert("period".into(), when)),
+            None => {}
+        }
+        self.push(&scope.path, out);
+    }
+}

@@ -1,0 +1,82 @@
+//! batch: each entry a request of its own, with an event of its own.
+//! Spec: FHIR R4 http#transaction.
+
+use serde_json::Value;
+
+use super::planning::{outcome_of, raw_bundle, to_bytes};
+use super::{Answer, App, Body, Call, Method, dispatch};
+use crate::fhir::{Fault, FaultKind, Result};
+
+/// Carries out every entry; one that fails harms no other.
+pub(super) fn batch(app: &App, call: &Call, bundle: &Value) -> Answer {
+    let entries = bundle.get("entry").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let responses: Vec<String> = entries.iter().map(|e| entry(app, call, e)).collect();
+    Answer::resource(raw_bundle("batch-response", None, &[], &responses))
+}
+
+fn entry(app: &App, call: &Call, entry: &Value) -> String {
+    match carry_out(app, call, entry) {
+        Ok(answer) => {
+            let location = answer.location.map(|l| format!(",\"location\":\"{l}\"")).unwrap_or_default();
+            let etag = answer.version.map(|v| format!(",\"etag\":\"W/\\\"{v}\\\"\"")).unwrap_or_default();
+            let resource = match answer.body {
+                Body::Resource(bytes) => format!("\"resource\":{},", String::from_utf8_lossy(&bytes)),
+                _ => String::new(),
+            };
+            format!("{{{resource}\"response\":{{\"status\":\"{}\"{location}{etag}}}}}", answer.status)
+        }
+        Err(e) => format!("{{\"response\":{{\"status\":\"{}\",\"outcome\":{}}}}}", e.kind.row().status, String::from_utf8_lossy(&outcome_of(&e))),
+    }
+}
+
+fn carry_out(app: &App, call: &Call, entry: &Value) -> Result<Answer> {
+    let sub = sub_call(call, entry)?;
+    let outcome = dispatch(app, &sub);
+    if !sub.committed.get() {
+        let status = outcome.as_ref().map_or_else(|e| e.kind.row().status, |a| a.status);
+        sub.event.borrow_mut().outcome = crate::audit::Outcome::of_status(status);
+        app.trace(&sub.event.borrow())?.wait()?;
+    }
+    outcome
+}
+
+/// The request an entry stands for; it goes through the same door as any other.
+fn sub_call(call: &Call, entry: &Value) -> Result<Call> {
+    let request = |name: &str| entry.get("request").and_then(|r| r.get(name)).and_then(Value::as_str);
+    let bad = |what: &str| Fault::new(FaultKind::BadValue, 458, format!("request.{what} of the entry is missing or wrong"));
+    let method = match request("method") {
+        Some("GET") => Method::Get,
+        Some("POST") => Method::Post,
+        Some("PUT") => Method::Put,
+        Some("PATCH") => Method::Patch,
+        Some("DELETE") => Method::Delete,
+        _ => return Err(bad("method")),
+    };
+    let url = request("url").filter(|u| !u.contains("://") && !u.contains("..") && !u.starts_with('/')).ok_or_else(|| bad("url"))?;
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    if path.is_empty() {
+        return Err(bad("url"));
+    }
+    let body = entry.get("resource").map(to_bytes).transpose()?.unwrap_or_default();
+    let mut event = call.event.borrow().clone();
+    event.id = uuid::Uuid::new_v4().to_string();
+    event.entities.clear();
+    Ok(Call {
+        caller: call.caller.clone(),
+        visibility: call.visibility.clone(),
+        now_us: call.now_us,
+        method,
+        path: path.split('/').map(str::to_owned).collect(),
+        query: super::form_pairs(query),
+        raw_query: query.to_owned(),
+        body,
+        content_type: "application/fhir+json".into(),
+        accept: vec!["application/fhir+json".into()],
+        if_match: request("ifMatch").map(str::to_owned),
+        if_none_match: request("ifNoneMatch").map(str::to_owned),
+        if_none_exist: request("ifNoneExist").map(str::to_owned),
+        prefer: call.prefer.clone(),
+        event: std::cell::RefCell::new(event),
+        committed: std::cell::Cell::new(false),
+    })
+}

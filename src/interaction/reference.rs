@@ -1,0 +1,234 @@
+//! A DocumentReference that a client wrote, with its document: the road that ITI-65, ITI-105 and plain creates share.
+//! Spec: IHE MHD 4.2 ITI-65, ITI-105; PDSm 3.1.1 pdsm-comprehensive-document-reference.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::document::{self, Known, Ready, Slots, Statements};
+use super::patient::Chosen;
+use super::transaction::decode;
+use super::{App, Call, resource};
+use crate::config::Validation;
+use crate::fhir::gate::Node;
+use crate::fhir::splice::{self, Edit};
+use crate::fhir::{DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result, gate, time};
+use crate::store::{Operation, Plan, Reader};
+use crate::{cda, xds};
+
+/// The bytes of a document on their way in.
+pub(super) struct Payload {
+    pub bytes: Vec<u8>,
+    /// Type that came with the bytes, when it did.
+    pub mime: Option<String>,
+    /// Number of the staged Binary they come from, and its id.
+    pub staged: Option<(i64, String)>,
+}
+
+/// A DocumentReference whose references are final, and what belongs to it.
+pub(super) struct Incoming {
+    pub sent: resource::Sent,
+    pub slots: Slots,
+    pub record: i64,
+    /// `Patient/id`
+    pub patient: String,
+    pub payload: Payload,
+}
+
+/// What became of it.
+pub(super) struct Added {
+    pub id: String,
+    pub binary_id: String,
+    /// The same document was here already, visible to this caller.
+    pub known: bool,
+    pub warnings: Vec<Issue>,
+    /// The DocumentReference as stored; empty when it was known.
+    pub bytes: Vec<u8>,
+}
+
+/// The bytes an attachment holds itself, or those of a Binary sent before.
+///
+/// # Errors
+/// `MissingElement` when it has neither, `BadValue` for broken base64, `RuleBroken` for a Binary that is not this caller's to use.
+pub(super) fn payload(app: &App, reader: &mut Reader<'_>, reference: &Value) -> Result<Payload> {
+    let attachment = reference.pointer("/content/0/attachment");
+    let text = |name: &str| attachment.and_then(|a| a.get(name)).and_then(Value::as_str);
+    if let Some(data) = text("data") {
+        let bytes = decode(data).ok_or_else(|| Fault::new(FaultKind::BadValue, 475, "the data is not base64").at("DocumentReference.content[0].attachment.data"))?;
+        return Ok(Payload { bytes, mime: text("contentType").map(str::to_owned), staged: None });
+    }
+    let at = "DocumentReference.content[0].attachment.url";
+    let url = text("url").ok_or_else(|| {
+        Fault::new(FaultKind::MissingElement, 476, "a document comes with its bytes: attachment.data (ITI-105), a Binary in the same transaction (ITI-65), or a Binary sent before").at(at)
+    })?;
+    let local = url.strip_prefix(&app.base_url).map_or(url, |u| u.trim_start_matches('/'));
+    let missing = || Fault::new(FaultKind::RuleBroken, 477, "the attachment names no part of this Bundle and no Binary waiting for its DocumentReference").at(at);
+    let id = local.strip_prefix("Binary/").ok_or_else(missing)?;
+    let place = reader.place("Binary", id)?.filter(|p| p.record == 0 && p.document != 0).ok_or_else(missing)?;
+    let row = reader.document(place.document)?.ok_or_else(missing)?;
+    let bytes = reader.blob(&row)?;
+    Ok(Payload { bytes, mime: Some(row.mime), staged: Some((row.number, id.to_owned())) })
+}
+
+/// A Patient that the metadata or the document itself carries, for a subject that is not known yet.
+pub(super) fn patient_hint(reference: &Value, payload: &Payload) -> Option<Value> {
+    let contained = reference.pointer("/context/sourcePatientInfo/reference").and_then(Value::as_str).and_then(|r| r.strip_prefix('#'));
+    let of_metadata = contained.and_then(|id| {
+        let all = reference.get("contained")?.as_array()?;
+        all.iter().find(|c| c.get("id").and_then(Value::as_str) == Some(id)).cloned()
+    });
+    let of_document = || {
+        let mime = reference.pointer("/content/0/attachment/contentType").and_then(Value::as_str).or(payload.mime.as_deref())?;
+        let document = is_xml(mime).then(|| cda::read(&payload.bytes).ok()).flatten()?;
+        cda::header(&document).0.patient
+    };
+    of_document().or(of_metadata)
+}
+
+fn is_xml(mime: &str) -> bool {
+    matches!(mime, "text/xml" | "application/xml" | "application/hl7-cda+xml" | "application/hl7-sda+xml")
+}
+
+/// Checks the metadata against the document and adds both to the plan.
+///
+/// # Errors
+/// `RuleBroken` with located issues (hash, size, profile under strict validation, patient of the document), `WriteConflict` for a
+/// uniqueId under which other bytes are stored.
+pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Plan, superseded: &mut HashSet<i64>, incoming: Incoming) -> Result<Added> {
+    let Incoming { sent, mut slots, record, patient, payload } = incoming;
+    let mut warnings = checked(app, &sent.value, &payload)?;
+    let entry = entry(&sent.value, &payload, &slots);
+    let sha256 = Sha256::digest(&payload.bytes);
+    if let Known::Same { id } = document::known(reader, &entry.unique_id, &sha256)? {
+        let binary_id = document::binary_of(app, reader, &id)?;
+        return Ok(Added { id, binary_id, known: true, warnings, bytes: Vec::new() });
+    }
+    let chosen = Chosen { record, id: patient.trim_start_matches("Patient/").to_owned(), operations: Vec::new(), preconditions: Vec::new() };
+    let statements = statements(reader, &entry, &payload.bytes, &slots, &chosen)?;
+    warnings.extend(statements.warnings.iter().cloned());
+    let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
+    let mut replaced = document::replaced(reader, &targets, &mut warnings)?;
+    replaced.extend(document::replaced_by_reference(app, reader, &sent.value, &mut warnings)?);
+    if app.config.documents.validation == Validation::Strict
+        && let Some(dangling) = warnings.iter().find(|w| w.code == IssueType::NotFound)
+    {
+        return Err(Fault::with_issues(FaultKind::RuleBroken, 478, vec![Issue::error(IssueType::NotFound, dangling.expression.clone().unwrap_or_default(), dangling.diagnostics.clone())]));
+    }
+    replaced.retain(|r| superseded.insert(r.row.number));
+    super::deposit::same_record(&replaced, &chosen)?;
+    if let Some((number, id)) = &payload.staged {
+        slots.binary_id = String::new();
+        plan.operations.push(Operation::AdoptBinary { id: id.clone(), from: *number, record, document: slots.number });
+        slots.binary_id.clone_from(id);
+    }
+    let bytes = own_bytes(app, &sent, &slots, &payload)?;
+    let binary_id = slots.binary_id.clone();
+    let adopted = payload.staged.is_some();
+    let ready = Ready { slots: &slots, chosen: &chosen, entry: &entry, content: payload.bytes, reference: bytes.clone(), statements, replaced: &replaced, adopted };
+    document::add(app, call, plan, ready)?;
+    Ok(Added { id: slots.id, binary_id, known: false, warnings, bytes })
+}
+
+/// What the registry keeps of the metadata.
+fn entry(reference: &Value, payload: &Payload, slots: &Slots) -> DocumentEntry {
+    let mut entry = xds::entry_of_reference(reference);
+    if entry.unique_id.value.is_empty() {
+        entry.unique_id = Identifier { system: Some("urn:ietf:rfc:3986".into()), value: format!("urn:uuid:{}", slots.id) };
+    }
+    if entry.mime.is_empty() {
+        entry.mime = payload.mime.clone().unwrap_or_else(|| "application/octet-stream".into());
+    }
+    entry
+}
+
+/// Hash, size and type against the bytes; then the profile.
+fn checked(app: &App, reference: &Value, payload: &Payload) -> Result<Vec<Issue>> {
+    let attachment = reference.pointer("/content/0/attachment");
+    let at = |name: &str| format!("DocumentReference.content[0].attachment.{name}");
+    let mut issues = Vec::new();
+    if let Some(size) = attachment.and_then(|a| a.get("size")).and_then(Value::as_u64)
+        && usize::try_from(size) != Ok(payload.bytes.len())
+    {
+        issues.push(Issue::error(IssueType::Invariant, at("size"), "size is not the number of bytes of the document"));
+    }
+    if let Some(hash) = attachment.and_then(|a| a.get("hash")).and_then(Value::as_str)
+        && hash != document::sha1_base64(&payload.bytes)
+    {
+        issues.push(Issue::error(IssueType::Invariant, at("hash"), "hash is not the base64 of the SHA-1 of the document's bytes"));
+    }
+    let strict = app.config.documents.validation == Validation::Strict;
+    let profile = xds::check_reference(reference, "DocumentReference", strict);
+    let (errors, mut warnings): (Vec<_>, Vec<_>) = profile.into_iter().partition(|i| i.severity == crate::fhir::Severity::Error);
+    issues.extend(errors);
+    if !issues.is_empty() {
+        return Err(Fault::with_issues(FaultKind::RuleBroken, 479, issues));
+    }
+    let given = attachment.and_then(|a| a.get("contentType")).and_then(Value::as_str);
+    if let (Some(given), Some(came)) = (given, &payload.mime)
+        && given != came
+        && !(is_xml(given) && is_xml(came))
+    {
+        warnings.push(Issue::warning(IssueType::Value, at("contentType"), "contentType differs from the Binary's; the DocumentReference's is kept"));
+    }
+    Ok(warnings)
+}
+
+/// The facts of a document that can be read: a CDA, or a FHIR document. Others are kept as they are.
+fn statements(reader: &mut Reader<'_>, entry: &DocumentEntry, bytes: &[u8], slots: &Slots, chosen: &Chosen) -> Result<Statements> {
+    if is_xml(&entry.mime) {
+        let document = match cda::read(bytes) {
+            Ok(document) => document,
+            Err(e) if e.kind == FaultKind::RuleBroken => {
+                let warnings = vec![Issue::warning(IssueType::Incomplete, "DocumentReference.content[0]", "the XML is not a CDA R2 document: it is kept as it is, no fact is read from it")];
+                return Ok(Statements { warnings, ..Statements::default() });
+            }
+            Err(e) => return Err(e.at("DocumentReference.content[0].attachment")),
+        };
+        let (header, _) = cda::header(&document);
+        document::same_patient(reader, header.patient.as_ref(), chosen)?;
+        return Ok(document::statements(&document, slots, chosen));
+    }
+    if entry.mime == "application/fhir+json" {
+        let bundle = resource::Sent::read(bytes, "Bundle")?;
+        let header = xds::entry_of_document(&bundle.value, &entry.mime)?;
+        document::same_patient(reader, header.patient.as_ref(), chosen)?;
+        return Ok(document::statements_of_bundle(&bundle.value, chosen));
+    }
+    Ok(Statements::default())
+}
+
+/// The client's bytes with what the server owns spliced in: id, version, where the document is, its size and hash.
+fn own_bytes(app: &App, sent: &resource::Sent, slots: &Slots, payload: &Payload) -> Result<Vec<u8>> {
+    let node = gate::parse(&sent.bytes)?;
+    let mut edits = splice::identity(&sent.bytes, &node, &slots.id, 1, time::PLACEHOLDER);
+    let content = node.get("content").map(Node::items).unwrap_or_default();
+    if let Some(attachment) = content.first().and_then(|c| c.get("attachment")) {
+        edits.extend(attachment_edits(app, attachment, slots, payload));
+    }
+    Ok(splice::apply(&sent.bytes, edits))
+}
+
+fn attachment_edits(app: &App, attachment: &Node<'_>, slots: &Slots, payload: &Payload) -> Vec<Edit> {
+    let own = [
+        ("url", format!("\"{}/Binary/{}\"", app.base_url, slots.binary_id)),
+        ("size", payload.bytes.len().to_string()),
+        ("hash", format!("\"{}\"", document::sha1_base64(&payload.bytes))),
+    ];
+    let mut edits = Vec::new();
+    let mut missing = Vec::new();
+    for (name, text) in own {
+        match attachment.get(name) {
+            Some(old) => edits.push(Edit { start: old.start, end: old.end, text }),
+            None => missing.push(format!("\"{name}\":{text}")),
+        }
+    }
+    let added = missing.join(",");
+    match attachment.members().iter().find(|m| m.key == "data") {
+        Some(data) if !added.is_empty() => edits.push(Edit { start: data.key_start, end: data.value.end, text: added }),
+        // url is never beside data, so that something is always missing then.
+        _ if !added.is_empty() => edits.push(Edit { start: attachment.start + 1, end: attachment.start + 1, text: format!("{added},") }),
+        _ => {}
+    }
+    edits
+}

@@ -1,0 +1,111 @@
+//! Documents in a transaction: a DocumentReference with the Binary (or document Bundle) that its attachment names.
+//! Spec: IHE MHD 4.2 ITI-65; FHIR R4 documentreference.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::super::document::Slots;
+use super::super::patient;
+use super::super::reference::{self, Added, Incoming, Payload};
+use super::super::{binary_create, resource};
+use super::step::Step;
+use super::work::{Answered, Bench, Work};
+use crate::fhir::{Fault, FaultKind, Result};
+use crate::store::Reader;
+
+impl Work {
+    /// A DocumentReference and its bytes.
+    pub(super) fn document(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, step: &Step<'_>) -> Result<()> {
+        let sent = step.sent()?;
+        let (payload, part) = self.payload(bench, reader, &sent)?;
+        let subject = sent.value.pointer("/subject/reference").and_then(Value::as_str).map(str::to_owned);
+        let subject = subject.ok_or_else(|| Fault::new(FaultKind::MissingElement, 472, "a document needs a subject").at("DocumentReference.subject"))?;
+        let hint = reference::patient_hint(&sent.value, &payload);
+        self.subject(bench, reader, &subject, hint.as_ref())?;
+        let name = self.names.get(&subject).cloned().unwrap_or(subject);
+        let record = self.records.get(&name).copied().ok_or_else(|| patient::unknown("DocumentReference.subject"))?;
+        let sent = sent.renamed(&self.names, reader)?;
+        let mut slots = Slots::new(bench.app);
+        slots.id.clone_from(&step.id);
+        if let Some(part) = part.and_then(|i| bench.steps.get(i)) {
+            slots.binary_id.clone_from(&part.id);
+        }
+        let incoming = Incoming { sent, slots, record, patient: name, payload };
+        let added = reference::add(bench.app, bench.call, reader, &mut self.plan, &mut self.superseded, incoming)?;
+        self.record = record;
+        self.document_answered(bench, step, part, added);
+        Ok(())
+    }
+
+    fn document_answered(&mut self, bench: &Bench<'_>, step: &Step<'_>, part: Option<usize>, added: Added) {
+        let written = |kind: &str, id: String, created: bool, warnings| Answered::Written { kind: kind.to_owned(), id, number: 1, created, warnings };
+        let created = !added.known;
+        if let Some(url) = step.full_url {
+            self.names.insert(url.to_owned(), format!("DocumentReference/{}", added.id));
+        }
+        self.answers.insert(step.index, written("DocumentReference", added.id, created, added.warnings));
+        if let Some(part) = part.and_then(|i| bench.steps.get(i)) {
+            self.answers.insert(part.index, written("Binary", added.binary_id, created, Vec::new()));
+        }
+    }
+
+    /// The bytes an attachment names: inline, an entry of this Bundle, or a Binary sent before.
+    fn payload(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, sent: &resource::Sent) -> Result<(Payload, Option<usize>)> {
+        let url = sent.value.pointer("/content/0/attachment/url").and_then(Value::as_str);
+        let part = url.and_then(|u| bench.steps.iter().find(|s| s.full_url == Some(u) && matches!(s.row.kind.as_str(), "Binary" | "Bundle")));
+        let Some(part) = part else { return Ok((reference::payload(bench.app, reader, &sent.value)?, None)) };
+        if self.answers.contains_key(&part.index) {
+            return Err(Fault::new(FaultKind::RuleBroken, 471, "two DocumentReferences name the same part of the Bundle").at("DocumentReference.content[0].attachment.url"));
+        }
+        Ok((part_bytes(part)?, Some(part.index)))
+    }
+
+    /// A Binary that no DocumentReference of the Bundle names is kept for the one that will.
+    pub(super) fn binary(&mut self, bench: &Bench<'_>, step: &Step<'_>) -> Result<()> {
+        let value = step.resource.ok_or_else(|| Fault::new(FaultKind::MissingElement, 473, "the entry has no resource"))?;
+        let (mime, bytes) = binary_create::content(value)?;
+        self.plan.operations.push(binary_create::staged(bench.app, bench.call, &step.id, mime, bytes));
+        self.answered(step, 1, true);
+        Ok(())
+    }
+
+    /// Finds the record of a subject once, and what it is called from now on.
+    pub(super) fn subject(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, subject: &str, hint: Option<&Value>) -> Result<()> {
+        let name = self.names.get(subject).cloned().unwrap_or_else(|| subject.to_owned());
+        if self.records.contains_key(&name) || !patient::is_patient(bench.app, &name) {
+            return Ok(());
+        }
+        let chosen = patient::of_subject(bench.app, bench.call, reader, &name, hint)?;
+        self.names.insert(subject.to_owned(), chosen.reference());
+        self.records.insert(chosen.reference(), chosen.record);
+        self.plan.operations.extend(chosen.operations);
+        self.plan.preconditions.extend(chosen.preconditions);
+        bench.call.about(&chosen.id);
+        Ok(())
+    }
+}
+
+fn part_bytes(part: &Step<'_>) -> Result<Payload> {
+    let value = part.resource.ok_or_else(|| Fault::new(FaultKind::MissingElement, 474, "the entry has no resource").at(format!("Bundle.entry[{}]", part.index)))?;
+    if part.row.kind == "Bundle" {
+        return Ok(Payload { bytes: part.bytes.to_vec(), mime: Some("application/fhir+json".into()), staged: None });
+    }
+    let at = |mut fault: Fault| {
+        if let Some(first) = fault.issues.first_mut() {
+            first.expression = Some(format!("Bundle.entry[{}].resource.data", part.index));
+        }
+        fault
+    };
+    let (mime, bytes) = binary_create::content(value).map_err(at)?;
+    Ok(Payload { bytes, mime: Some(mime), staged: None })
+}
+
+/// Decodes base64 as FHIR writes it; white space inside is allowed.
+pub(in crate::interaction) fn decode(text: &str) -> Option<Vec<u8>> {
+    if text.bytes().any(|b| b.is_ascii_whitespace()) {
+        let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        return STANDARD.decode(compact).ok();
+    }
+    STANDARD.decode(text).ok()
+}

@@ -1,0 +1,259 @@
+//! The entries of a transaction worked into one plan.
+//!
+//! Order: deletes, patients, documents, everything else, lists: each finds the final names of what it refers to.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::planning::Planned;
+use super::super::resource::{self, Sent, Slot};
+use super::super::{App, Call, Method, create, delete, dispatch, patch, patient, read, update};
+use super::step::Step;
+use crate::fhir::{Fault, FaultKind, Issue, Result, gate};
+use crate::store::{Operation, Plan, Precondition, Reader};
+
+/// What a transaction may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::interaction) enum Offer {
+    /// What the registry offers.
+    Plain,
+    /// ITI-65: SubmissionSets and Folders too, and patients known by their INS.
+    ProvideDocuments,
+}
+
+/// What became of an entry.
+pub(in crate::interaction) enum Answered {
+    Written { kind: String, id: String, number: i64, created: bool, warnings: Vec<Issue> },
+    Deleted,
+    Read(Vec<u8>),
+}
+
+/// One plan for all entries; the answers are in request order.
+///
+/// # Errors
+/// The fault of the first entry that cannot be carried out, located at `Bundle.entry[n]`.
+pub(in crate::interaction) fn plan(app: &App, call: &Call, bundle: &Sent, offer: Offer) -> Result<Planned<Vec<Answered>>> {
+    let node = gate::parse(&bundle.bytes)?;
+    let nodes = node.get("entry").map(gate::Node::items).unwrap_or_default();
+    let entries = bundle.value.get("entry").and_then(serde_json::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut steps = entries.iter().enumerate().map(|(i, e)| Step::read(i, e, nodes.get(i), &bundle.bytes)).collect::<Result<Vec<_>>>()?;
+    let mut work = Work::new(offer);
+    app.store.read(&call.visibility, |reader| {
+        for step in &mut steps {
+            work.name(app, reader, step)?;
+        }
+        let mut order: Vec<usize> = (0..steps.len()).collect();
+        order.sort_by_key(|i| steps.get(*i).map_or(0, rank));
+        for step in order.into_iter().filter_map(|i| steps.get(i)) {
+            work.carry_out(&Bench { app, call, steps: &steps }, reader, step)?;
+        }
+        Ok(())
+    })?;
+    let mut answers: Vec<(usize, Answered)> = work.answers.into_iter().collect();
+    answers.sort_by_key(|(i, _)| *i);
+    let value = answers.into_iter().map(|(_, a)| a).collect();
+    let plan = (!work.plan.operations.is_empty()).then_some(work.plan);
+    Ok(Planned { plan, record: work.record, value })
+}
+
+fn rank(step: &Step<'_>) -> u8 {
+    match (step.method, step.row.kind.as_str()) {
+        (Method::Delete, _) => 0,
+        (_, "Patient") => 1,
+        (Method::Post, "DocumentReference") => 2,
+        (Method::Patch, _) => 3,
+        (Method::Get, _) => 6,
+        (_, "List") => 5,
+        _ => 4,
+    }
+}
+
+/// What stays the same while the entries are worked.
+pub(super) struct Bench<'a> {
+    pub app: &'a App,
+    pub call: &'a Call,
+    pub steps: &'a [Step<'a>],
+}
+
+/// What grows while the entries are worked.
+pub(super) struct Work {
+    pub offer: Offer,
+    /// fullUrl (and conditional reference) → `Type/id`.
+    pub names: HashMap<String, String>,
+    /// `Patient/id` → record, for patients this transaction makes or has looked up.
+    pub records: HashMap<String, i64>,
+    /// Numbers of the documents this plan marks superseded already.
+    pub superseded: HashSet<i64>,
+    pub plan: Plan,
+    pub record: i64,
+    pub answers: HashMap<usize, Answered>,
+}
+
+impl Work {
+    fn new(offer: Offer) -> Self {
+        Self { offer, names: HashMap::new(), records: HashMap::new(), superseded: HashSet::new(), plan: Plan::default(), record: 0, answers: HashMap::new() }
+    }
+
+    /// Gives a create its id, or finds the resource its If-None-Exist names.
+    fn name(&mut self, app: &App, reader: &mut Reader<'_>, step: &mut Step<'_>) -> Result<()> {
+        if step.method == Method::Post {
+            step.id = app.new_id();
+            if let Some(condition) = step.if_none_exist
+                && let Some((record, found)) = create::existing(reader, step.row, condition)?
+            {
+                step.id.clone_from(&found.id);
+                self.records.insert(format!("{}/{}", step.row.kind, found.id), record);
+                self.answered(step, found.number, false);
+            }
+        }
+        if let Some(url) = step.full_url.filter(|_| step.method != Method::Patch) {
+            let known = self.names.insert(url.to_owned(), format!("{}/{}", step.row.kind, step.id));
+            if known.is_some() {
+                return Err(Fault::new(FaultKind::RuleBroken, 452, "two entries have the same fullUrl").at(format!("Bundle.entry[{}].fullUrl", step.index)));
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, step: &Step<'_>) -> Result<()> {
+        if self.answers.contains_key(&step.index) {
+            return Ok(());
+        }
+        self.one(bench, reader, step).map_err(|e| located(e, step.index))
+    }
+
+    fn one(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, step: &Step<'_>) -> Result<()> {
+        let sharing = self.offer == Offer::ProvideDocuments && step.row.kind == "List" && matches!(step.method, Method::Post | Method::Put);
+        if !sharing {
+            dispatch::offered(step.row, interaction(step.method))?;
+        }
+        match step.method {
+            Method::Get => {
+                let bytes = match read::one(reader, &step.row.kind, &step.id, None)? {
+                    read::One::Fact(bytes) => bytes,
+                    read::One::Stored(found) if found.row.deleted => return Err(read::gone()),
+                    read::One::Stored(found) => found.body,
+                };
+                self.answers.insert(step.index, Answered::Read(bytes));
+            }
+            Method::Delete => {
+                let planned = delete::plan_in(reader, bench.call, step.row, &step.id)?;
+                self.merge(planned.plan, planned.record);
+                self.answers.insert(step.index, Answered::Deleted);
+            }
+            Method::Patch => self.patch(bench, reader, step)?,
+            Method::Post if step.row.kind == "DocumentReference" => self.document(bench, reader, step)?,
+            Method::Post if step.row.kind == "Binary" => self.binary(bench, step)?,
+            Method::Post | Method::Put => self.write(bench, reader, step)?,
+        }
+        Ok(())
+    }
+
+    /// FHIRPath Patch of a DocumentReference's metadata.
+    fn patch(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, step: &Step<'_>) -> Result<()> {
+        let changes = patch::changes(step.bytes, "application/fhir+json")?;
+        if let Some(target) = patch::target(reader, &step.id)? {
+            if self.superseded.contains(&target.row.number) {
+                self.answered(step, target.version + 1, false);
+                return Ok(());
+            }
+            let number = patch::add(&mut self.plan, &target, &changes)?;
+            self.superseded.insert(target.row.number);
+            bench.call.touched(format!("DocumentReference/{}", step.id));
+            self.answered(step, number, false);
+            return Ok(());
+        }
+        Err(Fault::new(FaultKind::NotFound, 453, "the DocumentReference to be changed is not known here"))
+    }
+
+    fn write(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, step: &Step<'_>) -> Result<()> {
+        let (app, call) = (bench.app, bench.call);
+        update::not_reserved(&step.id)?;
+        let sent = step.sent()?;
+        if let Some(subject) = sent.patient(step.row).map(str::to_owned) {
+            self.subject(bench, reader, &subject, None)?;
+        }
+        let sent = sent.renamed(&self.names, reader)?;
+        if step.row.kind == "Patient" && step.method == Method::Post && self.known_patient(reader, step, &sent)? {
+            return Ok(());
+        }
+        let current = if step.method == Method::Put { reader.version(&step.row.kind, &step.id, None)? } else { None };
+        if step.method == Method::Put && current.is_none() && reader.is_taken(&step.row.kind, &step.id)? {
+            return Err(read::not_here());
+        }
+        update::matches(step.if_match, current.as_ref().filter(|c| !c.deleted).map(|c| c.number))?;
+        let known = sent.patient(step.row).and_then(|p| self.records.get(p).copied());
+        let (record, operations) = match (known, &current) {
+            (Some(record), None) => (record, Vec::new()),
+            _ => resource::record_for(app, reader, step.row, &sent, current.as_ref().map(|c| c.record))?,
+        };
+        self.plan.operations.extend(operations);
+        if step.row.kind == "Patient" {
+            self.records.insert(format!("Patient/{}", step.id), record);
+            call.about(&step.id);
+            self.plan.preconditions.extend(patient::unused(&sent.value, current.is_none()));
+        }
+        let (rid, number) = current.as_ref().map_or_else(|| (app.store.counters().next_resource(), 1), |c| (c.rid, c.number + 1));
+        self.plan.preconditions.push(match &current {
+            Some(c) => Precondition::VersionIs { kind: step.row.kind.clone(), id: step.id.clone(), number: c.number },
+            None => Precondition::IdUnused { kind: step.row.kind.clone(), id: step.id.clone() },
+        });
+        let bytes = sent.with_identity(&step.id, number)?;
+        let slot = Slot { kind: &step.row.kind, id: &step.id, record, rid, number, document: 0 };
+        self.plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
+        self.record = record;
+        call.touched(format!("{}/{}", step.row.kind, step.id));
+        self.answered(step, number, current.is_none_or(|c| c.deleted));
+        Ok(())
+    }
+
+    /// ITI-65 sends the Patient along: one whose INS is known here is used as it stands.
+    fn known_patient(&mut self, reader: &mut Reader<'_>, step: &Step<'_>, sent: &Sent) -> Result<bool> {
+        if self.offer != Offer::ProvideDocuments {
+            return Ok(false);
+        }
+        let Some(known) = patient::known(reader, &sent.value)? else { return Ok(false) };
+        self.records.insert(known.reference(), known.record);
+        if let Some(url) = step.full_url {
+            self.names.insert(url.to_owned(), known.reference());
+        }
+        self.answers.insert(step.index, Answered::Written { kind: "Patient".into(), id: known.id, number: 1, created: false, warnings: Vec::new() });
+        Ok(true)
+    }
+
+    /// Remembers what an entry answers.
+    pub(super) fn answered(&mut self, step: &Step<'_>, number: i64, created: bool) {
+        let answer = Answered::Written { kind: step.row.kind.clone(), id: step.id.clone(), number, created, warnings: Vec::new() };
+        self.answers.insert(step.index, answer);
+    }
+
+    fn merge(&mut self, plan: Option<Plan>, record: i64) {
+        if let Some(plan) = plan {
+            self.plan.operations.extend(plan.operations);
+            self.plan.preconditions.extend(plan.preconditions);
+            self.record = record;
+        }
+    }
+}
+
+fn interaction(method: Method) -> &'static str {
+    match method {
+        Method::Get => "read",
+        Method::Post => "create",
+        Method::Put => "update",
+        Method::Delete => "delete",
+        Method::Patch => "patch",
+    }
+}
+
+/// Puts the entry in front of where an issue is.
+fn located(mut fault: Fault, index: usize) -> Fault {
+    for issue in &mut fault.issues {
+        let inner = issue.expression.take();
+        issue.expression = Some(match inner {
+            Some(path) if path.starts_with("Bundle.") => path,
+            Some(path) => format!("Bundle.entry[{index}].resource.{}", path.split_once('.').map_or(path.as_str(), |p| p.1)),
+            None => format!("Bundle.entry[{index}]"),
+        });
+    }
+    fault
+}

@@ -1,0 +1,123 @@
+//! FHIR dates as French text, and as points to sort by.
+
+use chrono::{DateTime, Datelike, NaiveDate};
+use chrono_tz::Europe::Paris;
+
+use super::tables::FRENCH;
+use crate::fhir::time;
+
+/// First µs that a FHIR date covers.
+pub(super) fn start_us(text: &str) -> Option<i64> {
+    time::range(text).map(|r| r.0)
+}
+
+/// `12/09/2026`, `septembre 2026`, `2026`; other text unchanged. A time is told as its day in Paris.
+pub(super) fn french(text: &str) -> String {
+    let text = text.trim();
+    match text.len() {
+        7 => month(text).unwrap_or_else(|| text.to_owned()),
+        10.. => day(text).map_or_else(|| text.to_owned(), |d| d.format("%d/%m/%Y").to_string()),
+        _ => text.to_owned(),
+    }
+}
+
+/// `12/09/2026 à 10 h 32`.
+pub(super) fn french_moment(text: &str) -> String {
+    match start_us(text).and_then(paris) {
+        Some(at) if text.len() > 10 => at.format("%d/%m/%Y à %H h %M").to_string(),
+        _ => french(text),
+    }
+}
+
+/// `le 12/09/2026`, `en septembre 2026`, `en 2026`.
+pub(super) fn on(text: &str) -> String {
+    let article = if text.trim().len() >= 10 { "le" } else { "en" };
+    format!("{article} {}", french(text))
+}
+
+/// `depuis le 12/09/2026`, `depuis septembre 2026`, `depuis 2019`.
+pub(super) fn since(text: &str) -> String {
+    let article = if text.trim().len() >= 10 { "depuis le" } else { "depuis" };
+    format!("{article} {}", french(text))
+}
+
+/// `jusqu'au 12/09/2026`, `jusqu'en 2026`.
+pub(super) fn until(text: &str) -> String {
+    let article = if text.trim().len() >= 10 { "jusqu'au" } else { "jusqu'en" };
+    format!("{article} {}", french(text))
+}
+
+/// Age at a moment, as it is said: days under a month, months under two years.
+pub(super) fn age(birth: &str, at: &str) -> Option<String> {
+    let (born, now) = (time::range(birth)?, day(at)?);
+    let born = match birth.len() {
+        10 => NaiveDate::parse_from_str(birth, "%Y-%m-%d").ok()?,
+        _ => return Some(about(paris(born.0)?.year(), now.year())),
+    };
+    let months = (now.year() - born.year()) * 12 + i32::try_from(now.month()).ok()? - i32::try_from(born.month()).ok()? - i32::from(now.day() < born.day());
+    match months {
+        i32::MIN..0 => None,
+        0 => Some(plural((now - born).num_days(), "jour")),
+        1..24 => Some(format!("{months} mois")),
+        _ => Some(format!("{} ans", months / 12)),
+    }
+}
+
+fn about(born: i32, now: i32) -> String {
+    format!("environ {}", plural(i64::from(now - born), "an"))
+}
+
+/// `1 jour`, `2 jours`.
+pub(super) fn plural(count: i64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count.abs() > 1 { "s" } else { "" })
+}
+
+fn month(text: &str) -> Option<String> {
+    let (year, month) = text.split_once('-')?;
+    let name = FRENCH.months.get(month.parse::<usize>().ok()?.checked_sub(1)?)?;
+    year.parse::<u16>().ok()?;
+    Some(format!("{name} {year}"))
+}
+
+fn day(text: &str) -> Option<NaiveDate> {
+    if text.len() == 10 {
+        return NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    }
+    Some(paris(start_us(text)?)?.date_naive())
+}
+
+fn paris(at_us: i64) -> Option<DateTime<chrono_tz::Tz>> {
+    Some(DateTime::from_timestamp_micros(at_us)?.with_timezone(&Paris))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partial_dates_are_told_as_they_are_known() {
+        assert_eq!(french("2026-09-12"), "12/09/2026");
+        assert_eq!(french("2026-09"), "septembre 2026");
+        assert_eq!(french("2026"), "2026");
+        assert_eq!(french("inconnue"), "inconnue");
+        assert_eq!(french("2026-13"), "2026-13");
+        assert_eq!((since("2019"), on("2019-03-01"), until("2020-05")), ("depuis 2019".into(), "le 01/03/2019".into(), "jusqu'en mai 2020".into()));
+    }
+
+    #[test]
+    fn a_utc_evening_is_the_next_day_in_paris() {
+        assert_eq!(french("2026-07-01T22:30:00Z"), "02/07/2026");
+        assert_eq!(french_moment("2026-07-01T08:05:00Z"), "01/07/2026 à 10 h 05");
+    }
+
+    #[test]
+    fn an_age_is_said_in_the_unit_of_its_time_of_life() {
+        let at = "2026-11-25T10:00:00Z";
+        assert_eq!(age("1963-03-12", at).as_deref(), Some("63 ans"));
+        assert_eq!(age("1963-11-26", at).as_deref(), Some("62 ans"));
+        assert_eq!(age("2025-10-01", at).as_deref(), Some("13 mois"));
+        assert_eq!(age("2026-11-24", at).as_deref(), Some("1 jour"));
+        assert_eq!(age("1963", at).as_deref(), Some("environ 63 ans"));
+        assert_eq!(age("2027-01-01", at), None);
+    }
+}

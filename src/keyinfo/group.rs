@@ -1,0 +1,193 @@
+//! Repeats across documents, made one.
+//!
+//! Same code (system and code, else folded words; words join a code that carries them as its name) and, per type: conditions
+//! and procedures the side of the body; procedures, vaccinations and reports the day; results the time and the value. Undated
+//! repeats inside one document are different events; one product with two dosages in one document is two lines.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::concept::{self, Index, Key, at, items, text};
+use super::statement::Statement;
+use super::tables::FRENCH;
+use super::{Fact, medication, series};
+use crate::fhir::search::fold;
+
+/// Statements of one thing. All are indices into the statements.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Group {
+    /// The statement that speaks for the group: the newest.
+    pub lead: usize,
+    /// Repeats of it.
+    pub merged: Vec<usize>,
+    /// The value before, of a series.
+    pub previous: Option<usize>,
+    /// Other values at the same time, from other documents.
+    pub discordant: Vec<usize>,
+    /// Older values of a series.
+    pub earlier: Vec<usize>,
+    /// Statements that deny it.
+    pub against: Vec<usize>,
+}
+
+impl Group {
+    /// The lead and its repeats.
+    pub fn affirming(&self) -> impl Iterator<Item = usize> + '_ {
+        std::iter::once(self.lead).chain(self.merged.iter().copied())
+    }
+}
+
+/// Groups in the order of their first statement; statements of absence and groups of denials alone are not among them.
+pub(super) fn form<'a>(facts: &'a [Fact], index: &Index<'a>, statements: &[Statement<'a>]) -> Vec<Group> {
+    let aliases = aliases(statements);
+    let mut ordinals = Ordinals::default();
+    let mut places: HashMap<(&str, Key, String), usize> = HashMap::with_capacity(statements.len());
+    let mut members: Vec<Vec<usize>> = Vec::new();
+    for (at, s) in statements.iter().enumerate().filter(|(_, s)| s.absence.is_none()) {
+        let family = family(s.kind);
+        let key = match &s.key {
+            Key::Words(words) => aliases.get(&(family, words.clone())).and_then(Clone::clone).unwrap_or_else(|| s.key.clone()),
+            Key::Code(_) => s.key.clone(),
+        };
+        let device = index.device(facts, s.resource);
+        let extra = extra(device, s, &key, &mut ordinals);
+        let place = *places.entry((family, key, extra)).or_insert_with(|| {
+            members.push(Vec::new());
+            members.len() - 1
+        });
+        if let Some(list) = members.get_mut(place) {
+            list.push(at);
+        }
+    }
+    members.into_iter().flat_map(|list| groups(statements, list)).collect()
+}
+
+fn family(kind: &str) -> &str {
+    if kind.starts_with("Medication") { "Medication" } else { kind }
+}
+
+fn groups(statements: &[Statement<'_>], list: Vec<usize>) -> Vec<Group> {
+    let is = |at: &usize, test: fn(&Statement<'_>) -> bool| statements.get(*at).is_some_and(test);
+    let (against, mut affirming): (Vec<usize>, Vec<usize>) = list.into_iter().partition(|at| is(at, |s| s.against.is_some()));
+    if affirming.first().is_some_and(|at| is(at, |s| s.kind == "Observation")) {
+        return series::groups(statements, affirming);
+    }
+    affirming.sort_by_key(|at| statements.get(*at).map(|s| (std::cmp::Reverse(s.said_us), std::cmp::Reverse(s.when_us))));
+    let mut rest = affirming.into_iter();
+    let Some(lead) = rest.next() else { return Vec::new() };
+    vec![Group { lead, merged: rest.collect(), against, ..Group::default() }]
+}
+
+/// Names of coded concepts → their key, for words that stand without a code; `None` when a name has several keys.
+fn aliases<'a>(statements: &[Statement<'a>]) -> HashMap<(&'a str, String), Option<Key>> {
+    let mut found: HashMap<(&str, String), Option<Key>> = HashMap::new();
+    let uncoded: std::collections::HashSet<(&str, &str)> = statements
+        .iter()
+        .filter_map(|s| match &s.key {
+            Key::Words(words) => Some((family(s.kind), words.as_str())),
+            Key::Code(_) => None,
+        })
+        .collect();
+    if uncoded.is_empty() {
+        return found;
+    }
+    for s in statements.iter().filter(|s| matches!(s.key, Key::Code(_))) {
+        for name in s.concept.into_iter().flat_map(concept::names).filter(|n| uncoded.contains(&(family(s.kind), n.as_str()))) {
+            let entry = found.entry((family(s.kind), name)).or_insert_with(|| Some(s.key.clone()));
+            if entry.as_ref() != Some(&s.key) {
+                *entry = None;
+            }
+        }
+    }
+    found
+}
+
+/// What tells repeats of one kind inside one document apart.
+#[derive(Default)]
+struct Ordinals {
+    undated: HashMap<(Option<usize>, Key, String), usize>,
+    dosages: HashMap<(Option<usize>, Key), Vec<String>>,
+}
+
+impl Ordinals {
+    fn next(&mut self, s: &Statement<'_>, key: &Key, with: &str) -> usize {
+        let count = self.undated.entry((s.source, key.clone(), with.to_owned())).or_insert(0);
+        *count += 1;
+        *count
+    }
+
+    fn dosage(&mut self, s: &Statement<'_>, key: &Key, dosage: String) -> usize {
+        let known = self.dosages.entry((s.source, key.clone())).or_default();
+        known.iter().position(|d| *d == dosage).unwrap_or_else(|| {
+            known.push(dosage);
+            known.len() - 1
+        })
+    }
+}
+
+fn extra(device: Option<&Value>, s: &Statement<'_>, key: &Key, ordinals: &mut Ordinals) -> String {
+    match s.kind {
+        "AllergyIntolerance" => String::new(),
+        "Condition" => side(s),
+        "Observation" => format!("{}|{}", unit(s.resource), side(s)),
+        "Procedure" => happened(s, key, &side(s), ordinals),
+        "DiagnosticReport" => happened(s, key, &fold(text(s.resource, "/conclusion")), ordinals),
+        "Immunization" if s.when_us.is_none() => happened(s, key, &dose(s.resource), ordinals),
+        "Immunization" => happened(s, key, "", ordinals),
+        "FamilyMemberHistory" => family_extra(s.resource),
+        kind if kind.starts_with("Medication") => ordinals.dosage(s, key, fold(&medication::dosage(s.resource).unwrap_or_default())).to_string(),
+        "DeviceUseStatement" => happened(s, key, device_name(device, s), ordinals),
+        _ => happened(s, key, &fold(text(s.resource, "/description")), ordinals),
+    }
+}
+
+/// The day of an event; of an undated one its rank in its document.
+fn happened(s: &Statement<'_>, key: &Key, with: &str, ordinals: &mut Ordinals) -> String {
+    match s.when_us {
+        Some(_) => format!("{}|{with}", s.when.get(..10).unwrap_or(s.when)),
+        None => format!("#{}|{with}", ordinals.next(s, key, with)),
+    }
+}
+
+/// The side of the body that a statement names.
+fn side(s: &Statement<'_>) -> String {
+    let sites = items(s.resource, "bodySite").flat_map(concept::codes).collect::<Vec<_>>().join(",");
+    let mut words: Vec<&str> = Vec::new();
+    let site_names: Vec<String> = items(s.resource, "bodySite").chain(s.concept).flat_map(concept::names).collect();
+    for word in site_names.iter().flat_map(|n| n.split(' ')) {
+        if FRENCH.laterality.iter().any(|l| l == word) && !words.contains(&stem(word)) {
+            words.push(stem(word));
+        }
+    }
+    words.sort_unstable();
+    format!("{sites}|{}", words.join(","))
+}
+
+/// `droite` and `droit` are one side.
+fn stem(word: &str) -> &str {
+    word.get(..5).unwrap_or(word)
+}
+
+fn unit(resource: &Value) -> &str {
+    match text(resource, "/valueQuantity/code") {
+        "" => text(resource, "/valueQuantity/unit"),
+        code => code,
+    }
+}
+
+fn dose(resource: &Value) -> String {
+    let number = at(resource, "/protocolApplied/0/doseNumberPositiveInt").map(Value::to_string).unwrap_or_default();
+    format!("{number}|{}|{}", text(resource, "/lotNumber"), fold(text(resource, "/occurrenceString")))
+}
+
+fn family_extra(resource: &Value) -> String {
+    let conditions: Vec<Key> = items(resource, "condition").filter_map(|c| concept::key(c.get("code")?)).collect();
+    let relation: Vec<&str> = resource.get("relationship").into_iter().flat_map(concept::codes).collect();
+    format!("{relation:?}|{}|{conditions:?}", fold(text(resource, "/name")))
+}
+
+/// What tells one device of a type from another.
+fn device_name<'a>(device: Option<&'a Value>, s: &Statement<'a>) -> &'a str {
+    device.map(|d| text(d, "/udiCarrier/0/deviceIdentifier")).filter(|t| !t.is_empty()).unwrap_or_else(|| text(s.resource, "/device/display"))
+}

@@ -1,0 +1,122 @@
+//! The text of a section as XHTML.
+//! Spec: FHIR R4 narrative#xhtml (a subset without scripts, links or styles).
+
+use super::dates;
+use super::line::{Context, Line};
+use super::section::{Absent, Filled};
+use super::tables::FRENCH;
+
+const OPEN: &str = "<div xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"fr-FR\" xml:lang=\"fr-FR\">";
+
+/// The div of a section.
+pub(super) fn section(context: &Context<'_>, section: &Filled) -> String {
+    let mut out = String::from(OPEN);
+    for absent in &section.absences {
+        absence(context, absent, &mut out);
+    }
+    let nothing = section.entries.is_empty() && section.absences.is_empty();
+    if nothing {
+        paragraph(&format!("{}.", FRENCH.nothing), &mut out);
+    }
+    lines(section, &mut out);
+    out.push_str("</div>");
+    out
+}
+
+/// The div of the whole document.
+pub(super) fn document(documents: usize, now: &str) -> String {
+    let mut out = String::from(OPEN);
+    let from = match documents {
+        0 => "sans document lisible".to_owned(),
+        n => format!("à partir de {}", dates::plural(i64::try_from(n).unwrap_or(i64::MAX), "document")),
+    };
+    paragraph(&format!("Synthèse établie automatiquement le {} {from}. Chaque ligne renvoie au document dont elle est tirée.", dates::french_moment(now)), &mut out);
+    out.push_str("</div>");
+    out
+}
+
+fn lines(section: &Filled, out: &mut String) {
+    let first_view = section.row.first_view.unwrap_or(usize::MAX);
+    let shown = |at: usize, line: &Line| at < first_view || line.abnormal;
+    let hidden = section.entries.iter().enumerate().filter(|(at, (_, line))| !shown(*at, line)).count();
+    if section.entries.is_empty() {
+        return;
+    }
+    out.push_str("<ul>");
+    for (at, (_, line)) in section.entries.iter().enumerate() {
+        if shown(at, line) {
+            item(line, out);
+        }
+    }
+    out.push_str("</ul>");
+    if hidden > 0 {
+        let them = if hidden > 1 { "autres résultats plus anciens, joints" } else { "autre résultat plus ancien, joint" };
+        paragraph(&format!("Et {hidden} {them} à cette synthèse."), out);
+    }
+}
+
+fn item(line: &Line, out: &mut String) {
+    out.push_str("<li><b>");
+    escape(&capital(&line.label), out);
+    out.push_str("</b>");
+    escape(&line.body, out);
+    for remark in &line.remarks {
+        out.push_str(" — ");
+        escape(remark, out);
+    }
+    source(&line.source, out);
+    out.push_str("</li>");
+}
+
+fn absence(context: &Context<'_>, absent: &Absent, out: &mut String) {
+    let Some(newest) = absent.statements.first() else { return };
+    let who = context.who(*newest);
+    let text = match (absent.contradicted, absent.absence.known) {
+        (true, _) => format!("Désaccord entre documents : « {} » est déclaré par {who}, alors que des éléments figurent ci-dessous.", absent.absence.sentence),
+        (false, _) => format!("{} (déclaré par {who}).", absent.absence.sentence),
+    };
+    out.push_str("<p>");
+    escape(&text, out);
+    source(&context.named(*newest), out);
+    out.push_str("</p>");
+}
+
+fn source(source: &str, out: &mut String) {
+    if source.is_empty() {
+        return;
+    }
+    let word = if source.contains(" ; ") { "sources" } else { "source" };
+    out.push_str(" <i>(");
+    escape(&format!("{word} : {source}"), out);
+    out.push_str(")</i>");
+}
+
+fn paragraph(text: &str, out: &mut String) {
+    out.push_str("<p>");
+    escape(text, out);
+    out.push_str("</p>");
+}
+
+/// First letter in upper case.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+/// XML text: markup escaped, characters that XML forbids dropped.
+fn escape(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\t' | '\n' | '\r' => out.push(' '),
+            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
+            _ => out.push(c),
+        }
+    }
+}

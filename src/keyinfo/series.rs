@@ -1,0 +1,110 @@
+//! Results of one analyte in one unit, newest first.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::concept::{self, items, text};
+use super::group::Group;
+use super::statement::Statement;
+use crate::fhir::search::fold;
+
+/// µs of a minute: collection times are compared to the minute.
+const MINUTE_US: i64 = 60_000_000;
+
+/// One value at one time, with its repeats.
+struct Point {
+    minute: i64,
+    lead: usize,
+    merged: Vec<usize>,
+}
+
+/// The groups of one analyte: usually one; more when one document gives several values of the same minute.
+pub(super) fn groups(statements: &[Statement<'_>], members: Vec<usize>) -> Vec<Group> {
+    let mut points = points(statements, members).into_iter();
+    let Some(newest) = points.next() else { return Vec::new() };
+    let source = |at: usize| statements.get(at).and_then(|s| s.source);
+    let mut first = Group { lead: newest.lead, merged: newest.merged, ..Group::default() };
+    let mut same_document = Vec::new();
+    for point in points {
+        if point.minute == newest.minute && source(point.lead) == source(newest.lead) {
+            same_document.push(Group { lead: point.lead, merged: point.merged, ..Group::default() });
+        } else if point.minute == newest.minute {
+            first.discordant.push(point.lead);
+            first.earlier.extend(point.merged);
+        } else if first.previous.is_none() && same_document.is_empty() {
+            first.previous = Some(point.lead);
+            first.earlier.extend(point.merged);
+        } else {
+            first.earlier.push(point.lead);
+            first.earlier.extend(point.merged);
+        }
+    }
+    let mut out = vec![first];
+    out.extend(same_document);
+    out
+}
+
+/// Values by time, newest first; of one minute a corrected value comes first, then the one of the newest document.
+fn points(statements: &[Statement<'_>], mut members: Vec<usize>) -> Vec<Point> {
+    members.sort_by_key(|at| statements.get(*at).map(|s| (Reverse(minute(s)), rank(s.resource), Reverse(s.said_us))));
+    let mut places: HashMap<(i64, String), usize> = HashMap::new();
+    let mut out: Vec<Point> = Vec::new();
+    for at in members {
+        let Some(s) = statements.get(at) else { continue };
+        let place = *places.entry((minute(s), value(s.resource))).or_insert(out.len());
+        match out.get_mut(place) {
+            Some(point) => point.merged.push(at),
+            None => out.push(Point { minute: minute(s), lead: at, merged: Vec::new() }),
+        }
+    }
+    out
+}
+
+fn minute(s: &Statement<'_>) -> i64 {
+    s.when_us.unwrap_or(s.said_us).div_euclid(MINUTE_US)
+}
+
+fn rank(resource: &Value) -> u8 {
+    match text(resource, "/status") {
+        "corrected" => 0,
+        "amended" => 1,
+        "final" => 2,
+        _ => 3,
+    }
+}
+
+/// A value in a form that two equal ones share.
+fn value(resource: &Value) -> String {
+    let mut out = one(resource);
+    for component in items(resource, "component") {
+        let key = component.get("code").and_then(concept::key);
+        out.push_str(&format!(";{key:?}={}", one(component)));
+    }
+    out
+}
+
+fn one(holder: &Value) -> String {
+    let Some(map) = holder.as_object() else { return String::new() };
+    let Some((name, value)) = map.iter().find(|(k, _)| k.starts_with("value")) else { return String::new() };
+    match name.as_str() {
+        "valueQuantity" => format!("{}{} {}", text(value, "/comparator"), number(value), unit(value)),
+        "valueCodeableConcept" => format!("{:?}", concept::key(value)),
+        "valueString" => fold(value.as_str().unwrap_or("")),
+        _ => value.to_string(),
+    }
+}
+
+fn unit(value: &Value) -> &str {
+    match text(value, "/code") {
+        "" => text(value, "/unit"),
+        code => code,
+    }
+}
+
+/// `7.20` and `7.2` are one value.
+fn number(quantity: &Value) -> String {
+    let digits = quantity.get("value").map(Value::to_string).unwrap_or_default();
+    if digits.contains('.') && !digits.contains(['e', 'E']) { digits.trim_end_matches('0').trim_end_matches('.').to_owned() } else { digits }
+}

@@ -1,0 +1,121 @@
+//! Facts as statements: what each is about, when it happened, when it was said, and whether it speaks for or against.
+
+use serde_json::Value;
+
+use super::concept::{self, Index, Key, at, items, text};
+use super::tables::{Absence, SECTIONS};
+use super::{Fact, Source, dates};
+
+/// One fact that a summary looks at.
+pub(super) struct Statement<'a> {
+    /// Index into the facts.
+    pub fact: usize,
+    pub resource: &'a Value,
+    /// Resource type.
+    pub kind: &'a str,
+    /// The element that says what it is about.
+    pub concept: Option<&'a Value>,
+    pub key: Key,
+    /// FHIR date of the thing itself, "" when unknown.
+    pub when: &'a str,
+    pub when_us: Option<i64>,
+    /// When it was stated: the date of its document, else the resource's own.
+    pub said_us: i64,
+    /// It denies: how that is told.
+    pub against: Option<&'static str>,
+    /// It says "there is none" or "nothing is known".
+    pub absence: Option<&'static Absence>,
+    pub source: Option<usize>,
+}
+
+/// Where each type keeps what a statement is about, tried in turn.
+const ABOUT: &[(&str, &[&str])] = &[
+    ("Immunization", &["/vaccineCode"]),
+    ("AdverseEvent", &["/event", "/resultingCondition"]),
+    ("Goal", &["/description"]),
+    ("CarePlan", &["/category/0", "/activity/0/detail/code"]),
+    ("Consent", &["/provision/code/0", "/category/0"]),
+    ("FamilyMemberHistory", &["/condition/0/code", "/relationship"]),
+    ("DeviceRequest", &["/codeCodeableConcept"]),
+    ("ImmunizationRecommendation", &["/recommendation/0/vaccineCode/0", "/recommendation/0/targetDisease"]),
+    ("AllergyIntolerance", &["/code", "/reaction/0/substance"]),
+];
+
+/// Where the date of the thing itself stands, tried in turn.
+const WHEN: &[&str] = &[
+    "/effectiveDateTime", "/effectivePeriod/start", "/effectiveInstant", "/occurrenceDateTime", "/occurrencePeriod/start", "/performedDateTime", "/performedPeriod/start",
+    "/timingDateTime", "/timingPeriod/start", "/whenHandedOver", "/onsetDateTime", "/onsetPeriod/start", "/period/start", "/startDate", "/date", "/dateTime", "/authoredOn", "/issued",
+];
+
+/// Where a resource says when it was written, tried in turn.
+const SAID: &[&str] = &["/recordedDate", "/dateAsserted", "/authoredOn", "/recorded", "/recordedOn", "/issued", "/dateTime", "/meta/lastUpdated"];
+
+/// The statements among facts; withdrawn ones, copies of older results and empty batteries are left out.
+pub(super) fn read<'a>(facts: &'a [Fact], sources: &[Source], index: &Index<'a>) -> Vec<Statement<'a>> {
+    let dated: Vec<Option<i64>> = sources.iter().map(|s| dates::start_us(&s.date)).collect();
+    facts.iter().enumerate().filter_map(|(at, _)| statement(facts, at, index, &dated)).collect()
+}
+
+fn statement<'a>(facts: &'a [Fact], at: usize, index: &Index<'a>, dated: &[Option<i64>]) -> Option<Statement<'a>> {
+    let fact = facts.get(at)?;
+    let resource = &fact.resource;
+    let kind = resource.get("resourceType")?.as_str()?;
+    let known = SECTIONS.section.iter().flat_map(|s| &s.pick).any(|p| p.kind == kind);
+    if !known || SECTIONS.leave_out.iter().any(|r| r.takes(kind, resource)) || told_by_its_parts(kind, resource, index) {
+        return None;
+    }
+    let concept = about(facts, kind, resource, index);
+    let when = WHEN.iter().map(|p| text(resource, p)).find(|t| !t.is_empty()).unwrap_or("");
+    let own = || SAID.iter().map(|p| text(resource, p)).find(|t| !t.is_empty()).and_then(dates::start_us);
+    let when_us = dates::start_us(when);
+    Some(Statement {
+        fact: at,
+        resource,
+        kind,
+        concept,
+        key: concept.and_then(concept::key).or_else(|| named(resource)).unwrap_or_else(|| Key::Words(format!("#{at}"))),
+        when,
+        when_us,
+        said_us: fact.source.and_then(|s| dated.get(s).copied().flatten()).or_else(own).or(when_us).unwrap_or(i64::MIN),
+        against: SECTIONS.against.iter().find(|r| r.takes(kind, resource)).map(|r| r.word.as_str()),
+        absence: concept.and_then(absence),
+        source: fact.source,
+    })
+}
+
+/// What a resource is about when no concept says it: its title or description.
+fn named(resource: &Value) -> Option<Key> {
+    let words = ["/title", "/description"].iter().map(|p| text(resource, p)).find(|t| !t.is_empty())?;
+    Some(Key::Words(crate::fhir::search::fold(words)))
+}
+
+/// A battery or a report without words of its own is told by the results it groups.
+fn told_by_its_parts(kind: &str, resource: &Value, index: &Index<'_>) -> bool {
+    let parts = match kind {
+        "Observation" => "hasMember",
+        "DiagnosticReport" => "result",
+        _ => return false,
+    };
+    let speaks = match resource.as_object() {
+        Some(map) => map.iter().any(|(k, v)| (k.starts_with("value") && !v.is_null()) || matches!(k.as_str(), "component" | "conclusion" | "conclusionCode" | "presentedForm")),
+        None => false,
+    };
+    !speaks && items(resource, parts).any(|r| r.get("reference").and_then(Value::as_str).is_some_and(|t| index.find(t).is_some()))
+}
+
+fn about<'a>(facts: &'a [Fact], kind: &str, resource: &'a Value, index: &Index<'a>) -> Option<&'a Value> {
+    if kind.starts_with("Medication") {
+        return resource.get("medicationCodeableConcept").or_else(|| index.resolve(facts, resource, resource.get("medicationReference")?)?.get("code"));
+    }
+    if kind == "DeviceUseStatement" {
+        return resource.get("device").and_then(|r| index.resolve(facts, resource, r)).and_then(|d| d.get("type"));
+    }
+    match ABOUT.iter().find(|(k, _)| *k == kind) {
+        Some((_, pointers)) => pointers.iter().find_map(|p| at(resource, p).filter(|c| c.is_object())),
+        None => resource.get("code"),
+    }
+}
+
+fn absence(concept: &Value) -> Option<&'static Absence> {
+    concept::codes(concept).find_map(|code| SECTIONS.absence.iter().find(|a| a.codes.iter().any(|c| c == code)))
+}

@@ -1,0 +1,184 @@
+//! The tables of this room, parsed once.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Which sections there are and what they take.
+pub(super) static SECTIONS: LazyLock<Sections> = LazyLock::new(|| toml::from_str(include_str!("../../fhir-profiles/key-information/sections.toml")).unwrap_or_default());
+
+/// The French words.
+pub(super) static FRENCH: LazyLock<French> = LazyLock::new(|| toml::from_str(include_str!("../../fhir-profiles/key-information/french.toml")).unwrap_or_default());
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Sections {
+    pub section: Vec<Section>,
+    pub leave_out: Vec<Rule>,
+    pub against: Vec<Rule>,
+    pub absence: Vec<Absence>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Section {
+    pub key: String,
+    pub code: String,
+    pub display: String,
+    pub title: String,
+    pub need: Need,
+    /// Lines that the narrative shows of a series section; abnormal ones are always shown.
+    pub first_view: Option<usize>,
+    pub entry_types: Vec<String>,
+    pub pick: Vec<Rule>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Need {
+    Required,
+    Recommended,
+    Optional,
+}
+
+/// A resource type and what must hold of it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Rule {
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default)]
+    pub when: Vec<When>,
+    #[serde(default)]
+    pub fallback: bool,
+    /// How a statement against is told.
+    #[serde(default)]
+    pub word: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct When {
+    pub path: String,
+    #[serde(default)]
+    pub any: Vec<String>,
+    #[serde(default)]
+    pub none: Vec<String>,
+    #[serde(default)]
+    pub missing: bool,
+    #[serde(default)]
+    pub or_missing: bool,
+}
+
+/// A code that says "there is none" or "nothing is known".
+#[derive(Debug, Deserialize)]
+pub(super) struct Absence {
+    pub codes: Vec<String>,
+    pub section: String,
+    pub known: bool,
+    pub scope: Option<String>,
+    pub sentence: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct French {
+    pub nothing: String,
+    pub months: Vec<String>,
+    pub laterality: Vec<String>,
+    pub abnormal: Codes,
+    pub period: HashMap<String, (String, String)>,
+    #[serde(flatten)]
+    words: HashMap<String, toml::Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Codes {
+    pub codes: Vec<String>,
+}
+
+impl French {
+    /// The word for a code in one of the tables; `None` when the table does not know it.
+    pub fn word(&self, table: &str, code: &str) -> Option<&str> {
+        self.words.get(table)?.get(code)?.as_str()
+    }
+}
+
+impl Rule {
+    /// Whether a resource is what this rule takes.
+    pub fn takes(&self, kind: &str, resource: &Value) -> bool {
+        (self.kind == "*" || self.kind == kind) && self.when.iter().all(|w| w.holds(resource))
+    }
+}
+
+impl When {
+    fn holds(&self, resource: &Value) -> bool {
+        let mut present = false;
+        let mut any = false;
+        let mut none = true;
+        codes(resource, &self.path, &mut |code| {
+            present = true;
+            any |= self.any.iter().any(|c| c == code);
+            none &= !self.none.iter().any(|c| c == code);
+        });
+        if self.missing {
+            return !present;
+        }
+        none && (self.any.is_empty() || any || (self.or_missing && !present))
+    }
+}
+
+/// Every code at a dotted path: of a coding, a CodeableConcept, a primitive; arrays are walked.
+fn codes(value: &Value, path: &str, found: &mut dyn FnMut(&str)) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|v| codes(v, path, found)),
+        _ if path.is_empty() => leaf(value, found),
+        Value::Object(map) => {
+            let (head, rest) = path.split_once('.').unwrap_or((path, ""));
+            if let Some(next) = map.get(head) {
+                codes(next, rest, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn leaf(value: &Value, found: &mut dyn FnMut(&str)) {
+    match value {
+        Value::String(text) => found(text),
+        Value::Bool(true) => found("true"),
+        Value::Bool(false) => found("false"),
+        Value::Number(n) => found(&n.to_string()),
+        Value::Object(map) => {
+            let codings = map.get("coding").and_then(Value::as_array);
+            match (codings, map.get("code").and_then(Value::as_str)) {
+                (Some(codings), _) => codings.iter().filter_map(|c| c.get("code")?.as_str()).for_each(found),
+                (None, Some(code)) => found(code),
+                // An element that is there without a code: present, and equal to nothing listed.
+                _ => found(""),
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_tables_load() {
+        assert_eq!(SECTIONS.section.len(), 17);
+        assert_eq!(SECTIONS.section.iter().filter(|s| s.need == Need::Required).map(|s| s.code.as_str()).collect::<Vec<_>>(), ["48765-2", "11450-4", "10160-0"]);
+        assert_eq!(FRENCH.months.len(), 12);
+        assert_eq!(FRENCH.word("interpretation", "HH"), Some("très élevé"));
+        assert_eq!(FRENCH.period.get("wk").map(|p| p.1.as_str()), Some("semaines"));
+    }
+
+    #[test]
+    fn a_rule_walks_arrays_and_codings() {
+        let rule: Rule = toml::from_str("type = \"Condition\"\nwhen = [{ path = \"category\", any = [\"b\"] }, { path = \"abatementString\", missing = true }]").unwrap();
+        let resource = json!({"category": [{"coding": [{"code": "a"}]}, {"coding": [{"code": "b"}]}]});
+        assert!(rule.takes("Condition", &resource));
+        assert!(!rule.takes("Procedure", &resource));
+        assert!(!rule.takes("Condition", &json!({"category": [{"coding": [{"code": "b"}]}], "abatementString": "x"})));
+    }
+}

@@ -1,0 +1,436 @@
+//! The rules of the summary, over resources of our own.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const NOW: &str = "2026-11-25T09:30:00Z";
+const BASE: &str = "https://passerelle.example/fhir";
+
+struct Record {
+    facts: Vec<Fact>,
+    sources: Vec<Source>,
+}
+
+impl Record {
+    fn new() -> Self {
+        let source = |id: &str, title: &str, author: &str, date: &str| Source {
+            document_reference: format!("DocumentReference/{id}"),
+            title: title.into(),
+            author: author.into(),
+            date: date.into(),
+            ..Source::default()
+        };
+        let sources = vec![
+            source("d0", "Synthèse médicale", "Dr Claire Martin", "2026-09-12T10:00:00+02:00"),
+            source("d1", "Compte rendu de biologie", "Dr Paul Roche", "2026-03-14T08:00:00+01:00"),
+            source("d2", "Lettre de liaison", "Dr Anne Leroy", "2025-06-02"),
+        ];
+        Self { facts: Vec::new(), sources }
+    }
+
+    fn with(mut self, source: Option<usize>, resource: Value) -> Self {
+        let id = format!("f{}", self.facts.len());
+        let mut resource = resource;
+        resource["id"] = json!(id);
+        resource["subject"] = json!({"reference": "Patient/p1"});
+        let full_url = format!("{BASE}/{}/{id}", resource["resourceType"].as_str().unwrap());
+        self.facts.push(Fact { resource, source, full_url });
+        self
+    }
+
+    fn bundle(&self) -> Value {
+        let patient = json!({"resourceType": "Patient", "id": "p1", "gender": "female", "birthDate": "1963-03-12",
+            "name": [{"use": "official", "family": "Dupont", "given": ["Marie", "Anne"]}],
+            "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "263037511612342"}]});
+        let mut n = 0;
+        let mut new_id = || {
+            n += 1;
+            format!("00000000-0000-4000-8000-{n:012}")
+        };
+        let bundle = summary(&mut SummaryInput { patient: &patient, facts: &self.facts, sources: &self.sources, base_url: BASE, now: NOW, new_id: &mut new_id });
+        check(&bundle);
+        bundle
+    }
+}
+
+/// What must hold of every summary.
+fn check(bundle: &Value) {
+    let entries = bundle["entry"].as_array().unwrap();
+    assert_eq!(entries[0]["resource"]["resourceType"], "Composition");
+    let urls: Vec<&str> = entries.iter().map(|e| e["fullUrl"].as_str().unwrap()).collect();
+    assert_eq!(urls.iter().collect::<std::collections::HashSet<_>>().len(), urls.len(), "fullUrl twice");
+    let sections = entries[0]["resource"]["section"].as_array().unwrap();
+    for required in ["48765-2", "11450-4", "10160-0"] {
+        assert!(sections.iter().any(|s| s["code"]["coding"][0]["code"] == required));
+    }
+    for section in sections {
+        assert_ne!(section.get("entry").is_some(), section.get("emptyReason").is_some(), "cmp-2, ips-comp-1 in {}", section["title"]);
+        crate::fhir::xml::parse(section["text"]["div"].as_str().unwrap().as_bytes(), &crate::fhir::xml::Limits::default()).unwrap();
+        for entry in section["entry"].as_array().into_iter().flatten() {
+            assert!(urls.contains(&entry["reference"].as_str().unwrap()), "an entry names nothing");
+        }
+    }
+}
+
+fn section<'a>(bundle: &'a Value, code: &str) -> &'a Value {
+    bundle["entry"][0]["resource"]["section"].as_array().unwrap().iter().find(|s| s["code"]["coding"][0]["code"] == code).unwrap_or(&Value::Null)
+}
+
+/// The lines and paragraphs of a section, as the terminal shows them.
+fn told(bundle: &Value, code: &str) -> String {
+    let title = section(bundle, code)["title"].as_str().unwrap_or("?").to_uppercase();
+    let text = french_text(bundle, 10_000);
+    let after = text.split(&format!("\n{title}\n")).nth(1).unwrap_or("");
+    after.split("\n\n").next().unwrap_or("").trim_end().to_owned()
+}
+
+fn references(bundle: &Value, code: &str) -> Vec<String> {
+    section(bundle, code)["entry"].as_array().into_iter().flatten().map(|e| e["reference"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
+}
+
+fn coded(system: &str, code: &str, display: &str) -> Value {
+    json!({"coding": [{"system": system, "code": code, "display": display}]})
+}
+
+fn status(code: &str) -> Value {
+    json!({"coding": [{"code": code}]})
+}
+
+fn condition(code: &str, display: &str, clinical: &str) -> Value {
+    json!({"resourceType": "Condition", "code": coded("http://hl7.org/fhir/sid/icd-10", code, display), "clinicalStatus": status(clinical)})
+}
+
+fn allergy(code: Value) -> Value {
+    json!({"resourceType": "AllergyIntolerance", "code": code, "clinicalStatus": status("active")})
+}
+
+fn result(loinc: &str, name: &str, value: f64, unit: &str, when: &str) -> Value {
+    json!({"resourceType": "Observation", "status": "final", "category": [{"coding": [{"code": "laboratory"}]}],
+        "code": {"coding": [{"system": "http://loinc.org", "code": loinc}], "text": name}, "effectiveDateTime": when,
+        "valueQuantity": {"value": value, "unit": unit, "code": unit}})
+}
+
+fn medication(kind: &str, status: &str, dosage: &str) -> Value {
+    let element = if kind == "MedicationRequest" { "dosageInstruction" } else { "dosage" };
+    json!({"resourceType": kind, "status": status, "medicationCodeableConcept": coded("urn:oid:1.2.250.1.213.2.3.1", "60000001", "METFORMINE 1000 mg, comprimé"), element: [{"text": dosage}]})
+}
+
+#[test]
+fn an_empty_record_has_the_required_sections_with_their_reason() {
+    let bundle = Record::new().bundle();
+    assert_eq!(section(&bundle, "48765-2")["emptyReason"]["coding"][0]["code"], "unavailable");
+    assert_eq!(told(&bundle, "10160-0").trim(), "Rien de connu dans les documents que vous pouvez lire.");
+    assert!(section(&bundle, "8716-3").is_null(), "an optional section without content is left out");
+}
+
+#[test]
+fn withdrawn_statements_and_older_copies_are_left_out() {
+    let mut copy = result("4548-4", "HbA1c", 9.9, "%", "2020-01-01");
+    copy["meta"] = json!({"tag": [{"code": "prior-result"}]});
+    let mut error = result("4548-4", "HbA1c", 8.8, "%", "2026-09-01");
+    error["status"] = json!("entered-in-error");
+    let mut condition = condition("I10", "Hypertension", "active");
+    condition["verificationStatus"] = status("entered-in-error");
+    let bundle = Record::new().with(Some(0), copy).with(Some(0), error).with(Some(0), condition).bundle();
+    assert!(section(&bundle, "30954-2")["emptyReason"].is_object());
+    assert!(section(&bundle, "11450-4")["emptyReason"].is_object());
+}
+
+#[test]
+fn a_refuted_condition_or_a_vaccination_not_done_is_not_present() {
+    let mut refuted = condition("I10", "Hypertension", "active");
+    refuted["verificationStatus"] = status("refuted");
+    let vaccine = json!({"resourceType": "Immunization", "status": "not-done", "vaccineCode": {"text": "Grippe"}, "occurrenceDateTime": "2026-10-01"});
+    let bundle = Record::new().with(Some(0), refuted).with(Some(0), vaccine).bundle();
+    let text = french_text(&bundle, 100);
+    assert!(!text.contains("Hypertension") && !text.contains("Grippe"), "{text}");
+    assert_eq!(bundle["entry"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_denial_beside_an_affirmation_is_told_with_both_authors() {
+    let mut refuted = condition("I10", "Hypertension artérielle", "active");
+    refuted["verificationStatus"] = status("refuted");
+    let bundle = Record::new().with(Some(2), condition("I10", "Hypertension artérielle", "active")).with(Some(0), refuted).bundle();
+    let told = told(&bundle, "11450-4");
+    assert!(told.contains("désaccord : affirmé par Dr Anne Leroy, 02/06/2025, écarté par Dr Claire Martin, 12/09/2026"), "{told}");
+    assert_eq!(references(&bundle, "11450-4"), ["f0"]);
+}
+
+#[test]
+fn no_known_allergy_is_a_sentence_with_its_author() {
+    let none = allergy(coded("http://snomed.info/sct", "716186003", "No known allergy"));
+    let bundle = Record::new().with(Some(0), none.clone()).with(Some(2), none).bundle();
+    let told = told(&bundle, "48765-2");
+    assert_eq!(told.trim(), "Aucune allergie connue (déclaré par Dr Claire Martin, 12/09/2026). [Synthèse médicale, Dr Claire Martin, 12/09/2026]");
+    assert_eq!(references(&bundle, "48765-2"), ["f0"]);
+    let extensions = section(&bundle, "48765-2")["entry"][0]["extension"].as_array().unwrap();
+    assert_eq!(extensions.iter().map(|e| e["url"].as_str().unwrap()).collect::<Vec<_>>(), ["urn:passerelle:source", "urn:passerelle:source", "urn:passerelle:merged"]);
+}
+
+#[test]
+fn a_denied_none_known_is_nil_known_and_no_entry() {
+    let mut none = condition("no-known-problems", "No known problems", "active");
+    none["verificationStatus"] = status("refuted");
+    let bundle = Record::new().with(Some(0), none).bundle();
+    assert_eq!(section(&bundle, "11450-4")["emptyReason"]["coding"][0]["code"], "nilknown");
+    assert!(told(&bundle, "11450-4").contains("Aucun problème de santé connu (déclaré par Dr Claire Martin"));
+}
+
+#[test]
+fn no_information_is_unavailable() {
+    let bundle = Record::new().with(Some(0), medication_code("no-medication-info")).bundle();
+    assert_eq!(section(&bundle, "10160-0")["emptyReason"]["coding"][0]["code"], "unavailable");
+    assert!(told(&bundle, "10160-0").contains("Aucune information sur les traitements"));
+}
+
+fn medication_code(code: &str) -> Value {
+    json!({"resourceType": "MedicationStatement", "status": "unknown", "medicationCodeableConcept": {"coding": [{"code": code}]}})
+}
+
+#[test]
+fn no_allergy_beside_an_allergy_is_a_disagreement_and_the_allergy_stays() {
+    let none = allergy(coded("http://snomed.info/sct", "716186003", "No known allergy"));
+    let bundle = Record::new().with(Some(2), none).with(Some(0), allergy(json!({"text": "Pénicilline"}))).bundle();
+    let told = told(&bundle, "48765-2");
+    assert!(told.contains("Désaccord entre documents : « Aucune allergie connue » est déclaré par Dr Anne Leroy, 02/06/2025"), "{told}");
+    assert!(told.contains("• Pénicilline [Synthèse médicale, Dr Claire Martin, 12/09/2026]"), "{told}");
+    assert_eq!(references(&bundle, "48765-2"), ["f1"]);
+    assert_eq!(section(&bundle, "48765-2")["extension"][0]["valueReference"]["reference"], format!("{BASE}/AllergyIntolerance/f0"));
+}
+
+#[test]
+fn no_drug_allergy_does_not_contradict_a_food_allergy() {
+    let mut food = allergy(json!({"text": "Arachide"}));
+    food["category"] = json!(["food"]);
+    let none = allergy(coded("http://snomed.info/sct", "409137002", "No known drug allergy"));
+    let bundle = Record::new().with(Some(0), food).with(Some(0), none).bundle();
+    let told = told(&bundle, "48765-2");
+    assert!(!told.contains("Désaccord") && told.contains("Aucune allergie médicamenteuse connue") && told.contains("Arachide"), "{told}");
+    assert_eq!(references(&bundle, "48765-2"), ["f0", "f1"]);
+}
+
+#[test]
+fn repeats_across_documents_are_one_line_with_every_source() {
+    let record = Record::new()
+        .with(Some(2), condition("I10", "Hypertension artérielle", "active"))
+        .with(Some(0), condition("I10", "Hypertension artérielle", "active"))
+        .with(Some(1), json!({"resourceType": "Condition", "code": {"text": "HYPERTENSION ARTERIELLE"}}));
+    let bundle = record.bundle();
+    assert_eq!(references(&bundle, "11450-4"), ["f1"]);
+    let entry = &section(&bundle, "11450-4")["entry"][0];
+    let of = |url: &str| entry["extension"].as_array().unwrap().iter().filter(|e| e["url"] == url).count();
+    assert_eq!((of("urn:passerelle:source"), of("urn:passerelle:merged")), (3, 2));
+    assert_eq!(entry["extension"][0]["valueReference"], json!({"reference": format!("{BASE}/DocumentReference/d0"), "display": "Synthèse médicale — Dr Claire Martin — 12/09/2026"}));
+    assert_eq!(told(&bundle, "11450-4").matches('•').count(), 1);
+}
+
+#[test]
+fn left_and_right_are_two_conditions() {
+    let knee = |side: &str| json!({"resourceType": "Condition", "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "M17.1", "display": "Gonarthrose"}], "text": format!("Gonarthrose {side}")}});
+    let bundle = Record::new().with(Some(0), knee("droite")).with(Some(0), knee("gauche")).with(Some(2), knee("droit")).bundle();
+    assert_eq!(references(&bundle, "11450-4").len(), 2);
+}
+
+#[test]
+fn active_here_and_resolved_there_is_told_with_the_author() {
+    let bundle = Record::new().with(Some(2), condition("J45", "Asthme", "active")).with(Some(0), condition("J45", "Asthme", "resolved")).bundle();
+    assert!(section(&bundle, "11450-4")["entry"].is_null(), "the newest statement decides the section");
+    let told = told(&bundle, "11348-0");
+    assert!(told.contains("Asthme, guéri") && told.contains("selon Dr Anne Leroy, 02/06/2025 : actif"), "{told}");
+}
+
+#[test]
+fn conditions_go_to_problems_or_to_the_past() {
+    let mut past = condition("K35", "Appendicite", "active");
+    past["category"] = json!([{"coding": [{"code": "11348-0"}]}]);
+    let mut ended = condition("J18", "Pneumopathie", "active");
+    ended["abatementDateTime"] = json!("2019-02");
+    ended["onsetDateTime"] = json!("2019-01-15");
+    let bundle = Record::new().with(Some(0), past).with(Some(0), ended).with(Some(0), condition("E11", "Diabète de type 2", "active")).bundle();
+    assert_eq!(references(&bundle, "11450-4"), ["f2"]);
+    let told = told(&bundle, "11348-0");
+    assert!(told.contains("Pneumopathie, le 15/01/2019, fin en février 2019"), "{told}");
+}
+
+#[test]
+fn the_newest_result_comes_with_the_one_before() {
+    let mut newest = result("4548-4", "HbA1c", 7.2, "%", "2026-09-12");
+    newest["interpretation"] = json!([{"coding": [{"code": "H"}]}]);
+    newest["referenceRange"] = json!([{"low": {"value": 4, "unit": "%"}, "high": {"value": 6, "unit": "%"}}]);
+    let record = Record::new().with(Some(1), result("4548-4", "HbA1c", 7.8, "%", "2026-03-14")).with(Some(0), newest).with(Some(2), result("4548-4", "HbA1c", 8.1, "%", "2025-06-01"));
+    let bundle = record.with(Some(0), result("4548-4", "HbA1c", 7.8, "%", "2026-03-14")).bundle();
+    let told = told(&bundle, "30954-2");
+    assert!(told.contains("HbA1c 7,2 % (12/09/2026), élevé, valeurs de référence 4 à 6 % ; précédent 7,8 % (14/03/2026)"), "{told}");
+    assert_eq!(told.matches('•').count(), 1);
+    assert_eq!(references(&bundle, "30954-2").len(), 2);
+    let earlier = section(&bundle, "30954-2")["entry"][0]["extension"].as_array().unwrap().iter().filter(|e| e["url"] == "urn:passerelle:earlier").count();
+    assert_eq!(earlier, 2, "the copy of the value before and the oldest value are named");
+}
+
+#[test]
+fn two_values_of_one_time_from_two_documents_are_discordant() {
+    let bundle = Record::new().with(Some(0), result("2160-0", "Créatinine", 92.0, "umol/L", "2026-03-14T08:00:00+01:00")).with(Some(1), result("2160-0", "Créatinine", 99.0, "umol/L", "2026-03-14T08:00:00+01:00")).bundle();
+    let told = told(&bundle, "30954-2");
+    assert!(told.contains("Créatinine 92") && told.contains("valeur discordante : 99") && told.contains("selon Dr Paul Roche") && !told.contains("précédent"), "{told}");
+}
+
+#[test]
+fn thirty_results_are_shown_and_every_abnormal_one() {
+    let mut record = Record::new();
+    for n in 0..40 {
+        let mut one = result(&format!("{n}-0"), &format!("Analyte {n}"), 1.0, "g/L", &format!("2026-01-{:02}", n % 28 + 1));
+        if n % 28 == 0 {
+            one["interpretation"] = json!([{"coding": [{"code": "LL"}]}]);
+        }
+        record = record.with(Some(0), one);
+    }
+    let bundle = record.bundle();
+    let told = told(&bundle, "30954-2");
+    assert_eq!(references(&bundle, "30954-2").len(), 40);
+    assert_eq!((told.matches('•').count(), told.matches("très bas").count()), (32, 2));
+    assert!(told.contains("Et 8 autres résultats plus anciens, joints à cette synthèse."), "{told}");
+}
+
+#[test]
+fn a_battery_is_told_by_its_results() {
+    let battery = json!({"resourceType": "Observation", "status": "final", "category": [{"coding": [{"code": "laboratory"}]}], "code": {"text": "Ionogramme"}, "hasMember": [{"reference": "Observation/f0"}]});
+    let bundle = Record::new().with(Some(0), result("2951-2", "Sodium", 140.0, "mmol/L", "2026-09-12")).with(Some(0), battery).bundle();
+    assert_eq!(references(&bundle, "30954-2"), ["f0"]);
+}
+
+#[test]
+fn a_request_is_not_a_procedure_done() {
+    let request = json!({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "code": {"text": "IRM du genou"}});
+    let bundle = Record::new().with(Some(0), request).bundle();
+    assert!(section(&bundle, "47519-4")["entry"].is_null());
+    assert!(told(&bundle, "18776-5").contains("IRM du genou"));
+    let plan = section(&bundle, "18776-5");
+    assert_eq!(plan["extension"][0]["url"], "urn:passerelle:told", "the profile keeps ServiceRequest from section.entry");
+    assert_eq!(bundle["entry"][3]["resource"]["resourceType"], "ServiceRequest");
+}
+
+#[test]
+fn one_product_in_two_documents_is_one_treatment_and_the_dosages_are_both_told() {
+    let mut request = medication("MedicationRequest", "active", "1 comprimé matin et soir");
+    request["authoredOn"] = json!("2026-09-12");
+    let bundle = Record::new().with(Some(0), request).with(Some(2), medication("MedicationStatement", "active", "1 comprimé le matin")).bundle();
+    let told = told(&bundle, "10160-0");
+    assert!(told.contains("METFORMINE 1000 mg, comprimé, 1 comprimé matin et soir, prescrit le 12/09/2026"), "{told}");
+    assert!(told.contains("selon Dr Anne Leroy, 02/06/2025 : 1 comprimé le matin"), "{told}");
+    assert_eq!(told.matches('•').count(), 1);
+}
+
+#[test]
+fn two_dosages_of_one_document_are_two_lines() {
+    let bundle = Record::new().with(Some(0), medication("MedicationStatement", "active", "10 UI le matin")).with(Some(0), medication("MedicationStatement", "active", "8 UI le soir")).bundle();
+    assert_eq!(references(&bundle, "10160-0").len(), 2);
+}
+
+#[test]
+fn undated_doses_of_one_document_are_not_merged() {
+    let dose = |n: u8| json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": coded("urn:oid:1.2.250.1.213.2.3.1", "6", "HEXYON"), "occurrenceString": "inconnue", "protocolApplied": [{"doseNumberPositiveInt": n}]});
+    let same = json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": coded("urn:oid:1.2.250.1.213.2.3.1", "7", "VAXIGRIP"), "occurrenceDateTime": "2025-10-10"});
+    let bundle = Record::new().with(Some(0), dose(1)).with(Some(0), dose(2)).with(Some(2), dose(1)).with(Some(0), same.clone()).with(Some(2), same).bundle();
+    assert_eq!(references(&bundle, "11369-6").len(), 3);
+    assert!(told(&bundle, "11369-6").contains("HEXYON, date inconnue, dose n° 1"));
+}
+
+#[test]
+fn a_family_history_is_never_the_patients_own() {
+    let history = json!({"resourceType": "FamilyMemberHistory", "status": "completed", "relationship": status("FTH"), "condition": [{"code": {"text": "Infarctus du myocarde"}}]});
+    let bundle = Record::new().with(Some(0), history).bundle();
+    assert!(told(&bundle, "10157-6").contains("Père : Infarctus du myocarde"));
+    assert!(section(&bundle, "11450-4")["entry"].is_null());
+}
+
+#[test]
+fn references_resolve_or_become_absolute_or_go() {
+    let mut statement = json!({"resourceType": "MedicationStatement", "status": "active", "medicationReference": {"reference": "Medication/f0"}});
+    statement["context"] = json!({"reference": "Encounter/e9"});
+    statement["informationSource"] = json!({"reference": "urn:uuid:8d8c1c3a-0000-4000-8000-000000000000", "display": "Dr X"});
+    statement["partOf"] = json!([{"reference": "path:/ClinicalDocument/component"}]);
+    let bundle = Record::new().with(Some(0), json!({"resourceType": "Medication", "code": {"text": "Paracétamol 500 mg"}})).with(Some(0), statement).bundle();
+    let copy = bundle["entry"].as_array().unwrap().iter().map(|e| &e["resource"]).find(|r| r["resourceType"] == "MedicationStatement").unwrap();
+    assert_eq!(copy["context"]["reference"], format!("{BASE}/Encounter/e9"));
+    assert_eq!(copy["informationSource"], json!({"display": "Dr X"}));
+    assert!(copy.get("partOf").is_none());
+    assert_eq!(copy["medicationReference"]["reference"], "Medication/f0");
+    assert!(bundle["entry"].as_array().unwrap().iter().any(|e| e["resource"]["resourceType"] == "Medication"), "what an entry names comes along");
+    assert!(told(&bundle, "10160-0").contains("Paracétamol 500 mg, en cours"));
+}
+
+#[test]
+fn markup_in_a_document_stays_text() {
+    let bundle = Record::new().with(Some(0), json!({"resourceType": "Condition", "code": {"text": "a<script>alert('x')</script>&\u{1}b"}})).bundle();
+    let div = section(&bundle, "11450-4")["text"]["div"].as_str().unwrap();
+    assert!(!div.contains("<script") && div.contains("&lt;script&gt;"), "{div}");
+}
+
+#[test]
+fn a_resource_written_by_a_client_says_so() {
+    let mut own = condition("E11", "Diabète de type 2", "active");
+    own["recordedDate"] = json!("2026-10-01");
+    own["recorder"] = json!({"display": "Dr Lina Faure"});
+    let told = told(&Record::new().with(None, own).bundle(), "11450-4");
+    assert!(told.contains("[saisie hors document, Dr Lina Faure, 01/10/2026]"), "{told}");
+}
+
+#[test]
+fn the_text_of_a_record_reads_as_a_clinician_writes() {
+    let mut hypertension = condition("I10", "Hypertension artérielle", "active");
+    hypertension["onsetDateTime"] = json!("2019");
+    let mut penicillin = allergy(json!({"text": "Pénicilline"}));
+    penicillin["criticality"] = json!("high");
+    penicillin["reaction"] = json!([{"manifestation": [{"text": "urticaire"}], "severity": "moderate"}]);
+    let pressure = json!({"resourceType": "Observation", "status": "final", "category": [status("vital-signs")], "code": {"text": "Pression artérielle"}, "effectiveDateTime": "2026-09-12",
+        "component": [{"code": status("8480-6"), "valueQuantity": {"value": 135, "code": "mm[Hg]"}}, {"code": status("8462-4"), "valueQuantity": {"value": 80, "code": "mm[Hg]"}}]});
+    let mut metformin = medication("MedicationStatement", "active", "1 comprimé matin et soir");
+    metformin["effectivePeriod"] = json!({"start": "2021-05"});
+    let bundle = Record::new()
+        .with(Some(0), hypertension)
+        .with(Some(2), condition("I10", "Hypertension artérielle", "active"))
+        .with(Some(0), penicillin)
+        .with(Some(0), metformin)
+        .with(Some(0), pressure)
+        .with(Some(1), result("4548-4", "HbA1c", 7.8, "%", "2026-03-14"))
+        .with(Some(0), result("4548-4", "HbA1c", 7.2, "%", "2026-09-12"))
+        .bundle();
+    let golden = "\
+DUPONT Marie, femme, 63 ans, née le 12/03/1963
+INS (NIR de test) : 2 63 03 75 116 123 42
+  Synthèse établie automatiquement le 25/11/2026 à 10 h 30 à partir de 3 documents. Chaque ligne
+  renvoie au document dont elle est tirée.
+
+ALLERGIES ET INTOLÉRANCES
+  • Pénicilline, réaction : urticaire (modérée), criticité élevée [Synthèse médicale, Dr Claire
+    Martin, 12/09/2026]
+
+PROBLÈMES ACTIFS
+  • Hypertension artérielle, depuis 2019 [Synthèse médicale, Dr Claire Martin, 12/09/2026 ; Lettre
+    de liaison, Dr Anne Leroy, 02/06/2025]
+
+TRAITEMENTS
+  • METFORMINE 1000 mg, comprimé, 1 comprimé matin et soir, en cours, depuis mai 2021 [Synthèse
+    médicale, Dr Claire Martin, 12/09/2026]
+
+VACCINATIONS
+  Rien de connu dans les documents que vous pouvez lire.
+
+RÉSULTATS D'EXAMENS
+  • HbA1c 7,2 % (12/09/2026) ; précédent 7,8 % (14/03/2026) [Synthèse médicale, Dr Claire Martin,
+    12/09/2026 ; Compte rendu de biologie, Dr Paul Roche, 14/03/2026]
+
+ACTES ET INTERVENTIONS
+  Rien de connu dans les documents que vous pouvez lire.
+
+DISPOSITIFS MÉDICAUX
+  Rien de connu dans les documents que vous pouvez lire.
+
+SIGNES VITAUX ET MENSURATIONS
+  • Pression artérielle 135/80 mmHg (12/09/2026) [Synthèse médicale, Dr Claire Martin, 12/09/2026]
+";
+    let text = french_text(&bundle, 100);
+    assert_eq!(text, golden, "\n{text}");
+}

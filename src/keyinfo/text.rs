@@ -1,0 +1,165 @@
+//! The summary as plain text for a terminal, made from the Bundle.
+
+use serde_json::Value;
+
+use super::concept::{items, text};
+use super::dates;
+use super::tables::FRENCH;
+use crate::fhir::xml::{self, Element, Limits, Node};
+
+/// Identifier systems of the INS and how they are named.
+/// Spec: ANS référentiel INS, OIDs of the INS-NIR, INS-NIA and their test and demonstration roots.
+const INS: &[(&str, &str)] = &[
+    ("urn:oid:1.2.250.1.213.1.4.8", "NIR"),
+    ("urn:oid:1.2.250.1.213.1.4.9", "NIA"),
+    ("urn:oid:1.2.250.1.213.1.4.10", "NIR de test"),
+    ("urn:oid:1.2.250.1.213.1.4.11", "NIR de démonstration"),
+];
+
+/// A summary Bundle as French text, wrapped at `width` columns (at least 40): who it is, then each section with a line per
+/// entry and its source in brackets.
+pub fn french_text(bundle: &Value, width: usize) -> String {
+    let width = width.max(40);
+    let resource = |kind: &str| items(bundle, "entry").filter_map(|e| e.get("resource")).find(|r| text(r, "/resourceType") == kind);
+    let now = text(bundle, "/timestamp");
+    let mut out = String::new();
+    if let Some(patient) = resource("Patient") {
+        heading(patient, now, width, &mut out);
+    }
+    let Some(composition) = resource("Composition") else { return out };
+    let about = items(bundle, "entry").count();
+    if about > 0 {
+        blocks(text(composition, "/text/div")).iter().for_each(|b| b.print(width, &mut out));
+    }
+    for section in items(composition, "section") {
+        let title = text(section, "/title").to_uppercase();
+        out.push_str(&format!("\n{title}\n"));
+        blocks(text(section, "/text/div")).iter().for_each(|b| b.print(width, &mut out));
+    }
+    out
+}
+
+fn heading(patient: &Value, now: &str, width: usize, out: &mut String) {
+    let born = text(patient, "/birthDate");
+    let female = text(patient, "/gender") == "female";
+    let deceased = text(patient, "/deceasedDateTime");
+    let until = if deceased.is_empty() { now } else { deceased };
+    let agreed = |masculine: &str| if female { format!("{masculine}e") } else { masculine.to_owned() };
+    let mut parts = vec![name(patient)];
+    parts.extend(FRENCH.word("gender", text(patient, "/gender")).map(str::to_owned));
+    if deceased.is_empty() && patient.get("deceasedBoolean") != Some(&Value::Bool(true)) {
+        parts.extend(dates::age(born, until));
+    }
+    if !born.is_empty() {
+        parts.push(format!("{} {}", agreed("né"), dates::on(born)));
+    }
+    if !deceased.is_empty() {
+        parts.push(format!("{} {}", agreed("décédé"), dates::on(deceased)));
+    } else if patient.get("deceasedBoolean") == Some(&Value::Bool(true)) {
+        parts.push(agreed("décédé"));
+    }
+    wrap(&parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(", "), "", "", width, out);
+    wrap(&ins(patient), "", "", width, out);
+}
+
+fn name(patient: &Value) -> String {
+    let of = |r#use: &str| items(patient, "name").find(|n| text(n, "/use") == r#use);
+    let Some(name) = of("official").or_else(|| of("usual")).or_else(|| items(patient, "name").next()) else { return "Identité non précisée".to_owned() };
+    let given: Vec<&str> = items(name, "given").filter_map(Value::as_str).take(1).collect();
+    let family = text(name, "/family").to_uppercase();
+    let full = [family.as_str(), given.first().copied().unwrap_or("")].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ");
+    if full.is_empty() { text(name, "/text").to_owned() } else { full }
+}
+
+fn ins(patient: &Value) -> String {
+    for (system, named) in INS {
+        let found = items(patient, "identifier").find(|i| text(i, "/system") == *system && text(i, "/use") != "old");
+        if let Some(identifier) = found {
+            return format!("INS ({named}) : {}", spaced(text(identifier, "/value")));
+        }
+    }
+    "INS non renseignée".to_owned()
+}
+
+/// `2 63 03 75 116 123 42`, as a matricule is printed; other lengths unchanged.
+fn spaced(matricule: &str) -> String {
+    const ENDS: &[usize] = &[1, 3, 5, 7, 10, 13];
+    if !matches!(matricule.chars().count(), 13 | 15) {
+        return matricule.to_owned();
+    }
+    let mut out = String::new();
+    for (at, c) in matricule.chars().enumerate() {
+        if ENDS.contains(&at) {
+            out.push(' ');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A paragraph or list item of a narrative.
+struct Block {
+    bullet: bool,
+    words: String,
+    source: String,
+}
+
+impl Block {
+    fn print(&self, width: usize, out: &mut String) {
+        let all = if self.source.is_empty() { self.words.clone() } else { format!("{} [{}]", self.words, self.source) };
+        let (first, next) = if self.bullet { ("  • ", "    ") } else { ("  ", "  ") };
+        wrap(&all, first, next, width, out);
+    }
+}
+
+/// The blocks of a narrative; none when it cannot be read.
+fn blocks(div: &str) -> Vec<Block> {
+    let Ok(root) = xml::parse(div.as_bytes(), &Limits::default()) else { return Vec::new() };
+    let mut out = Vec::new();
+    for child in root.elements() {
+        match &*child.name {
+            "ul" => out.extend(child.all("li").map(|li| block(li, true))),
+            _ => out.push(block(child, false)),
+        }
+    }
+    out
+}
+
+fn block(element: &Element, bullet: bool) -> Block {
+    let (mut words, mut source) = (String::new(), String::new());
+    for child in &element.children {
+        match child {
+            Node::Text(t) => words.push_str(t),
+            Node::Element(e) if &*e.name == "i" => source = e.text(),
+            Node::Element(e) => words.push_str(&e.text()),
+        }
+    }
+    let source = source.trim().trim_start_matches('(').trim_start_matches("sources : ").trim_start_matches("source : ");
+    Block { bullet, words: words.trim().to_owned(), source: source.strip_suffix(')').unwrap_or(source).to_owned() }
+}
+
+/// Words on lines of at most `width` columns; a longer word has a line of its own.
+fn wrap(words: &str, first: &str, next: &str, width: usize, out: &mut String) {
+    let mut line = first.to_owned();
+    let mut used = first.chars().count();
+    let mut empty = true;
+    for word in words.split(' ').filter(|w| !w.is_empty()) {
+        let length = word.chars().count();
+        if !empty && used + 1 + length > width {
+            out.push_str(line.trim_end());
+            out.push('\n');
+            next.clone_into(&mut line);
+            used = next.chars().count();
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+            used += 1;
+        }
+        line.push_str(word);
+        used += length;
+        empty = false;
+    }
+    out.push_str(line.trim_end());
+    out.push('\n');
+}

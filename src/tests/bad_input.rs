@@ -1,0 +1,162 @@
+//! Whatever comes in: an OperationOutcome, never a 5xx, nothing half stored, and the next request is served.
+
+use std::io::{Read, Write};
+
+use crate::on_both;
+use crate::support::{FHIR_JSON, FHIR_XML, On, TestServer, json, refused, small_cda, text};
+
+on_both! {
+    json_that_two_readers_could_read_differently_is_refused
+    structural_errors_name_their_element_and_rule
+    hostile_xml_is_refused_at_both_doors
+    bodies_of_the_wrong_kind_or_size_are_refused_before_they_are_read
+    unknown_parameters_are_refused_when_strict_and_told_when_lenient
+}
+
+fn json_that_two_readers_could_read_differently_is_refused(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let deep = format!("{{\"resourceType\":\"Patient\",\"a\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let bodies: [&[u8]; 8] = [
+        br#"{"resourceType":"Patient","active":true,"active":false}"#,
+        br#"{"resourceType":"Patient"}x"#,
+        br#"{"resourceType":"Patient","name":[]}"#,
+        br#"{"resourceType":"Patient","gender":""}"#,
+        b"{\"resourceType\":\"Patient\",\"gender\":\"\xff\"}",
+        b"\xef\xbb\xbf{\"resourceType\":\"Patient\"}",
+        b"{\"resourceType\":\"Patient\"",
+        deep.as_bytes(),
+    ];
+    for bad in bodies {
+        let answer = cabinet.call("POST", "Patient", &[("Content-Type", FHIR_JSON)], bad);
+        refused(&answer, 400);
+    }
+    assert_eq!(cabinet.call("GET", "/health", &[], b"").status, 200);
+}
+
+fn structural_errors_name_their_element_and_rule(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let cases = [
+        (r#"{"resourceType":"Patient","contact":[{"name":{"familly":"X"}}]}"#, "Patient.contact[0].name.familly"),
+        (r#"{"resourceType":"Patient","gender":"femme"}"#, "Patient.gender"),
+        (r#"{"resourceType":"Patient","birthDate":"12/03/1970"}"#, "Patient.birthDate"),
+        (r#"{"resourceType":"Patient","name":{"family":"X"}}"#, "Patient.name"),
+        (r#"{"resourceType":"Patient","deceasedBoolean":true,"deceasedDateTime":"2020"}"#, "Patient"),
+    ];
+    for (bad, element) in cases {
+        let outcome = refused(&cabinet.call("POST", "Patient", &[("Content-Type", FHIR_JSON)], bad.as_bytes()), 422);
+        assert!(outcome["issue"][0]["expression"][0].as_str().unwrap().starts_with(element), "{element}: {outcome}");
+        assert!(!outcome.to_string().contains("12/03/1970") && !outcome.to_string().contains("femme"), "never the value: {outcome}");
+    }
+    let missing = refused(&cabinet.call("POST", "Observation", &[("Content-Type", FHIR_JSON)], br#"{"resourceType":"Observation","status":"final"}"#), 422);
+    assert!(missing.to_string().contains("Observation.code"), "{missing}");
+}
+
+fn hostile_xml_is_refused_at_both_doors(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let attributes: String = (0..80_000).map(|i| format!(" a{i}=\"1\"")).collect();
+    let deep = format!("<ClinicalDocument xmlns=\"urn:hl7-org:v3\">{}{}</ClinicalDocument>", "<a>".repeat(100_000), "</a>".repeat(100_000));
+    let utf16: Vec<u8> = "<?xml version=\"1.0\" encoding=\"UTF-16\"?><ClinicalDocument xmlns=\"urn:hl7-org:v3\"/>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let cases: Vec<Vec<u8>> = vec![
+        b"<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><ClinicalDocument xmlns=\"urn:hl7-org:v3\"><title>&e;</title></ClinicalDocument>".to_vec(),
+        b"<?xml version=\"1.0\" encoding=\"UTF-16\"?><ClinicalDocument xmlns=\"urn:hl7-org:v3\"/>".to_vec(),
+        utf16,
+        format!("<ClinicalDocument xmlns=\"urn:hl7-org:v3\"{attributes}/>").into_bytes(),
+        deep.into_bytes(),
+        b"<ClinicalDocument xmlns=\"urn:hl7-org:v3\"><title>a".to_vec(),
+        b"<ClinicalDocument xmlns=\"urn:hl7-org:v3\"/><b/>".to_vec(),
+        b"not xml".to_vec(),
+        b"<html/>".to_vec(),
+    ];
+    for bad in &cases {
+        for (path, kind) in [("$deposit", "application/xml"), ("Patient", FHIR_XML)] {
+            let answer = cabinet.call("POST", path, &[("Content-Type", kind)], bad);
+            assert!((400..=422).contains(&answer.status), "{path} {}", text(&answer));
+            assert_eq!(json(&answer)["resourceType"], "OperationOutcome");
+            assert!(!text(&answer).contains("root:"), "nothing is fetched");
+        }
+    }
+}
+
+fn bodies_of_the_wrong_kind_or_size_are_refused_before_they_are_read(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    refused(&cabinet.call("POST", "$deposit", &[("Content-Type", "application/xml"), ("Content-Encoding", "gzip")], b"\x1f\x8b\x08"), 415);
+    refused(&server.cabinet().call("POST", "Patient", &[("Content-Type", "application/pdf")], b"%PDF"), 415);
+    refused(&server.cabinet().call("POST", "$deposit", &[("Content-Type", "application/pdf")], b"%PDF"), 415);
+    refused(&server.cabinet().call("POST", "Patient", &[("Content-Type", FHIR_JSON)], b""), 400);
+    let mut target = passerelle::cli::Target::new(&server.pki(), "client-cabinet", server.port).map(|t| passerelle::tls::connect("localhost", t.port, &t.ca, &t.certificate, &t.key).unwrap()).unwrap();
+    target.write_all(b"POST /fhir/Patient HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\nContent-Length: 99999999999\r\n\r\n").unwrap();
+    let mut head = [0u8; 12];
+    target.read_exact(&mut head).unwrap();
+    assert_eq!(&head, b"HTTP/1.1 413", "refused from Content-Length, no body was sent");
+}
+
+fn unknown_parameters_are_refused_when_strict_and_told_when_lenient(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let id = cabinet.patient("270037500000144");
+    let path = format!("DocumentReference?patient={id}&colour=blue");
+    let strict = cabinet.call("GET", &path, &[("Prefer", "handling=strict")], b"");
+    refused(&strict, 400);
+    let lenient = cabinet.found(&path);
+    let own = lenient["link"].as_array().unwrap().iter().find(|l| l["relation"] == "self").unwrap()["url"].as_str().unwrap().to_owned();
+    assert!(!own.contains("colour") && own.contains("patient="), "{own}");
+    assert!(lenient["entry"].as_array().into_iter().flatten().any(|e| e["search"]["mode"] == "outcome"));
+}
+
+/// Limits that a small configuration shows quickly.
+#[test]
+fn a_body_over_its_limit_is_413_and_a_bundle_over_its_limit_is_422() {
+    let server = TestServer::with(On::Sqlite, |c| {
+        c.limits.deposit_bytes = 4096;
+        c.limits.body_bytes = 2048;
+        c.limits.bundle_entries = 1;
+    });
+    let mut cabinet = server.cabinet();
+    refused(&cabinet.deposit(&vec![b' '; 5000]), 413);
+    refused(&server.cabinet().call("POST", "Patient", &[("Content-Type", FHIR_JSON)], &[b' '; 3000]), 413);
+    let entry = serde_json::json!({"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}});
+    refused(&server.cabinet().post("/fhir", &serde_json::json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry, entry]})), 422);
+    assert_eq!(server.cabinet().deposit(&small_cda("2.25.31", "270037500000144", "")).status, 201);
+}
+
+/// Where the hostile vectors lie beside the checkout: each body is answered as its vector expects, and the next request is served.
+#[test]
+fn hostile_vectors_are_answered_as_they_expect() {
+    use base64::Engine;
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/security/hostile/hostile.json");
+    let Ok(text_of_file) = std::fs::read_to_string(&file) else {
+        println!("skipped: the hostile vectors are not beside the checkout");
+        return;
+    };
+    let vectors: serde_json::Value = serde_json::from_str(&text_of_file).unwrap();
+    let server = TestServer::start(On::Sqlite);
+    let (mut sent, mut wrong) = (0, Vec::new());
+    for case in vectors["cases"].as_array().unwrap() {
+        let (Some(body), Some(media)) = (case["body"].as_str(), case["media"].as_str()) else { continue };
+        let bytes = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
+        let headers: Vec<(&str, &str)> = case["headers"].as_object().into_iter().flatten().filter_map(|(n, v)| Some((n.as_str(), v.as_str()?))).collect();
+        let headers = [&[("Content-Type", media)], headers.as_slice()].concat();
+        let answer = server.cabinet().call("POST", &door(media, &bytes), &headers, &bytes);
+        assert!(answer.status < 500, "{}: {}", case["id"], text(&answer));
+        sent += 1;
+        if !case["expect"].as_array().unwrap().iter().any(|e| e.as_u64() == Some(u64::from(answer.status))) {
+            wrong.push(format!("{} at {}: {} instead of {}; {}", case["id"], case["at"], answer.status, case["expect"], text(&answer).chars().take(160).collect::<String>()));
+        }
+    }
+    assert_eq!(server.cabinet().call("GET", "/health", &[], b"").status, 200);
+    println!("{sent} hostile bodies");
+    assert!(wrong.is_empty(), "{} of {sent}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Where a body goes: a CDA to its door, a resource to its type, a transaction to the base.
+fn door(media: &str, bytes: &[u8]) -> String {
+    if media == "text/xml" || media == "application/xml" {
+        return "$deposit".into();
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let kind = text.split("\"resourceType\"").nth(1).and_then(|t| t.split('"').nth(1));
+    match kind {
+        Some("Bundle") => "/fhir".into(),
+        Some(kind) if kind.len() < 40 && kind.bytes().all(|b| b.is_ascii_alphabetic()) => kind.to_owned(),
+        _ => "Patient".into(),
+    }
+}

@@ -1,0 +1,177 @@
+//! `$deposit`: the bare document in, everything else derived.
+
+use crate::on_both;
+use crate::support::{FHIR_JSON, TestServer, json, refused, resources, sample, small_cda, text};
+
+on_both! {
+    a_deposit_answers_201_then_200_with_the_same_location
+    other_bytes_under_the_same_unique_id_are_refused
+    the_document_comes_back_byte_for_byte
+    a_deposit_makes_a_submission_set_and_metadata
+    facts_come_back_through_their_provenance
+    depositing_twice_makes_nothing_twice
+    a_document_that_replaces_another_supersedes_it
+    what_the_header_cannot_say_comes_as_parameters
+    an_identity_that_contradicts_the_record_is_refused_and_nothing_is_stored
+    a_fhir_document_is_deposited_like_any_other
+    generate_metadata_stores_the_document_and_answers_a_reference
+}
+
+const UNIQUE: &str = "2.25.329800735698586629295641978511506172918";
+
+fn location(answer: &passerelle::cli::Response) -> String {
+    answer.header("location").unwrap_or_else(|| panic!("no Location: {}", text(answer))).to_owned()
+}
+
+fn a_deposit_answers_201_then_200_with_the_same_location(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let cda = small_cda(UNIQUE, "270037500000144", "");
+    let first = cabinet.deposit(&cda);
+    assert_eq!(first.status, 201, "{}", text(&first));
+    let second = cabinet.deposit(&cda);
+    assert_eq!(second.status, 200);
+    assert_eq!(location(&first), location(&second));
+    assert!(location(&first).starts_with(&format!("{}/DocumentReference/", server.base)));
+    assert_eq!(json(&first)["id"], json(&second)["id"]);
+}
+
+fn other_bytes_under_the_same_unique_id_are_refused(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let cda = small_cda(UNIQUE, "270037500000144", "");
+    assert_eq!(cabinet.deposit(&cda).status, 201);
+    let mut other = cda;
+    other.extend_from_slice(b"\n");
+    refused(&cabinet.deposit(&other), 409);
+}
+
+fn the_document_comes_back_byte_for_byte(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let cda = small_cda(UNIQUE, "270037500000144", "");
+    let reference = cabinet.deposited(&cda);
+    let url = reference["content"][0]["attachment"]["url"].as_str().unwrap();
+    let path = url.strip_prefix(server.base.trim_end_matches("/fhir")).unwrap();
+    let raw = cabinet.call("GET", path, &[("Accept", "application/xml")], b"");
+    assert_eq!((raw.status, raw.body.as_slice()), (200, cda.as_slice()));
+    assert!(raw.header("content-type").unwrap().starts_with("application/xml"));
+    let binary = json(&cabinet.call("GET", path, &[("Accept", FHIR_JSON)], b""));
+    assert_eq!(binary["resourceType"], "Binary");
+    refused(&cabinet.call("GET", path, &[("Accept", "image/png")], b""), 406);
+}
+
+fn a_deposit_makes_a_submission_set_and_metadata(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let reference = cabinet.deposited(&small_cda(UNIQUE, "270037500000144", ""));
+    assert_eq!(reference["masterIdentifier"]["value"], format!("urn:oid:{UNIQUE}"));
+    assert_eq!(reference["type"]["coding"][0]["code"], "11488-4");
+    assert_eq!(reference["category"][0]["coding"][0]["code"], "10", "the class is derived from the type");
+    assert_eq!(reference["content"][0]["attachment"]["title"], "Consultation de suivi");
+    let patient = reference["subject"]["reference"].as_str().unwrap();
+    let lists = cabinet.found(&format!("List?patient={patient}&code=submissionset&status=current&_include=List:item"));
+    let sets = resources(&lists, "List");
+    assert_eq!(sets.len(), 1);
+    assert_eq!(sets[0]["entry"][0]["item"]["reference"], format!("DocumentReference/{}", reference["id"].as_str().unwrap()));
+    assert_eq!(resources(&lists, "DocumentReference").len(), 1);
+}
+
+fn facts_come_back_through_their_provenance(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let reference = cabinet.deposited(&sample("01-synthese-medicale.xml"));
+    let id = reference["id"].as_str().unwrap();
+    let found = cabinet.found(&format!("Provenance?entity=DocumentReference/{id}&_include=Provenance:target"));
+    let provenance = resources(&found, "Provenance");
+    assert_eq!(provenance.len(), 1);
+    assert_eq!(provenance[0]["entity"][0]["what"]["reference"], format!("DocumentReference/{id}"));
+    let targets = provenance[0]["target"].as_array().unwrap().len();
+    assert!(targets >= 5, "{targets}");
+    assert_eq!(found["entry"].as_array().unwrap().len(), targets + 1, "every target is included");
+    let problem = resources(&found, "Condition")[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(cabinet.found(&format!("Condition/{problem}"))["id"], problem);
+    refused(&cabinet.put(&format!("Condition/{problem}"), &serde_json::json!({"resourceType": "Condition", "id": problem, "subject": {"reference": "Patient/x"}})), 405);
+}
+
+fn depositing_twice_makes_nothing_twice(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let cda = sample("01-synthese-medicale.xml");
+    let patient = cabinet.deposited(&cda)["subject"]["reference"].as_str().unwrap().to_owned();
+    let count = |c: &mut crate::support::Session, kind: &str| c.found(&format!("{kind}?patient={patient}&_summary=count"))["total"].as_u64().unwrap();
+    let before: Vec<u64> = ["Condition", "MedicationStatement", "DocumentReference", "List"].iter().map(|k| count(&mut cabinet, k)).collect();
+    assert_eq!(cabinet.deposit(&cda).status, 200);
+    let after: Vec<u64> = ["Condition", "MedicationStatement", "DocumentReference", "List"].iter().map(|k| count(&mut cabinet, k)).collect();
+    assert_eq!(before, after);
+    assert!(before[0] > 0);
+}
+
+fn a_document_that_replaces_another_supersedes_it(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let first = cabinet.deposited(&small_cda(UNIQUE, "270037500000144", ""));
+    let relation = format!(r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="{UNIQUE}"/></parentDocument></relatedDocument>"#);
+    let second = cabinet.deposited(&small_cda("2.25.4", "270037500000144", &relation));
+    let old = cabinet.found(&format!("DocumentReference/{}", first["id"].as_str().unwrap()));
+    assert_eq!(old["status"], "superseded");
+    assert_eq!(old["meta"]["versionId"], "2");
+    assert_eq!(second["relatesTo"][0]["code"], "replaces");
+    let patient = second["subject"]["reference"].as_str().unwrap();
+    let current = cabinet.found(&format!("DocumentReference?patient={patient}&status=current"));
+    assert_eq!(current["total"], 1);
+}
+
+fn what_the_header_cannot_say_comes_as_parameters(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let path = "$deposit?security-label=R&security-label=INVISIBLE_PATIENT&related=urn:oid:1.2.3%7CACC-1&event=http://loinc.org%7C24725-4";
+    let answer = cabinet.call("POST", path, &[("Content-Type", "text/xml")], &small_cda(UNIQUE, "270037500000144", ""));
+    assert_eq!(answer.status, 201, "{}", text(&answer));
+    let reference = json(&answer);
+    let labels: Vec<&str> = reference["securityLabel"].as_array().unwrap().iter().filter_map(|l| l["coding"][0]["code"].as_str()).collect();
+    assert!(labels.contains(&"R") && labels.contains(&"INVISIBLE_PATIENT") && !labels.contains(&"N"));
+    let patient = reference["subject"]["reference"].as_str().unwrap();
+    let found = cabinet.found(&format!("DocumentReference?patient={patient}&related:identifier=urn:oid:1.2.3%7CACC-1"));
+    assert_eq!(found["total"], 1);
+    refused(&cabinet.call("POST", "$deposit?security-label=SECRET", &[("Content-Type", "text/xml")], &small_cda("2.25.5", "270037500000144", "")), 400);
+}
+
+fn an_identity_that_contradicts_the_record_is_refused_and_nothing_is_stored(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let patient = cabinet.deposited(&small_cda(UNIQUE, "270037500000144", ""))["subject"]["reference"].as_str().unwrap().to_owned();
+    let other = String::from_utf8(small_cda("2.25.6", "270037500000144", "")).unwrap().replace("19700312", "19810101");
+    let outcome = refused(&cabinet.deposit(other.as_bytes()), 422);
+    assert!(outcome["issue"][0]["diagnostics"].as_str().unwrap().contains("birth date"));
+    assert!(!outcome.to_string().contains("1981"), "never a patient's value");
+    assert_eq!(cabinet.found(&format!("DocumentReference?patient={patient}"))["total"], 1);
+}
+
+fn a_fhir_document_is_deposited_like_any_other(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let bundle = serde_json::json!({"resourceType": "Bundle", "type": "document", "identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:uuid:0b8f3a0e-1111-4222-8333-444455556666"},
+        "timestamp": "2026-05-01T10:00:00+02:00", "entry": [
+        {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000001", "resource": {"resourceType": "Composition", "status": "final", "type": {"coding": [{"system": "http://loinc.org", "code": "60591-5"}]},
+            "subject": {"reference": "urn:uuid:00000000-0000-4000-8000-000000000002"}, "date": "2026-05-01T10:00:00+02:00", "author": [{"display": "Dr Martin"}], "title": "Synthèse"}},
+        {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000002", "resource": {"resourceType": "Patient", "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "270037500000144"}],
+            "name": [{"family": "ESSAI", "given": ["Anne"]}], "gender": "female", "birthDate": "1970-03-12"}},
+        {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000003", "resource": {"resourceType": "Condition", "subject": {"reference": "urn:uuid:00000000-0000-4000-8000-000000000002"},
+            "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]},
+            "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "I10"}], "text": "Hypertension"}}}
+    ]});
+    let bytes = bundle.to_string();
+    let answer = cabinet.call("POST", "$deposit", &[("Content-Type", FHIR_JSON)], bytes.as_bytes());
+    assert_eq!(answer.status, 201, "{}", text(&answer));
+    let reference = json(&answer);
+    let patient = reference["subject"]["reference"].as_str().unwrap();
+    let found = cabinet.found(&format!("Condition?patient={patient}"));
+    assert_eq!(resources(&found, "Condition")[0]["subject"]["reference"], patient);
+    let url = reference["content"][0]["attachment"]["url"].as_str().unwrap();
+    let raw = cabinet.call("GET", url.strip_prefix(server.base.trim_end_matches("/fhir")).unwrap(), &[("Accept", "*/*")], b"");
+    assert_eq!(raw.body, bytes.as_bytes());
+    refused(&cabinet.call("POST", "$deposit", &[("Content-Type", FHIR_JSON)], br#"{"resourceType":"Bundle","type":"collection"}"#), 422);
+}
+
+fn generate_metadata_stores_the_document_and_answers_a_reference(server: &TestServer) {
+    use base64::Engine;
+    let mut cabinet = server.cabinet();
+    let data = base64::engine::general_purpose::STANDARD.encode(small_cda(UNIQUE, "270037500000144", ""));
+    let parameters = serde_json::json!({"resourceType": "Parameters", "parameter": [{"name": "document", "resource": {"resourceType": "Binary", "contentType": "text/xml", "data": data}}]});
+    let answer = cabinet.post("DocumentReference/$generate-metadata", &parameters);
+    assert_eq!(answer.status, 201, "{}", text(&answer));
+    let reference = json(&answer)["parameter"][0]["valueReference"]["reference"].as_str().unwrap().to_owned();
+    assert_eq!(cabinet.found(&reference)["masterIdentifier"]["value"], format!("urn:oid:{UNIQUE}"));
+    refused(&cabinet.post("DocumentReference/$generate-metadata", &serde_json::json!({"resourceType": "Parameters"})), 400);
+}

@@ -1,0 +1,103 @@
+//! What the operator does: health, metrics, backup and restore, certificates that change, two processes on one database.
+
+use std::io::{Read, Write};
+
+use crate::support::{On, TestServer, small_cda};
+
+#[test]
+fn health_needs_a_certificate_and_no_rights() {
+    let server = TestServer::start(On::Sqlite);
+    assert_eq!(server.cabinet().call("GET", "/health", &[], b"").status, 200);
+    let mut plain = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    plain.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/1.1 200"));
+}
+
+#[test]
+fn a_revoked_client_is_refused_on_new_and_on_open_connections() {
+    let server = TestServer::start(On::Sqlite);
+    let revoked = passerelle::cli::Target::new(&server.pki(), "client-revoked", server.port).unwrap();
+    assert!(revoked.connect().and_then(|mut c| c.call("GET", "/health", &[], b"")).is_err(), "revoked from the start");
+    let mut open = server.client("client-laboratoire");
+    assert_eq!(open.call("GET", "/health", &[], b"").status, 200);
+    passerelle::tls::revoke(&server.pki(), "client-laboratoire").unwrap();
+    let refused = (0..60).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(250));
+        open.call("GET", "/health", &[], b"").status == 401
+    });
+    assert!(refused, "an open connection is refused within 15 s of the list's change");
+    let again = passerelle::cli::Target::new(&server.pki(), "client-laboratoire", server.port).unwrap();
+    assert!(again.connect().and_then(|mut c| c.call("GET", "/health", &[], b"")).is_err());
+    assert_eq!(server.cabinet().call("GET", "/health", &[], b"").status, 200);
+}
+
+#[test]
+fn metrics_are_on_the_loopback_listener_and_hold_nothing_of_a_patient() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = TestServer::with(On::Sqlite, |c| c.admin.bind = format!("127.0.0.1:{port}"));
+    server.cabinet().deposited(&small_cda("2.25.71", "270037500000144", ""));
+    let mut plain = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    plain.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    plain.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("passerelle_requests_total{interaction=\"deposit\",status=\"201\"} 1"), "{answer}");
+    assert!(!answer.contains("270037500000144"));
+}
+
+#[test]
+fn a_backup_made_while_serving_restores_to_the_same_answers() {
+    let server = TestServer::start(On::Sqlite);
+    let reference = server.cabinet().deposited(&small_cda("2.25.72", "270037500000144", ""));
+    let (to, data) = (server.dir.join("backup"), server.dir.join("restored"));
+    let run = |arguments: &[&str]| std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(arguments).output().unwrap();
+    let shown = |p: &std::path::Path| p.display().to_string();
+    let backup = run(&["backup", "--data", &shown(&server.dir), "--to", &shown(&to)]);
+    assert!(backup.status.success(), "{}", String::from_utf8_lossy(&backup.stderr));
+    let restore = run(&["restore", "--from", &shown(&to), "--data", &shown(&data)]);
+    assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
+    let verify = run(&["audit-verify", "--data", &shown(&data)]);
+    assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stderr));
+    let mut config = passerelle::config::Config::default();
+    config.server.bind = "127.0.0.1:0".into();
+    let second = passerelle::cli::start(&data, config).unwrap();
+    let mut client = passerelle::cli::Target::new(&data.join("pki"), "client-cabinet", second.address.port()).unwrap().connect().unwrap();
+    let answer = client.call("GET", &format!("/fhir/DocumentReference/{}", reference["id"].as_str().unwrap()), &[], b"").unwrap();
+    assert_eq!(answer.status, 200);
+    second.stop();
+}
+
+#[test]
+fn one_process_writes_a_database() {
+    let server = TestServer::start(On::Sqlite);
+    let mut config = passerelle::config::Config::default();
+    config.server.bind = "127.0.0.1:0".into();
+    let refused = passerelle::cli::start(&server.dir, config).err().expect("the second is refused");
+    assert!(refused.contains("another process"), "{refused}");
+}
+
+#[test]
+fn serve_says_where_it_listens_on_its_first_line_and_ends_on_a_signal() {
+    use std::io::BufRead;
+    let dir = std::env::temp_dir().join(format!("passerelle-serve-{}", uuid::Uuid::new_v4()));
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
+        .args(["serve", "--data", &dir.display().to_string(), "--bind", "127.0.0.1:0"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on https://127.0.0.1:"), "{line}");
+    let status = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(status.success() && child.wait().unwrap().success());
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_with_its_key() {
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).arg("check-config").env("PASSERELLE__SERVER__WORKERS", "0").output().unwrap();
+    assert!(!run.status.success());
+    assert!(String::from_utf8_lossy(&run.stderr).contains("server.workers"));
+}
