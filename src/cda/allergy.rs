@@ -4,9 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use super::concept::{absent, absent_concept, code_of, concept, mapped_concept, placeholder};
+use super::concept::{absent, absent_concept, code_of, concept, mapped_concept, placeholder, void};
 use super::datatypes::{period, time_of};
-use super::narrative::Narrative;
+use super::narrative::{Narrative, folded};
 use super::path::{first, select};
 use super::statement::{Maker, Scope, mood, negated, not_done, status};
 use super::table;
@@ -46,28 +46,27 @@ impl<'a> Maker<'a> {
         self.push(&scope.path, out);
     }
 
-    /// Without agent: a coded value that is the allergy itself, else the words of the narrative that are no mere type.
+    /// Without agent: a coded value that is the allergy itself, else the type of allergy with the words of the narrative.
+    /// A type nobody worded, or words that deny, are no allergy.
     fn unnamed_agent(&self, e: &Element) -> Option<Value> {
-        let value = e.child("value")?;
-        if code_of(value).is_some() && codes::mapped("allergy-type", code_of(value)?).is_none() {
+        let value = e.child("value");
+        if let Some(value) = value.filter(|v| code_of(v).is_some_and(|c| codes::mapped("allergy-type", c).is_none() && c != "420134006")) {
             return concept(value, &self.narrative);
         }
-        let words = value.child("originalText").and_then(|t| self.narrative.words(t)).or_else(|| self.words(e))?;
-        let vague = super::narrative::folded(&words);
-        let denies = ["aucun", "pas d", "pas de", "absence", "no known", "no ", "non"].iter().any(|n| vague.starts_with(n));
-        (!denies).then(|| self.typed(e, words)).flatten()
-    }
-
-    /// «Allergie alimentaire : oui» is named by its type.
-    fn typed(&self, e: &Element, words: String) -> Option<Value> {
-        let affirmed = codes::within("answers-yes", &super::narrative::folded(&words));
-        let kind = e.child("code").and_then(|c| concept(c, &self.narrative)).and_then(|c| c.get("text").cloned());
-        match (affirmed, kind) {
-            (true, Some(kind)) => Some(json!({"text": kind})),
-            (true, None) => None,
-            (false, kind) if kind.as_ref().and_then(Value::as_str).is_some_and(|k| super::narrative::folded(k) == super::narrative::folded(&words)) => None,
-            (false, _) => Some(json!({"text": words})),
+        let words = value.and_then(|v| v.child("originalText")).and_then(|t| self.narrative.words(t)).or_else(|| self.words(e))?;
+        let kind = [value, e.child("code")].into_iter().flatten().find(|c| code_of(c).is_some_and(|k| k != "ASSERTION"));
+        let kind = kind.and_then(|c| concept(c, &self.narrative));
+        let label = kind.as_ref().and_then(|k| k.get("text")).and_then(Value::as_str).map(folded).unwrap_or_default();
+        let said = without_code(&words);
+        let affirmed = codes::within("answers-yes", &folded(said));
+        if denies(said) || void(said) || (!affirmed && folded(said) == label) || (affirmed && kind.is_none()) {
+            return None;
         }
+        let Some(Value::Object(mut named)) = kind else { return Some(json!({"text": said})) };
+        if !affirmed {
+            named.insert("text".into(), json!(said));
+        }
+        Some(Value::Object(named))
     }
 
     fn no_allergy(&mut self, e: &Element, scope: &Scope<'_>, code: &str, said: &Element) {
@@ -97,6 +96,15 @@ impl<'a> Maker<'a> {
             self.push(&scope.path, out);
         }
     }
+}
+
+/// The words without a code the narrative printed before them.
+fn without_code(words: &str) -> &str {
+    words.split_once(' ').filter(|(first, _)| first.len() > 5 && first.bytes().all(|b| b.is_ascii_digit())).map_or(words, |(_, rest)| rest)
+}
+
+fn denies(words: &str) -> bool {
+    folded(words).split(' ').next().is_some_and(|first| codes::within("denial-starts", first))
 }
 
 /// Status, certainty and onset.

@@ -19,7 +19,8 @@ pub(super) fn labelled(e: &Element, narrative: &Narrative, spare: Option<String>
     let display = e.attr("displayName").and_then(clean);
     let words = e.child("originalText").and_then(|t| narrative.words(t));
     let named = if says_other(e, display.as_deref()) { words.or_else(|| spare.clone()).or(display) } else { display.or(words) };
-    let label = named.or_else(|| translated(e)).or(spare).map(|l| qualified(e, l));
+    let coded = codes_of(e).next().is_some();
+    let label = named.or_else(|| translated(e)).or(spare).filter(|l| coded || !void(l)).map(|l| qualified(e, l));
     codeable(&stripped(e), label)
 }
 
@@ -28,6 +29,11 @@ fn stripped(e: &Element) -> Element {
     let mut copy = e.clone();
     copy.children.retain(|c| !matches!(c, crate::fhir::xml::Node::Element(x) if &*x.name == "originalText"));
     copy
+}
+
+/// A nullFlavor written as text.
+pub(super) fn void(text: &str) -> bool {
+    codes::within("void-words", &folded(text))
 }
 
 fn says_other(e: &Element, display: Option<&str>) -> bool {
@@ -39,7 +45,7 @@ fn translated(e: &Element) -> Option<String> {
 }
 
 fn qualified(e: &Element, label: String) -> String {
-    let said: Vec<String> = e.all("qualifier").filter_map(|q| q.child("value")?.attr("displayName").and_then(clean)).collect();
+    let said: Vec<String> = e.all("qualifier").filter_map(|q| ["value", "name"].iter().find_map(|n| q.child(n)?.attr("displayName").and_then(clean))).collect();
     if said.is_empty() { label } else { format!("{label} ({})", said.join(", ")) }
 }
 

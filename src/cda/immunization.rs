@@ -5,12 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::concept::{absent, absent_concept, code_of, concept, placeholder};
 use super::datatypes::{period, time_of};
+use super::medication::material_of;
 use super::path::{first, select};
 use super::statement::{Maker, Scope, mood, not_done, status};
 use super::{table, value};
 use crate::fhir::xml::Element;
-
-const MATERIAL: &str = "consumable/manufacturedProduct/manufacturedMaterial";
 
 impl<'a> Maker<'a> {
     /// A vaccination done or refused, or the statement that none is known.
@@ -18,7 +17,7 @@ impl<'a> Maker<'a> {
         if !matches!(mood(e), "EVN") {
             return self.recommendation(e, scope);
         }
-        let material = first(e, MATERIAL);
+        let material = material_of(e);
         let said: Vec<&Element> = e.child("code").into_iter().chain(material.and_then(|m| m.child("code"))).collect();
         let none = said.iter().find_map(|c| Some((absent(c)?, *c))).or_else(|| said.iter().find(|c| placeholder(c)).map(|c| ("no-known-immunizations", *c)));
         let none = none.map(|(code, c)| (if code.ends_with("-info") { "no-immunization-info" } else { "no-known-immunizations" }, c));
@@ -102,7 +101,7 @@ impl<'a> Maker<'a> {
 
     /// A vaccine to give; nothing when none is named.
     pub fn recommendation(&mut self, e: &Element, scope: &Scope<'_>) {
-        let Some(material) = first(e, MATERIAL) else { return };
+        let Some(material) = material_of(e) else { return };
         let said: Vec<&Element> = e.child("code").into_iter().chain(material.child("code")).collect();
         if said.iter().any(|c| absent(c).is_some() || placeholder(c)) || not_done(e) {
             return;

@@ -55,6 +55,9 @@ impl<'a> Maker<'a> {
         inside.group = Group::Laboratory;
         let from = self.resources.len();
         self.below(e, &inside);
+        if codes::kind_of(e) != "isolate" && self.results(from, true).is_empty() {
+            return;
+        }
         let entity = first(e, ORGANISM);
         let name = entity.and_then(|p| p.child("name")).and_then(|n| super::narrative::clean(&n.plain()));
         let Some(organism) = entity.and_then(|p| p.child("code")).and_then(|c| labelled(c, &self.narrative, name.clone())).or_else(|| name.map(|n| json!({"text": n}))) else {
@@ -66,12 +69,20 @@ impl<'a> Maker<'a> {
         out.insert("code".into(), json!({"text": "Micro-organisme isolé"}));
         self.group(e, scope, from, &mut out);
         out.insert("valueCodeableConcept".into(), organism);
+        if scope.prior {
+            super::observation::older(&mut out);
+        }
         self.push(&scope.path, out);
+    }
+
+    /// A cluster about an organism, whatever its template.
+    pub fn is_isolate(&self, e: &Element, scope: &Scope<'_>) -> bool {
+        scope.group == Group::Laboratory && e.attr("classCode") == Some("CLUSTER") && first(e, ORGANISM).is_some()
     }
 
     fn panel(&mut self, e: &Element, scope: &Scope<'_>, from: usize) {
         let Some(code) = e.child("code").and_then(|c| concept(c, &self.narrative)) else { return };
-        if self.results(from).is_empty() {
+        if self.results(from, scope.prior).is_empty() {
             return;
         }
         let mut out = self.start("Observation", e, scope);
@@ -79,6 +90,9 @@ impl<'a> Maker<'a> {
         drop(self.category(Class::Laboratory, scope).map(|c| out.insert("category".into(), c)));
         out.insert("code".into(), code);
         self.group(e, scope, from, &mut out);
+        if scope.prior {
+            super::observation::older(&mut out);
+        }
         self.push(&scope.path, out);
     }
 
@@ -91,14 +105,17 @@ impl<'a> Maker<'a> {
         if !notes.is_empty() {
             out.insert("note".into(), json!(notes));
         }
-        let members = self.results(from);
+        let members = self.results(from, scope.prior);
         if !members.is_empty() {
             out.insert("hasMember".into(), json!(members));
         }
     }
 
     fn report(&mut self, e: &Element, scope: &Scope<'_>, from: usize, specimens: &[String]) {
-        let results = self.results(from);
+        if scope.prior {
+            return;
+        }
+        let results = self.results(from, false);
         let comments: Vec<String> = ["entryRelationship/act[48767-8]/text", "component/act[48767-8]/text"]
             .iter()
             .flat_map(|p| super::path::select(e, p))
@@ -129,14 +146,14 @@ impl<'a> Maker<'a> {
     }
 
     /// References to the laboratory observations made since, without those a group below already names and without older results.
-    fn results(&self, from: usize) -> Vec<Value> {
+    fn results(&self, from: usize, all: bool) -> Vec<Value> {
         let made = || self.resources.iter().skip(from).filter(|r| r.resource.get("resourceType").and_then(Value::as_str) == Some("Observation"));
         let named: HashSet<&str> = made()
             .filter_map(|r| r.resource.get("hasMember")?.as_array())
             .flatten()
             .filter_map(|m| m.get("reference")?.as_str()?.strip_prefix("path:"))
             .collect();
-        made().filter(|r| r.resource.get("meta").is_none() && !named.contains(r.path.as_str())).map(|r| json!({"reference": format!("path:{}", r.path)})).collect()
+        made().filter(|r| (all || r.resource.get("meta").is_none()) && !named.contains(r.path.as_str())).map(|r| json!({"reference": format!("path:{}", r.path)})).collect()
     }
 
     /// The specimens of an act, each a resource; their paths.

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use super::concept::{absent, absent_concept, code_of, concept, labelled, placeholder};
+use super::concept::{absent, absent_concept, code_of, concept, labelled, placeholder, void};
 use super::datatypes::{coding_value, quantity, time_of};
 use super::dosage;
 use super::narrative::{clean, folded};
@@ -14,7 +14,6 @@ use super::transform::actor;
 use super::{table, value};
 use crate::fhir::xml::Element;
 
-const MATERIAL: &str = "consumable/manufacturedProduct/manufacturedMaterial";
 const ACTIVE: &str = "urn:passerelle:cda-ingredient";
 const FORM: &str = "urn:passerelle:cda-form";
 
@@ -29,7 +28,7 @@ impl<'a> Maker<'a> {
             _ => {}
         }
         let resource = self.resource_of(e, scope);
-        let material = first(e, MATERIAL);
+        let material = material_of(e);
         let said = e.child("code").into_iter().chain(material.and_then(|m| m.child("code")));
         if let Some((code, said)) = said.clone().find_map(|c| Some((absent(c)?, c))) {
             return self.no_medication(e, scope, code, said);
@@ -93,7 +92,7 @@ impl<'a> Maker<'a> {
 
     /// The product as a concept: its code and translations, the ATC class, named by displayName, name or narrative.
     pub fn product(&self, material: &Element, words: Option<String>) -> Option<Value> {
-        let name = material.child("name").and_then(|n| clean(&n.plain()));
+        let name = material.child("name").and_then(|n| clean(&n.plain())).filter(|n| !void(n));
         let own = material.child("code").and_then(|c| labelled(c, &self.narrative, name.clone().or_else(|| words.clone())));
         let mut out = match own {
             Some(Value::Object(members)) => members,
@@ -105,7 +104,7 @@ impl<'a> Maker<'a> {
         }
         if !out.contains_key("text") {
             let coded = out.contains_key("coding") || material.child("code").is_some_and(|c| c.attr("nullFlavor").is_none());
-            let label = name.or_else(|| ingredient_names(material)).or(words.filter(|_| coded));
+            let label = name.or_else(|| ingredient_names(material)).or(words.filter(|w| coded && !void(w)));
             out.insert("text".into(), json!(label?));
         }
         Some(Value::Object(out))
@@ -200,7 +199,7 @@ impl<'a> Maker<'a> {
 
     /// A drug handed over.
     pub fn dispense(&mut self, e: &'a Element, scope: &Scope<'a>) {
-        let Some(material) = first(e, "product/manufacturedProduct/manufacturedMaterial") else { return };
+        let Some(material) = material_of(e) else { return };
         let Some(product) = self.product(material, self.words(e)) else {
             return self.warn(&scope.path, "a dispense names no product; it stays in the document only");
         };
@@ -231,6 +230,12 @@ impl<'a> Maker<'a> {
         }
         self.push(&scope.path, out);
     }
+}
+
+/// The material (or labelled drug) of a consumable or a product.
+pub(super) fn material_of(e: &Element) -> Option<&Element> {
+    let product = e.child("consumable").or_else(|| e.child("product"))?.child("manufacturedProduct")?;
+    product.child("manufacturedMaterial").or_else(|| product.child("manufacturedLabeledDrug"))
 }
 
 fn ingredient_names(material: &Element) -> Option<String> {

@@ -25,13 +25,16 @@ impl<'a> Maker<'a> {
     /// One observation and what is below it.
     pub fn observation(&mut self, e: &'a Element, kind: &str, scope: &Scope<'a>) {
         let class = class_of(e, kind, scope);
-        if let Some(out) = self.observed_resource(e, class, scope) {
+        if let Some(mut out) = self.observed_resource(e, class, scope) {
+            if scope.prior {
+                older(&mut out);
+            }
             self.push(&scope.path, out);
         }
         for child in children(e, WRAPPERS) {
             let reason = matches!(child.wrapper.attr("typeCode"), Some("RSON" | "MFST" | "CAUS" | "XCRPT"));
             let bare = child.e.child("templateId").is_none() && &*child.e.name == "observation";
-            if class == Class::Laboratory && bare && child.wrapper.attr("typeCode") == Some("REFR") {
+            if class == Class::Laboratory && bare && !scope.prior && child.wrapper.attr("typeCode") == Some("REFR") {
                 self.prior(child.e, e, &scope.below(child.e, &child.step));
             } else if !reason && codes::kind_of(child.e) != "reference" {
                 self.visit(&child, scope);
@@ -97,7 +100,7 @@ impl<'a> Maker<'a> {
         {
             out.insert("code".into(), code);
         }
-        out.insert("meta".into(), json!({"tag": [{"system": "urn:passerelle:tag", "code": "prior-result", "display": "Résultat antérieur"}]}));
+        older(&mut out);
         self.push(&scope.path, out);
     }
 
@@ -110,6 +113,11 @@ impl<'a> Maker<'a> {
         };
         Some(json!([coded("observation-category", code)]))
     }
+}
+
+/// Marks an older result printed again in a newer report.
+pub(super) fn older(out: &mut Map<String, Value>) {
+    out.insert("meta".into(), json!({"tag": [{"system": "urn:passerelle:tag", "code": "prior-result", "display": "Résultat antérieur"}]}));
 }
 
 /// «Present» (a boolean, or no value at all) can be denied; a measure cannot.

@@ -19,6 +19,7 @@ impl<'a> Maker<'a> {
     pub fn supply(&mut self, e: &'a Element, scope: &Scope<'a>) {
         if first(e, DEVICE).is_some() {
             self.device(e, scope);
+            self.below(e, scope);
         } else if mood(e) == "EVN" && e.child("product").is_some() {
             self.dispense(e, scope);
         }

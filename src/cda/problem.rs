@@ -12,6 +12,8 @@ use super::statement::{Maker, Scope, mood, negated, status};
 use super::table;
 use crate::fhir::xml::Element;
 
+const STATUS: &str = "entryRelationship/observation[33999-4]/value";
+
 /// What the words of a narrative cell answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
@@ -56,7 +58,7 @@ impl<'a> Maker<'a> {
     fn life(&self, e: &Element, direct: bool, scope: &Scope<'_>, out: &mut Map<String, Value>) {
         let (start, end) = e.child("effectiveTime").map(period).unwrap_or_default();
         let start = start.or_else(|| e.child("effectiveTime").and_then(super::datatypes::time_of));
-        let stated = first(e, "entryRelationship/observation[33999-4]/value").and_then(code_of).and_then(|c| codes::mapped("condition-clinical", c));
+        let stated = first(e, STATUS).or_else(|| first(scope.concern?, STATUS)).and_then(code_of).and_then(|c| codes::mapped("condition-clinical", c));
         let clinical = stated.unwrap_or_else(|| implied(scope, end.is_some()));
         let certainty = first(e, "entryRelationship/observation[66455-7]/value").and_then(code_of).and_then(|c| codes::mapped("condition-verification", c));
         let refuted = negated(e);

@@ -43,6 +43,9 @@ impl<'a> Maker<'a> {
         if let Some((kind, when)) = value::moment(e) {
             out.insert(format!("{field}{kind}"), when);
         }
+        for cause in code.all("qualifier").filter_map(|q| q.child("value")).filter(|v| system_within(v, "icd")).filter_map(|v| concept(v, &self.narrative)) {
+            table::put(&mut out, "reasonCode[]", cause);
+        }
         table::apply("procedure", e, &self.narrative, resource, &mut out);
         self.push(&scope.path, out);
     }
@@ -50,7 +53,7 @@ impl<'a> Maker<'a> {
     /// The act and its heading: the act can stand in the qualifier of a generic code.
     fn act_code(&self, code: &Element) -> (Option<Value>, Option<Value>) {
         let own = concept(code, &self.narrative);
-        let qualified = code.all("qualifier").find(|q| !is_modifier(q)).and_then(|q| q.child("value")).filter(|v| code_of(v).is_some());
+        let qualified = code.all("qualifier").find(|q| !is_modifier(q)).and_then(|q| q.child("value")).filter(|v| code_of(v).is_some() && !system_within(v, "icd"));
         match qualified.and_then(|v| concept(v, &self.narrative)) {
             Some(act) => (Some(act), own),
             None => (own, None),

@@ -31,6 +31,8 @@ pub(super) struct Scope<'a> {
     pub concern: Option<&'a Element>,
     /// The nearest statement above that says when.
     pub timed: Option<&'a Element>,
+    /// Below a reference to an older group of results (facts §4.5 prior results).
+    pub prior: bool,
     /// Path of the one specimen of the report.
     pub specimen: Option<String>,
     pub depth: usize,

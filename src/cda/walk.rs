@@ -22,7 +22,7 @@ pub(super) fn derive(document: &ClinicalDocument, _document_reference: &str, pat
     for (index, component) in root.all("component").enumerate() {
         let Some(body) = component.child("structuredBody") else { continue };
         let path = format!("component[{index}]/structuredBody");
-        let scope = Scope { path, section: "", group: Group::None, concern: None, timed: None, specimen: None, depth: 0 };
+        let scope = Scope { path, section: "", group: Group::None, concern: None, timed: None, prior: false, specimen: None, depth: 0 };
         maker.sections(body, &scope, 0);
     }
     Derived { resources: maker.resources, warnings: maker.warnings }
@@ -93,9 +93,13 @@ impl<'a> Maker<'a> {
     /// Visits the statements below that are statements of their own: not reasons, reactions, references or modifiers.
     pub fn below(&mut self, e: &'a Element, scope: &Scope<'a>) {
         for child in children(e, WRAPPERS) {
-            if !matches!(child.wrapper.attr("typeCode"), Some("RSON" | "MFST" | "CAUS" | "XCRPT" | "GEVL")) && codes::kind_of(child.e) != "reference" {
-                self.visit(&child, scope);
+            let about = matches!(child.wrapper.attr("typeCode"), Some("RSON" | "MFST" | "XCRPT" | "GEVL"));
+            if about || codes::kind_of(child.e) == "reference" || (child.wrapper.attr("typeCode") == Some("CAUS") && codes::kind_of(child.e) == "problem") {
+                continue;
             }
+            let group = scope.group == Group::Laboratory && matches!(&*child.e.name, "act" | "organizer");
+            let older = group && child.wrapper.attr("typeCode") == Some("REFR");
+            self.visit(&child, &Scope { prior: scope.prior || older, ..scope.clone() });
         }
     }
 
@@ -123,6 +127,7 @@ impl<'a> Maker<'a> {
         match kind {
             "attachment" => return,
             "isolate" => return self.isolate(e, scope),
+            _ if self.is_isolate(e, scope) => return self.isolate(e, scope),
             "vital-signs" => inside.group = Group::Vitals,
             _ if codes::within("vital-panels", code) => inside.group = Group::Vitals,
             _ if codes::within("imaging-panels", code) => inside.group = Group::Imaging,
@@ -143,7 +148,7 @@ impl<'a> Maker<'a> {
             "problem" => self.problem(e, scope),
             "procedure" => self.procedure(e, scope),
             _ if scope.section == "48765-2" && e.all("participant").any(|p| p.attr("typeCode") == Some("CSM")) => self.allergy(e, scope),
-            _ if is_problem_by_structure(e, scope) => self.problem(e, scope),
+            "" if is_problem_by_structure(e, scope) => self.problem(e, scope),
             _ if mood(e) != "EVN" => self.requested(e, kind, scope),
             _ => self.observation(e, kind, scope),
         }

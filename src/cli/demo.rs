@@ -39,8 +39,7 @@ pub(super) fn run(data: Option<PathBuf>, bind: &str, once: bool) -> Result<(), S
         server.stop();
         return Ok(());
     }
-    println!("Serving until Ctrl-C.");
-    super::serve::until_signal(&server)?;
+    super::serve::until_signal(&server, "Serving until Ctrl-C.")?;
     server.join()
 }
 

@@ -55,19 +55,22 @@ pub(super) fn run(data: &Path, bind: Option<String>, file: Option<&Path>) -> Res
     }
     super::logs(&config.log.level, config.log.format == "json");
     let server = start(data, config)?;
-    println!("listening on https://{}", server.address);
-    until_signal(&server)?;
+    let line = format!("listening on https://{}", server.address);
+    until_signal(&server, &line)?;
     server.join()
 }
 
-/// Stops the server on the first signal.
-pub(super) fn until_signal(server: &Server) -> Result<(), String> {
+/// Listens for SIGINT and SIGTERM, prints `line`, and stops the server on the first signal.
+pub(super) fn until_signal(server: &Server, line: &str) -> Result<(), String> {
+    use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let handle = server.handle.clone();
     runtime.block_on(async move {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(|e| e.to_string())?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+        println!("{line}");
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         handle.stop(true).await;

@@ -4,6 +4,8 @@
 //! Spec: FHIR R4 (4.0.1) structuredefinition, datatypes, json.
 
 mod check;
+mod grammar;
+mod narrative;
 mod path;
 mod primitive;
 mod table;

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use x509_parser::asn1_rs::oid;
-use x509_parser::prelude::{CertificateRevocationList, FromDer, ParsedExtension};
+use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
 use super::certificate::plain_serial;
 use super::error::IdentityError;
@@ -23,8 +23,6 @@ pub struct RevocationFacts {
     pub is_delta: bool,
     /// DER of issuingDistributionPoint: the list covers a part of the issuer's certificates only.
     pub partition: Option<Vec<u8>>,
-    /// The partition is one distribution point's: only certificates that name a distribution point can be on it.
-    pub by_point: bool,
     /// Serials, big endian without leading zeros, whatever their reason (hold included).
     pub revoked: HashSet<Vec<u8>>,
 }
@@ -47,16 +45,7 @@ impl RevocationFacts {
             number: list.crl_number().map(|n| plain_serial(&n.to_bytes_be())),
             is_delta: find(oid!(2.5.29.27)).is_some(),
             partition: find(oid!(2.5.29.28)).map(|e| e.value.to_vec()),
-            by_point: find(oid!(2.5.29.28)).is_some_and(|e| names_point(e.parsed_extension())),
             revoked: list.iter_revoked_certificates().map(|r| plain_serial(r.raw_serial())).collect(),
         })
-    }
-}
-
-/// True also when the extension cannot be read.
-fn names_point(extension: &ParsedExtension<'_>) -> bool {
-    match extension {
-        ParsedExtension::IssuingDistributionPoint(idp) => idp.distribution_point.is_some(),
-        _ => true,
     }
 }

@@ -97,8 +97,7 @@ mod tests {
 
     #[test]
     fn every_form_has_its_exact_length() {
-        let forms: [(&str, char, std::ops::RangeInclusive<usize>); 5] =
-            [("0", '9', 10..=13), ("1", '9', 9..=9), ("2", '9', 9..=9), ("3", '9', 14..=14), ("4", '9', 12..=15)];
+        let forms: [(&str, char, std::ops::RangeInclusive<usize>); 5] = [("0", '9', 10..=13), ("1", '9', 9..=9), ("2", '9', 9..=9), ("3", '9', 14..=14), ("4", '9', 12..=15)];
         for (prefix, digit, lengths) in forms {
             for length in 0..40 {
                 let text = format!("{prefix}{}", digit.to_string().repeat(length));

@@ -5,11 +5,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::planning::Planned;
-use super::transaction::decode;
 use super::{Answer, App, Call, resource};
 use crate::access::labels;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{NewDocument, Operation, Plan};
+use crate::xds;
 
 /// POST Binary
 pub(super) fn create(app: &App, call: &Call) -> Result<Answer> {
@@ -30,13 +30,11 @@ pub(super) fn create(app: &App, call: &Call) -> Result<Answer> {
 /// Type and bytes of a Binary.
 ///
 /// # Errors
-/// `MissingElement` without contentType or data, `BadValue` for broken base64.
+/// `MissingElement` without contentType, `BadValue` for broken base64.
 pub(super) fn content(binary: &Value) -> Result<(String, Vec<u8>)> {
     let text = |name: &str| binary.get(name).and_then(Value::as_str);
     let mime = text("contentType").ok_or_else(|| Fault::new(FaultKind::MissingElement, 483, "a Binary needs contentType").at("Binary.contentType"))?;
-    let data = text("data").ok_or_else(|| Fault::new(FaultKind::MissingElement, 484, "a Binary needs data").at("Binary.data"))?;
-    let bytes = decode(data).ok_or_else(|| Fault::new(FaultKind::BadValue, 485, "the data is not base64").at("Binary.data"))?;
-    Ok((mime.to_owned(), bytes))
+    Ok((mime.to_owned(), xds::binary_content(binary).map_err(|e| e.at("Binary.data"))?))
 }
 
 /// The write of a Binary that waits for its DocumentReference: in the shared record, masked for everybody but the depositor.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::document::{self, Known, Ready, Replaced, Slots};
 use super::patient::Chosen;
 use super::planning::{Planned, outcome, to_bytes};
-use super::{Answer, App, Call, resource};
+use super::{Answer, App, Call, resource, statements};
 use crate::access::labels;
 use crate::audit::Action;
 use crate::cda;
@@ -172,14 +172,14 @@ fn plan(app: &App, call: &Call, bare: &Bare) -> Result<Planned<Done>> {
     };
     same_record(&replaced, &chosen)?;
     let slots = Slots::new(app);
-    let statements = match &bare.reading {
-        Reading::Cda(document) => document::statements(document, &slots, &chosen),
-        Reading::Fhir(bundle) => document::statements_of_bundle(bundle, &chosen),
+    let stated = match &bare.reading {
+        Reading::Cda(document) => statements::of_cda(document, &slots, &chosen),
+        Reading::Fhir(bundle) => statements::of_bundle(bundle, &chosen),
     };
-    remarks.extend(statements.warnings.iter().cloned());
+    remarks.extend(stated.warnings.iter().cloned());
     let reference = reference(app, call, &slots, &chosen, bare, &replaced)?;
     let mut plan = Plan { operations: std::mem::take(&mut chosen.operations), preconditions: std::mem::take(&mut chosen.preconditions), ..Plan::default() };
-    let ready = Ready { slots: &slots, chosen: &chosen, entry, content: bare.content.clone(), reference: reference.clone(), statements, replaced: &replaced, adopted: false };
+    let ready = Ready { slots: &slots, chosen: &chosen, entry, content: bare.content.clone(), reference: reference.clone(), statements: stated, replaced: &replaced, adopted: false };
     document::add(app, call, &mut plan, ready)?;
     submission_set(app, call, &mut plan, &[&slots], &chosen, entry)?;
     let value = Done { id: slots.id, reference, new: true, warnings: remarks };

@@ -6,21 +6,11 @@ use sha2::{Digest, Sha256};
 
 use super::patient::{self, Chosen};
 use super::planning::to_bytes;
+use super::statements::{self, Statements};
 use super::{App, Call, resource};
 use crate::access::labels;
-use crate::fhir::{DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result, time};
-use crate::store::{ChangeDocument, DocumentRow, Facts, NewDocument, Operation, Plan, Precondition, Reader};
-use crate::{cda, xds};
-
-/// Version of the mapping tables, written beside each block of facts.
-const MAPPING: &str = concat!("cda-maps/", env!("CARGO_PKG_VERSION"));
-
-/// What a document states, before it has ids.
-#[derive(Default)]
-pub(super) struct Statements {
-    pub resources: Vec<cda::DerivedResource>,
-    pub warnings: Vec<Issue>,
-}
+use crate::fhir::{DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result};
+use crate::store::{ChangeDocument, DocumentRow, NewDocument, Operation, Plan, Precondition, Reader};
 
 /// Ids and numbers of a document that is being deposited.
 pub(super) struct Slots {
@@ -158,7 +148,7 @@ pub(super) struct Ready<'a> {
 /// # Errors
 /// `Bug` when something cannot be written as JSON.
 pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> Result<()> {
-    let Ready { slots, chosen, entry, content, reference, statements, replaced, adopted } = ready;
+    let Ready { slots, chosen, entry, content, reference, statements: stated, replaced, adopted } = ready;
     let own = labels::set(entry.confidentiality.iter().map(|c| c.code.as_str()));
     let inherited = replaced.iter().fold(0, |bits, r| bits | (r.row.labels & labels::VISIBILITY));
     let document = NewDocument {
@@ -183,19 +173,21 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
     plan.operations.push(Operation::NewDocument(Box::new(document)));
     let slot = resource::Slot { kind: "DocumentReference", id: &slots.id, record: chosen.record, rid: slots.rid, number: 1, document: slots.number };
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, reference)?)));
-    if let Some(facts) = facts(app, call, slots, chosen, entry, statements)? {
+    if let Some(facts) = statements::block(app, call, slots, chosen, entry, stated)? {
         plan.operations.push(Operation::Facts(Box::new(facts)));
     }
     for old in replaced {
-        supersede(plan, old)?;
+        supersede(plan, old, own)?;
     }
     call.touched(slots.reference());
     Ok(())
 }
 
-/// Marks a document superseded: its row, and a new version of its DocumentReference.
-pub(super) fn supersede(plan: &mut Plan, old: &Replaced) -> Result<()> {
-    plan.operations.push(Operation::ChangeDocument(ChangeDocument { number: old.row.number, superseded: Some(true), ..ChangeDocument::default() }));
+/// Marks a document superseded: its row, and a new version of its DocumentReference. Labels of its successor that say who may see
+/// it at all hold for it too.
+pub(super) fn supersede(plan: &mut Plan, old: &Replaced, successor: i32) -> Result<()> {
+    let labels = Some(old.row.labels | (successor & labels::VISIBILITY)).filter(|l| *l != old.row.labels);
+    plan.operations.push(Operation::ChangeDocument(ChangeDocument { number: old.row.number, superseded: Some(true), labels, ..ChangeDocument::default() }));
     if old.body.get("status").and_then(Value::as_str) == Some("superseded") {
         return Ok(());
     }
@@ -220,121 +212,6 @@ fn structures(entry: &DocumentEntry) -> Vec<String> {
         .filter_map(|i| i.get("value").and_then(Value::as_str))
         .map(crate::identity::canonical_structure)
         .collect()
-}
-
-/// The block of facts: ids given, placeholders resolved, one Provenance for all.
-fn facts(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, entry: &DocumentEntry, statements: Statements) -> Result<Option<Facts>> {
-    if statements.resources.is_empty() {
-        return Ok(None);
-    }
-    let mut names = std::collections::HashMap::new();
-    let mut ids = Vec::with_capacity(statements.resources.len() + 1);
-    for (i, one) in statements.resources.iter().enumerate() {
-        let kind = one.resource.get("resourceType").and_then(Value::as_str).unwrap_or("Basic").to_owned();
-        let id = app.derived_id(slots.number, &format!("{}#{kind}#{}", one.path, repeat(&statements.resources, i)))?;
-        names.entry(format!("path:{}", one.path)).or_insert_with(|| format!("{kind}/{id}"));
-        ids.push((kind, id));
-    }
-    let now = time::instant(call.now_us);
-    let mut resources = Vec::with_capacity(ids.len());
-    for (one, (_, id)) in statements.resources.into_iter().zip(&ids) {
-        let mut value = one.resource;
-        link(&mut value, &names, 0);
-        resources.push(with_meta(value, id, &now));
-    }
-    let id = app.derived_id(slots.number, "provenance")?;
-    let provenance = provenance(&id, &now, slots, entry, &ids);
-    ids.push(("Provenance".to_owned(), id));
-    let block = to_bytes(&json!({"provenance": provenance, "resources": resources}))?;
-    Ok(Some(Facts { record: chosen.record, document: slots.number, mapping: MAPPING.to_owned(), ids, block }))
-}
-
-/// How many earlier statements share this one's path: a path may give several resources of a type.
-fn repeat(all: &[cda::DerivedResource], index: usize) -> usize {
-    let Some(one) = all.get(index) else { return 0 };
-    all.iter().take(index).filter(|o| o.path == one.path && o.resource.get("resourceType") == one.resource.get("resourceType")).count()
-}
-
-/// Replaces `path:…` placeholders of references by what they name.
-fn link(value: &mut Value, names: &std::collections::HashMap<String, String>, depth: usize) {
-    if depth > 32 {
-        return;
-    }
-    match value {
-        Value::Object(members) => {
-            if let Some(Value::String(text)) = members.get_mut("reference")
-                && let Some(name) = names.get(text.as_str())
-            {
-                text.clone_from(name);
-            }
-            members.values_mut().for_each(|v| link(v, names, depth + 1));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|v| link(v, names, depth + 1)),
-        _ => {}
-    }
-}
-
-/// resourceType, id and meta first; what the mapping put into meta (source, tag) is kept.
-fn with_meta(value: Value, id: &str, now: &str) -> Value {
-    let Value::Object(mut members) = value else { return value };
-    let mut meta = match members.shift_remove("meta") {
-        Some(Value::Object(meta)) => meta,
-        _ => serde_json::Map::new(),
-    };
-    meta.insert("versionId".into(), json!("1"));
-    meta.insert("lastUpdated".into(), json!(now));
-    let mut out = serde_json::Map::new();
-    out.insert("resourceType".into(), members.shift_remove("resourceType").unwrap_or(Value::Null));
-    out.insert("id".into(), json!(id));
-    out.insert("meta".into(), Value::Object(meta));
-    out.extend(members);
-    Value::Object(out)
-}
-
-fn provenance(id: &str, now: &str, slots: &Slots, entry: &DocumentEntry, ids: &[(String, String)]) -> Value {
-    let targets: Vec<Value> = ids.iter().map(|(kind, id)| json!({"reference": format!("{kind}/{id}")})).collect();
-    let mut agents = vec![json!({
-        "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "assembler"}]},
-        "who": {"display": "Passerelle"}
-    })];
-    if let Some(name) = author_name(entry) {
-        agents.push(json!({
-            "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "author"}]},
-            "who": {"display": name}
-        }));
-    }
-    json!({
-        "resourceType": "Provenance", "id": id, "meta": {"versionId": "1", "lastUpdated": now},
-        "target": targets, "recorded": now,
-        "activity": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-DocumentCompletion", "code": "AU"}], "text": MAPPING},
-        "agent": agents,
-        "entity": [{"role": "source", "what": {"reference": slots.reference()}}],
-    })
-}
-
-/// Name of the first author, person or organisation.
-pub(super) fn author_name(entry: &DocumentEntry) -> Option<String> {
-    let group = entry.authors.first()?;
-    let person = group.iter().find(|r| matches!(r.get("resourceType").and_then(Value::as_str), Some("Practitioner" | "Patient")));
-    let named = person.and_then(|p| {
-        let name = p.get("name")?.get(0)?;
-        let part = |k: &str| name.get(k).and_then(|v| v.as_str().map(str::to_owned).or_else(|| Some(v.as_array()?.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))));
-        let joined = [part("prefix"), part("given"), part("family")].into_iter().flatten().collect::<Vec<_>>().join(" ");
-        (!joined.is_empty()).then_some(joined)
-    });
-    named.or_else(|| group.iter().find_map(|r| Some(r.get("name")?.as_str()?.to_owned())))
-}
-
-/// The facts of a CDA, whose references to itself and to its patient are those given.
-pub(super) fn statements(document: &cda::ClinicalDocument, slots: &Slots, chosen: &Chosen) -> Statements {
-    let derived = cda::derive(document, &slots.reference(), &chosen.reference());
-    Statements { resources: derived.resources, warnings: derived.warnings }
-}
-
-/// The facts of a FHIR document.
-pub(super) fn statements_of_bundle(bundle: &Value, chosen: &Chosen) -> Statements {
-    let found = xds::statements_of_document(bundle, &chosen.reference());
-    Statements { resources: found.into_iter().map(|(path, resource)| cda::DerivedResource { path, resource }).collect(), warnings: Vec::new() }
 }
 
 /// Base64 SHA-1, as XDS and MHD want it.

@@ -36,6 +36,7 @@ fn plan(app: &App, call: &Call, sent: &resource::Sent) -> Result<Planned<Done>> 
     app.store.read(&call.visibility, |reader| {
         let mut plan = Plan::default();
         let payload = reference::payload(app, reader, &sent.value)?;
+        let warnings = reference::check(app, &sent.value, &payload)?;
         let subject = sent.value.pointer("/subject/reference").and_then(Value::as_str);
         let subject = subject.ok_or_else(|| Fault::new(FaultKind::MissingElement, 487, "a document needs a subject").at("DocumentReference.subject"))?;
         let hint = reference::patient_hint(&sent.value, &payload);
@@ -47,7 +48,7 @@ fn plan(app: &App, call: &Call, sent: &resource::Sent) -> Result<Planned<Done>> 
         let renamed = resource::Sent { bytes: sent.bytes.clone(), value: sent.value.clone() }.renamed(&names, reader)?;
         let slots = Slots::new(app);
         let copy = Slots { number: slots.number, rid: slots.rid, id: slots.id.clone(), binary_id: slots.binary_id.clone() };
-        let incoming = Incoming { sent: renamed, slots, record: chosen.record, patient: chosen.reference(), payload };
+        let incoming = Incoming { sent: renamed, slots, record: chosen.record, patient: chosen.reference(), payload, warnings };
         let added = reference::add(app, call, reader, &mut plan, &mut std::collections::HashSet::new(), incoming)?;
         if added.known {
             return existing(reader, added);

@@ -29,6 +29,7 @@ pub mod registry;
 mod resource;
 mod retrieve;
 mod search;
+mod statements;
 mod summary;
 mod transaction;
 mod update;

@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::document::{self, Known, Ready, Slots, Statements};
+use super::document::{self, Known, Ready, Slots};
 use super::patient::Chosen;
-use super::transaction::decode;
+use super::statements::{self, Statements};
 use super::{App, Call, resource};
 use crate::config::Validation;
 use crate::fhir::gate::Node;
@@ -34,6 +34,8 @@ pub(super) struct Incoming {
     /// `Patient/id`
     pub patient: String,
     pub payload: Payload,
+    /// What [`check`] found worth a look.
+    pub warnings: Vec<Issue>,
 }
 
 /// What became of it.
@@ -54,8 +56,8 @@ pub(super) struct Added {
 pub(super) fn payload(app: &App, reader: &mut Reader<'_>, reference: &Value) -> Result<Payload> {
     let attachment = reference.pointer("/content/0/attachment");
     let text = |name: &str| attachment.and_then(|a| a.get(name)).and_then(Value::as_str);
-    if let Some(data) = text("data") {
-        let bytes = decode(data).ok_or_else(|| Fault::new(FaultKind::BadValue, 475, "the data is not base64").at("DocumentReference.content[0].attachment.data"))?;
+    if let Some(attachment) = attachment.filter(|a| a.get("data").is_some()) {
+        let bytes = xds::binary_content(attachment).map_err(|e| e.at("DocumentReference.content[0].attachment.data"))?;
         return Ok(Payload { bytes, mime: text("contentType").map(str::to_owned), staged: None });
     }
     let at = "DocumentReference.content[0].attachment.url";
@@ -96,8 +98,7 @@ fn is_xml(mime: &str) -> bool {
 /// `RuleBroken` with located issues (hash, size, profile under strict validation, patient of the document), `WriteConflict` for a
 /// uniqueId under which other bytes are stored.
 pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Plan, superseded: &mut HashSet<i64>, incoming: Incoming) -> Result<Added> {
-    let Incoming { sent, mut slots, record, patient, payload } = incoming;
-    let mut warnings = checked(app, &sent.value, &payload)?;
+    let Incoming { sent, mut slots, record, patient, payload, mut warnings } = incoming;
     let entry = entry(&sent.value, &payload, &slots);
     let sha256 = Sha256::digest(&payload.bytes);
     if let Known::Same { id } = document::known(reader, &entry.unique_id, &sha256)? {
@@ -105,8 +106,8 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         return Ok(Added { id, binary_id, known: true, warnings, bytes: Vec::new() });
     }
     let chosen = Chosen { record, id: patient.trim_start_matches("Patient/").to_owned(), operations: Vec::new(), preconditions: Vec::new() };
-    let statements = statements(reader, &entry, &payload.bytes, &slots, &chosen)?;
-    warnings.extend(statements.warnings.iter().cloned());
+    let stated = stated(reader, &entry, &payload.bytes, &slots, &chosen)?;
+    warnings.extend(stated.warnings.iter().cloned());
     let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
     let mut replaced = document::replaced(reader, &targets, &mut warnings)?;
     replaced.extend(document::replaced_by_reference(app, reader, &sent.value, &mut warnings)?);
@@ -125,7 +126,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
     let bytes = own_bytes(app, &sent, &slots, &payload)?;
     let binary_id = slots.binary_id.clone();
     let adopted = payload.staged.is_some();
-    let ready = Ready { slots: &slots, chosen: &chosen, entry: &entry, content: payload.bytes, reference: bytes.clone(), statements, replaced: &replaced, adopted };
+    let ready = Ready { slots: &slots, chosen: &chosen, entry: &entry, content: payload.bytes, reference: bytes.clone(), statements: stated, replaced: &replaced, adopted };
     document::add(app, call, plan, ready)?;
     Ok(Added { id: slots.id, binary_id, known: false, warnings, bytes })
 }
@@ -142,21 +143,14 @@ fn entry(reference: &Value, payload: &Payload, slots: &Slots) -> DocumentEntry {
     entry
 }
 
-/// Hash, size and type against the bytes; then the profile.
-fn checked(app: &App, reference: &Value, payload: &Payload) -> Result<Vec<Issue>> {
+/// Hash, size and type against the bytes; then the profile. Comes before anything is looked up.
+///
+/// # Errors
+/// `RuleBroken` with every located issue.
+pub(super) fn check(app: &App, reference: &Value, payload: &Payload) -> Result<Vec<Issue>> {
     let attachment = reference.pointer("/content/0/attachment");
     let at = |name: &str| format!("DocumentReference.content[0].attachment.{name}");
-    let mut issues = Vec::new();
-    if let Some(size) = attachment.and_then(|a| a.get("size")).and_then(Value::as_u64)
-        && usize::try_from(size) != Ok(payload.bytes.len())
-    {
-        issues.push(Issue::error(IssueType::Invariant, at("size"), "size is not the number of bytes of the document"));
-    }
-    if let Some(hash) = attachment.and_then(|a| a.get("hash")).and_then(Value::as_str)
-        && hash != document::sha1_base64(&payload.bytes)
-    {
-        issues.push(Issue::error(IssueType::Invariant, at("hash"), "hash is not the base64 of the SHA-1 of the document's bytes"));
-    }
+    let mut issues = xds::check_content(reference, &payload.bytes, "DocumentReference");
     let strict = app.config.documents.validation == Validation::Strict;
     let profile = xds::check_reference(reference, "DocumentReference", strict);
     let (errors, mut warnings): (Vec<_>, Vec<_>) = profile.into_iter().partition(|i| i.severity == crate::fhir::Severity::Error);
@@ -175,7 +169,7 @@ fn checked(app: &App, reference: &Value, payload: &Payload) -> Result<Vec<Issue>
 }
 
 /// The facts of a document that can be read: a CDA, or a FHIR document. Others are kept as they are.
-fn statements(reader: &mut Reader<'_>, entry: &DocumentEntry, bytes: &[u8], slots: &Slots, chosen: &Chosen) -> Result<Statements> {
+fn stated(reader: &mut Reader<'_>, entry: &DocumentEntry, bytes: &[u8], slots: &Slots, chosen: &Chosen) -> Result<Statements> {
     if is_xml(&entry.mime) {
         let document = match cda::read(bytes) {
             Ok(document) => document,
@@ -187,13 +181,13 @@ fn statements(reader: &mut Reader<'_>, entry: &DocumentEntry, bytes: &[u8], slot
         };
         let (header, _) = cda::header(&document);
         document::same_patient(reader, header.patient.as_ref(), chosen)?;
-        return Ok(document::statements(&document, slots, chosen));
+        return Ok(statements::of_cda(&document, slots, chosen));
     }
     if entry.mime == "application/fhir+json" {
         let bundle = resource::Sent::read(bytes, "Bundle")?;
         let header = xds::entry_of_document(&bundle.value, &entry.mime)?;
         document::same_patient(reader, header.patient.as_ref(), chosen)?;
-        return Ok(document::statements_of_bundle(&bundle.value, chosen));
+        return Ok(statements::of_bundle(&bundle.value, chosen));
     }
     Ok(Statements::default())
 }

@@ -14,7 +14,6 @@ use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result, time};
 use crate::xds;
 
-pub(super) use documents::decode;
 pub(super) use work::{Answered, Offer, plan};
 
 /// POST [base]

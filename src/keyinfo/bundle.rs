@@ -73,6 +73,7 @@ fn device(id: &str) -> Value {
 }
 
 fn composition(input: &SummaryInput<'_>, context: &Context<'_>, sections: &[Filled], ids: &Ids, patient_url: &str) -> Value {
+    let named = &named(input);
     let documents = input.facts.iter().filter_map(|f| f.source).collect::<HashSet<_>>().len();
     json!({
         "resourceType": "Composition",
@@ -87,15 +88,15 @@ fn composition(input: &SummaryInput<'_>, context: &Context<'_>, sections: &[Fill
         "date": input.now,
         "author": [{"reference": format!("urn:uuid:{}", ids.author), "display": "Passerelle"}],
         "title": "Synthèse médicale (IPS)",
-        "section": sections.iter().map(|s| section(input, context, s)).collect::<Vec<_>>(),
+        "section": sections.iter().map(|s| section(named, context, s)).collect::<Vec<_>>(),
     })
 }
 
-fn section(input: &SummaryInput<'_>, context: &Context<'_>, filled: &Filled) -> Value {
+fn section(named: &[Value], context: &Context<'_>, filled: &Filled) -> Value {
     let (mut extensions, mut entries) = (Vec::new(), Vec::new());
     for (group, _) in &filled.entries {
         for at in std::iter::once(group.lead).chain(group.previous).chain(group.discordant.iter().copied()) {
-            let Some(reference) = reference(input, context, group, at) else { continue };
+            let Some(reference) = reference(named, context, group, at) else { continue };
             match context.statement(at) {
                 Some(s) if filled.row.entry_types.iter().any(|t| t == s.kind) => entries.push(reference),
                 _ => extensions.push(json!({"url": TOLD, "valueReference": reference})),
@@ -103,7 +104,7 @@ fn section(input: &SummaryInput<'_>, context: &Context<'_>, filled: &Filled) -> 
         }
     }
     for absent in &filled.absences {
-        told_absent(input, context, filled, absent, (&mut extensions, &mut entries));
+        told_absent(named, context, filled, absent, (&mut extensions, &mut entries));
     }
     let mut out = Map::new();
     if !extensions.is_empty() {
@@ -121,12 +122,12 @@ fn section(input: &SummaryInput<'_>, context: &Context<'_>, filled: &Filled) -> 
 }
 
 /// A statement of absence: an entry when nothing contradicts it, else a disagreement beside the entries.
-fn told_absent(input: &SummaryInput<'_>, context: &Context<'_>, filled: &Filled, absent: &Absent, out: (&mut Vec<Value>, &mut Vec<Value>)) {
+fn told_absent(named: &[Value], context: &Context<'_>, filled: &Filled, absent: &Absent, out: (&mut Vec<Value>, &mut Vec<Value>)) {
     let (extensions, entries) = out;
     if absent.contradicted {
         for at in &absent.statements {
             let Some(fact) = context.fact(*at) else { continue };
-            let reference = json!({"extension": source(input, context, *at).into_iter().collect::<Vec<_>>(), "reference": fact.full_url, "display": absent.absence.sentence});
+            let reference = json!({"extension": source(named, context, *at).into_iter().collect::<Vec<_>>(), "reference": fact.full_url, "display": absent.absence.sentence});
             extensions.push(json!({"url": DISAGREEMENT, "valueReference": without_empty(reference)}));
         }
         return;
@@ -134,7 +135,7 @@ fn told_absent(input: &SummaryInput<'_>, context: &Context<'_>, filled: &Filled,
     let mut affirming = absent.statements.iter().copied().filter(|at| is_entry(context, filled, absent, *at));
     if let Some(lead) = affirming.next() {
         let group = Group { lead, merged: affirming.collect(), ..Group::default() };
-        entries.extend(reference(input, context, &group, lead));
+        entries.extend(reference(named, context, &group, lead));
     }
 }
 
@@ -162,35 +163,41 @@ fn empty_reason(filled: &Filled) -> Value {
 }
 
 /// An entry with its documents, repeats, older values and denials.
-fn reference(input: &SummaryInput<'_>, context: &Context<'_>, group: &Group, at: usize) -> Option<Value> {
+fn reference(named: &[Value], context: &Context<'_>, group: &Group, at: usize) -> Option<Value> {
     let fact = context.fact(at)?;
     let mut extensions = Vec::new();
     let url = |name: &str, at: &usize| Some(json!({"url": name, "valueUri": context.fact(*at)?.full_url}));
     if at == group.lead {
-        extensions.extend(distinct(input, context, group.affirming()));
+        extensions.extend(distinct(named, context, group.affirming()));
         extensions.extend(group.merged.iter().filter_map(|m| url(MERGED, m)));
         extensions.extend(group.earlier.iter().filter_map(|m| url(EARLIER, m)));
         extensions.extend(group.against.iter().filter_map(|m| Some(json!({"url": DISAGREEMENT, "valueReference": {"reference": context.fact(*m)?.full_url, "display": context.who(*m)}}))));
     } else {
-        extensions.extend(source(input, context, at));
+        extensions.extend(source(named, context, at));
     }
     Some(without_empty(json!({"extension": extensions, "reference": fact.full_url})))
 }
 
-fn distinct(input: &SummaryInput<'_>, context: &Context<'_>, statements: impl Iterator<Item = usize>) -> Vec<Value> {
+fn distinct(named: &[Value], context: &Context<'_>, statements: impl Iterator<Item = usize>) -> Vec<Value> {
     let mut seen = HashSet::new();
-    statements.filter(|at| context.statement(*at).is_some_and(|s| s.source.is_some() && seen.insert(s.source))).filter_map(|at| source(input, context, at)).collect()
+    statements.filter(|at| context.statement(*at).is_some_and(|s| s.source.is_some() && seen.insert(s.source))).filter_map(|at| source(named, context, at)).collect()
 }
 
 /// The document of a statement.
-fn source(input: &SummaryInput<'_>, context: &Context<'_>, at: usize) -> Option<Value> {
-    let source: &Source = input.sources.get(context.statement(at)?.source?)?;
-    let mut reference = json!({"reference": format!("{}/{}", input.base_url, source.document_reference)});
-    let parts = [first(&source.title, &source.type_display), first(&source.author, &source.structure), &super::dates::french(&source.date)].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" — ");
-    if let (Some(map), false) = (reference.as_object_mut(), parts.is_empty()) {
-        map.insert("display".into(), parts.into());
-    }
-    Some(json!({"url": SOURCE, "valueReference": reference}))
+fn source(named: &[Value], context: &Context<'_>, at: usize) -> Option<Value> {
+    named.get(context.statement(at)?.source?).cloned()
+}
+
+/// The extension that names each document.
+fn named(input: &SummaryInput<'_>) -> Vec<Value> {
+    let one = |source: &Source| {
+        let parts = [first(&source.title, &source.type_display).to_owned(), first(&source.author, &source.structure).to_owned(), super::dates::french(&source.date)];
+        let display = parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" — ");
+        let url = format!("{}/{}", input.base_url, source.document_reference);
+        let reference = if display.is_empty() { json!({"reference": url}) } else { json!({"reference": url, "display": display}) };
+        json!({"url": SOURCE, "valueReference": reference})
+    };
+    input.sources.iter().map(one).collect()
 }
 
 fn first<'a>(a: &'a str, b: &'a str) -> &'a str {

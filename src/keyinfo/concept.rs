@@ -119,17 +119,17 @@ pub(super) fn short(text: &str, characters: usize) -> String {
 }
 
 /// By what two concepts are the same: the first coding with a system and a code, else the folded words.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Key {
-    Code(String),
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Key<'a> {
+    Code(&'a str, &'a str),
     Words(String),
 }
 
 /// The key of a concept; `None` when it has neither code nor words.
-pub(super) fn key(concept: &Value) -> Option<Key> {
+pub(super) fn key(concept: &Value) -> Option<Key<'_>> {
     let coding = items(concept, "coding").find_map(|c| Some((c.get("system")?.as_str()?, c.get("code")?.as_str()?)));
     if let Some((system, code)) = coding {
-        return Some(Key::Code(format!("{system}|{code}")));
+        return Some(Key::Code(system, code));
     }
     let words = fold(display(concept).unwrap_or(text(concept, "/text")));
     if !words.is_empty() {
@@ -138,7 +138,7 @@ pub(super) fn key(concept: &Value) -> Option<Key> {
     codes(concept).next().map(|code| Key::Words(fold(code)))
 }
 
-/// The folded names of a concept: its displays and its text.
-pub(super) fn names(concept: &Value) -> impl Iterator<Item = String> {
-    items(concept, "coding").filter_map(|c| c.get("display")?.as_str()).chain(concept.get("text").and_then(Value::as_str)).map(fold).filter(|n| !n.is_empty())
+/// The names of a concept: its displays and its text.
+pub(super) fn names(concept: &Value) -> impl Iterator<Item = &str> {
+    items(concept, "coding").filter_map(|c| c.get("display")?.as_str()).chain(concept.get("text").and_then(Value::as_str)).filter(|n| !n.is_empty())
 }

@@ -42,15 +42,15 @@ impl Group {
 pub(super) fn form<'a>(facts: &'a [Fact], index: &Index<'a>, statements: &[Statement<'a>]) -> Vec<Group> {
     let aliases = aliases(statements);
     let mut ordinals = Ordinals::default();
-    let mut places: HashMap<(&str, Key, String), usize> = HashMap::with_capacity(statements.len());
+    let mut places: HashMap<(&str, Key<'_>, String), usize> = HashMap::with_capacity(statements.len());
     let mut members: Vec<Vec<usize>> = Vec::new();
     for (at, s) in statements.iter().enumerate().filter(|(_, s)| s.absence.is_none()) {
         let family = family(s.kind);
         let key = match &s.key {
             Key::Words(words) => aliases.get(&(family, words.clone())).and_then(Clone::clone).unwrap_or_else(|| s.key.clone()),
-            Key::Code(_) => s.key.clone(),
+            Key::Code(..) => s.key.clone(),
         };
-        let device = index.device(facts, s.resource);
+        let device = if s.kind == "DeviceUseStatement" { index.device(facts, s.resource) } else { None };
         let extra = extra(device, s, &key, &mut ordinals);
         let place = *places.entry((family, key, extra)).or_insert_with(|| {
             members.push(Vec::new());
@@ -73,27 +73,27 @@ fn groups(statements: &[Statement<'_>], list: Vec<usize>) -> Vec<Group> {
     if affirming.first().is_some_and(|at| is(at, |s| s.kind == "Observation")) {
         return series::groups(statements, affirming);
     }
-    affirming.sort_by_key(|at| statements.get(*at).map(|s| (std::cmp::Reverse(s.said_us), std::cmp::Reverse(s.when_us))));
+    affirming.sort_by_cached_key(|at| statements.get(*at).map(|s| (std::cmp::Reverse(s.said_us), std::cmp::Reverse(s.when_us))));
     let mut rest = affirming.into_iter();
     let Some(lead) = rest.next() else { return Vec::new() };
     vec![Group { lead, merged: rest.collect(), against, ..Group::default() }]
 }
 
 /// Names of coded concepts → their key, for words that stand without a code; `None` when a name has several keys.
-fn aliases<'a>(statements: &[Statement<'a>]) -> HashMap<(&'a str, String), Option<Key>> {
-    let mut found: HashMap<(&str, String), Option<Key>> = HashMap::new();
+fn aliases<'a>(statements: &[Statement<'a>]) -> HashMap<(&'a str, String), Option<Key<'a>>> {
+    let mut found: HashMap<(&str, String), Option<Key<'a>>> = HashMap::new();
     let uncoded: std::collections::HashSet<(&str, &str)> = statements
         .iter()
         .filter_map(|s| match &s.key {
             Key::Words(words) => Some((family(s.kind), words.as_str())),
-            Key::Code(_) => None,
+            Key::Code(..) => None,
         })
         .collect();
     if uncoded.is_empty() {
         return found;
     }
-    for s in statements.iter().filter(|s| matches!(s.key, Key::Code(_))) {
-        for name in s.concept.into_iter().flat_map(concept::names).filter(|n| uncoded.contains(&(family(s.kind), n.as_str()))) {
+    for s in statements.iter().filter(|s| matches!(s.key, Key::Code(..))) {
+        for name in s.concept.into_iter().flat_map(concept::names).map(fold).filter(|n| uncoded.contains(&(family(s.kind), n.as_str()))) {
             let entry = found.entry((family(s.kind), name)).or_insert_with(|| Some(s.key.clone()));
             if entry.as_ref() != Some(&s.key) {
                 *entry = None;
@@ -105,19 +105,19 @@ fn aliases<'a>(statements: &[Statement<'a>]) -> HashMap<(&'a str, String), Optio
 
 /// What tells repeats of one kind inside one document apart.
 #[derive(Default)]
-struct Ordinals {
-    undated: HashMap<(Option<usize>, Key, String), usize>,
-    dosages: HashMap<(Option<usize>, Key), Vec<String>>,
+struct Ordinals<'a> {
+    undated: HashMap<(Option<usize>, Key<'a>, String), usize>,
+    dosages: HashMap<(Option<usize>, Key<'a>), Vec<String>>,
 }
 
-impl Ordinals {
-    fn next(&mut self, s: &Statement<'_>, key: &Key, with: &str) -> usize {
+impl<'a> Ordinals<'a> {
+    fn next(&mut self, s: &Statement<'_>, key: &Key<'a>, with: &str) -> usize {
         let count = self.undated.entry((s.source, key.clone(), with.to_owned())).or_insert(0);
         *count += 1;
         *count
     }
 
-    fn dosage(&mut self, s: &Statement<'_>, key: &Key, dosage: String) -> usize {
+    fn dosage(&mut self, s: &Statement<'_>, key: &Key<'a>, dosage: String) -> usize {
         let known = self.dosages.entry((s.source, key.clone())).or_default();
         known.iter().position(|d| *d == dosage).unwrap_or_else(|| {
             known.push(dosage);
@@ -126,10 +126,11 @@ impl Ordinals {
     }
 }
 
-fn extra(device: Option<&Value>, s: &Statement<'_>, key: &Key, ordinals: &mut Ordinals) -> String {
+fn extra<'a>(device: Option<&Value>, s: &Statement<'_>, key: &Key<'a>, ordinals: &mut Ordinals<'a>) -> String {
     match s.kind {
         "AllergyIntolerance" => String::new(),
         "Condition" => side(s),
+        "Observation" if s.resource.get("bodySite").is_none() => unit(s.resource).to_owned(),
         "Observation" => format!("{}|{}", unit(s.resource), side(s)),
         "Procedure" => happened(s, key, &side(s), ordinals),
         "DiagnosticReport" => happened(s, key, &fold(text(s.resource, "/conclusion")), ordinals),
@@ -143,25 +144,30 @@ fn extra(device: Option<&Value>, s: &Statement<'_>, key: &Key, ordinals: &mut Or
 }
 
 /// The day of an event; of an undated one its rank in its document.
-fn happened(s: &Statement<'_>, key: &Key, with: &str, ordinals: &mut Ordinals) -> String {
+fn happened<'a>(s: &Statement<'_>, key: &Key<'a>, with: &str, ordinals: &mut Ordinals<'a>) -> String {
     match s.when_us {
         Some(_) => format!("{}|{with}", s.when.get(..10).unwrap_or(s.when)),
         None => format!("#{}|{with}", ordinals.next(s, key, with)),
     }
 }
 
-/// The side of the body that a statement names.
+/// The side of the body that a statement names: the codes of its site, and words of its site and name.
 fn side(s: &Statement<'_>) -> String {
-    let sites = items(s.resource, "bodySite").flat_map(concept::codes).collect::<Vec<_>>().join(",");
-    let mut words: Vec<&str> = Vec::new();
-    let site_names: Vec<String> = items(s.resource, "bodySite").chain(s.concept).flat_map(concept::names).collect();
-    for word in site_names.iter().flat_map(|n| n.split(' ')) {
-        if FRENCH.laterality.iter().any(|l| l == word) && !words.contains(&stem(word)) {
-            words.push(stem(word));
-        }
-    }
+    let mut out = items(s.resource, "bodySite").flat_map(concept::codes).collect::<Vec<_>>().join(",");
+    let folded: Vec<String> = items(s.resource, "bodySite").chain(s.concept).flat_map(concept::names).filter(|n| may_name_a_side(n)).map(fold).collect();
+    let mut words: Vec<&str> = folded.iter().flat_map(|n| n.split(' ')).filter(|w| FRENCH.laterality.iter().any(|l| l == w)).map(stem).collect();
     words.sort_unstable();
-    format!("{sites}|{}", words.join(","))
+    words.dedup();
+    for word in words {
+        out.push('|');
+        out.push_str(word);
+    }
+    out
+}
+
+/// Whether folding a name is worth it: it holds the beginning of a word of the table.
+fn may_name_a_side(name: &str) -> bool {
+    name.as_bytes().windows(4).any(|w| FRENCH.laterality.iter().any(|l| l.as_bytes().get(..4).is_some_and(|stem| stem.eq_ignore_ascii_case(w))))
 }
 
 /// `droite` and `droit` are one side.
@@ -182,7 +188,7 @@ fn dose(resource: &Value) -> String {
 }
 
 fn family_extra(resource: &Value) -> String {
-    let conditions: Vec<Key> = items(resource, "condition").filter_map(|c| concept::key(c.get("code")?)).collect();
+    let conditions: Vec<Key<'_>> = items(resource, "condition").filter_map(|c| concept::key(c.get("code")?)).collect();
     let relation: Vec<&str> = resource.get("relationship").into_iter().flat_map(concept::codes).collect();
     format!("{relation:?}|{}|{conditions:?}", fold(text(resource, "/name")))
 }

@@ -48,7 +48,7 @@ pub(super) fn groups(statements: &[Statement<'_>], members: Vec<usize>) -> Vec<G
 
 /// Values by time, newest first; of one minute a corrected value comes first, then the one of the newest document.
 fn points(statements: &[Statement<'_>], mut members: Vec<usize>) -> Vec<Point> {
-    members.sort_by_key(|at| statements.get(*at).map(|s| (Reverse(minute(s)), rank(s.resource), Reverse(s.said_us))));
+    members.sort_by_cached_key(|at| statements.get(*at).map(|s| (Reverse(minute(s)), rank(s.resource), Reverse(s.said_us))));
     let mut places: HashMap<(i64, String), usize> = HashMap::new();
     let mut out: Vec<Point> = Vec::new();
     for at in members {

@@ -1,9 +1,11 @@
 //! Facts as statements: what each is about, when it happened, when it was said, and whether it speaks for or against.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::concept::{self, Index, Key, at, items, text};
-use super::tables::{Absence, SECTIONS};
+use super::tables::{Absence, BY_TYPE, SECTIONS};
 use super::{Fact, Source, dates};
 
 /// One fact that a summary looks at.
@@ -15,7 +17,7 @@ pub(super) struct Statement<'a> {
     pub kind: &'a str,
     /// The element that says what it is about.
     pub concept: Option<&'a Value>,
-    pub key: Key,
+    pub key: Key<'a>,
     /// FHIR date of the thing itself, "" when unknown.
     pub when: &'a str,
     pub when_us: Option<i64>,
@@ -41,11 +43,31 @@ const ABOUT: &[(&str, &[&str])] = &[
     ("AllergyIntolerance", &["/code", "/reaction/0/substance"]),
 ];
 
-/// Where the date of the thing itself stands, tried in turn.
-const WHEN: &[&str] = &[
-    "/effectiveDateTime", "/effectivePeriod/start", "/effectiveInstant", "/occurrenceDateTime", "/occurrencePeriod/start", "/performedDateTime", "/performedPeriod/start",
-    "/timingDateTime", "/timingPeriod/start", "/whenHandedOver", "/onsetDateTime", "/onsetPeriod/start", "/period/start", "/startDate", "/date", "/dateTime", "/authoredOn", "/issued",
+/// Where each type keeps the date of the thing itself, tried in turn.
+const WHEN: &[(&str, &[&str])] = &[
+    ("AllergyIntolerance", &["/onsetDateTime", "/onsetPeriod/start"]),
+    ("Condition", &["/onsetDateTime", "/onsetPeriod/start"]),
+    ("Observation", EFFECTIVE),
+    ("DiagnosticReport", EFFECTIVE),
+    ("Immunization", &["/occurrenceDateTime"]),
+    ("Procedure", &["/performedDateTime", "/performedPeriod/start"]),
+    ("MedicationStatement", EFFECTIVE),
+    ("MedicationAdministration", EFFECTIVE),
+    ("MedicationRequest", &["/authoredOn"]),
+    ("MedicationDispense", &["/whenHandedOver", "/whenPrepared"]),
+    ("DeviceUseStatement", &["/timingDateTime", "/timingPeriod/start", "/recordedOn"]),
+    ("ServiceRequest", &["/occurrenceDateTime", "/occurrencePeriod/start", "/authoredOn"]),
+    ("DeviceRequest", &["/occurrenceDateTime", "/occurrencePeriod/start", "/authoredOn"]),
+    ("Goal", &["/startDate"]),
+    ("CarePlan", &["/period/start"]),
+    ("Flag", &["/period/start"]),
+    ("Consent", &["/dateTime"]),
 ];
+
+const EFFECTIVE: &[&str] = &["/effectiveDateTime", "/effectivePeriod/start", "/effectiveInstant", "/issued"];
+
+/// Of every other type.
+const WHEN_ELSE: &[&str] = &["/effectiveDateTime", "/effectivePeriod/start", "/occurrenceDateTime", "/date"];
 
 /// Where a resource says when it was written, tried in turn.
 const SAID: &[&str] = &["/recordedDate", "/dateAsserted", "/authoredOn", "/recorded", "/recordedOn", "/issued", "/dateTime", "/meta/lastUpdated"];
@@ -53,21 +75,22 @@ const SAID: &[&str] = &["/recordedDate", "/dateAsserted", "/authoredOn", "/recor
 /// The statements among facts; withdrawn ones, copies of older results and empty batteries are left out.
 pub(super) fn read<'a>(facts: &'a [Fact], sources: &[Source], index: &Index<'a>) -> Vec<Statement<'a>> {
     let dated: Vec<Option<i64>> = sources.iter().map(|s| dates::start_us(&s.date)).collect();
-    facts.iter().enumerate().filter_map(|(at, _)| statement(facts, at, index, &dated)).collect()
+    let mut days = HashMap::new();
+    (0..facts.len()).filter_map(|at| statement(facts, at, index, &dated, &mut days)).collect()
 }
 
-fn statement<'a>(facts: &'a [Fact], at: usize, index: &Index<'a>, dated: &[Option<i64>]) -> Option<Statement<'a>> {
+fn statement<'a>(facts: &'a [Fact], at: usize, index: &Index<'a>, dated: &[Option<i64>], days: &mut HashMap<&'a str, Option<i64>>) -> Option<Statement<'a>> {
     let fact = facts.get(at)?;
     let resource = &fact.resource;
     let kind = resource.get("resourceType")?.as_str()?;
-    let known = SECTIONS.section.iter().flat_map(|s| &s.pick).any(|p| p.kind == kind);
-    if !known || SECTIONS.leave_out.iter().any(|r| r.takes(kind, resource)) || told_by_its_parts(kind, resource, index) {
+    let rules = BY_TYPE.get(kind)?;
+    if rules.leave_out.iter().any(|r| r.takes(kind, resource)) || told_by_its_parts(kind, resource, index) {
         return None;
     }
     let concept = about(facts, kind, resource, index);
-    let when = WHEN.iter().map(|p| text(resource, p)).find(|t| !t.is_empty()).unwrap_or("");
+    let when = WHEN.iter().find(|(k, _)| *k == kind).map_or(WHEN_ELSE, |(_, p)| p).iter().map(|p| text(resource, p)).find(|t| !t.is_empty()).unwrap_or("");
     let own = || SAID.iter().map(|p| text(resource, p)).find(|t| !t.is_empty()).and_then(dates::start_us);
-    let when_us = dates::start_us(when);
+    let when_us = if when.is_empty() { None } else { *days.entry(when).or_insert_with(|| dates::start_us(when)) };
     Some(Statement {
         fact: at,
         resource,
@@ -77,14 +100,14 @@ fn statement<'a>(facts: &'a [Fact], at: usize, index: &Index<'a>, dated: &[Optio
         when,
         when_us,
         said_us: fact.source.and_then(|s| dated.get(s).copied().flatten()).or_else(own).or(when_us).unwrap_or(i64::MIN),
-        against: SECTIONS.against.iter().find(|r| r.takes(kind, resource)).map(|r| r.word.as_str()),
+        against: rules.against.iter().find(|r| r.takes(kind, resource)).map(|r| r.word.as_str()),
         absence: concept.and_then(absence),
         source: fact.source,
     })
 }
 
 /// What a resource is about when no concept says it: its title or description.
-fn named(resource: &Value) -> Option<Key> {
+fn named(resource: &Value) -> Option<Key<'static>> {
     let words = ["/title", "/description"].iter().map(|p| text(resource, p)).find(|t| !t.is_empty())?;
     Some(Key::Words(crate::fhir::search::fold(words)))
 }

@@ -12,6 +12,27 @@ pub(super) static SECTIONS: LazyLock<Sections> = LazyLock::new(|| toml::from_str
 /// The French words.
 pub(super) static FRENCH: LazyLock<French> = LazyLock::new(|| toml::from_str(include_str!("../../fhir-profiles/key-information/french.toml")).unwrap_or_default());
 
+/// The rows that concern one resource type, so that a fact is only held against those.
+#[derive(Default)]
+pub(super) struct TypeRules {
+    pub leave_out: Vec<&'static Rule>,
+    pub against: Vec<&'static Rule>,
+}
+
+/// The rows by resource type; a type that is not here is told by no section.
+pub(super) static BY_TYPE: LazyLock<HashMap<&'static str, TypeRules>> = LazyLock::new(|| {
+    let mut out: HashMap<&str, TypeRules> = HashMap::new();
+    for pick in SECTIONS.section.iter().flat_map(|s| &s.pick) {
+        out.entry(&pick.kind).or_default();
+    }
+    for (kind, rules) in &mut out {
+        let concerns = |r: &&Rule| r.kind == "*" || r.kind == *kind;
+        rules.leave_out = SECTIONS.leave_out.iter().filter(concerns).collect();
+        rules.against = SECTIONS.against.iter().filter(concerns).collect();
+    }
+    out
+});
+
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Sections {
     pub section: Vec<Section>,

@@ -39,7 +39,7 @@ pub(super) struct Revocation {
     pub serials: HashSet<Vec<u8>>,
     /// Seconds since 1970: the first end of a list or certificate on the way from the anchor to this issuer.
     pub until: i64,
-    /// Every list is one distribution point's.
+    /// Every list is a partition, which webpki supports by distribution point only.
     pub by_point: bool,
 }
 
@@ -133,7 +133,7 @@ fn index(believed: &[Believed]) -> HashMap<Vec<u8>, Revocation> {
     let mut out: HashMap<Vec<u8>, Revocation> = HashMap::new();
     for list in believed {
         let entry = out.entry(list.facts.issuer.clone()).or_insert_with(|| Revocation { serials: HashSet::new(), until: i64::MAX, by_point: true });
-        entry.by_point &= list.facts.by_point;
+        entry.by_point &= list.facts.partition.is_some();
         entry.serials.extend(list.facts.revoked.iter().cloned());
         entry.until = entry.until.min(list.next_update);
     }

@@ -60,13 +60,7 @@ impl Seen {
 ///
 /// # Errors
 /// When a list's number is below the one seen, a list in use is missing, or an authority has no believed list.
-pub(super) fn choose(
-    lists: Vec<CertificateRevocationListDer<'static>>,
-    sorted: &Sorted,
-    now: i64,
-    seen: &Seen,
-    alarms: &mut Vec<String>,
-) -> Result<Vec<Believed>> {
+pub(super) fn choose(lists: Vec<CertificateRevocationListDer<'static>>, sorted: &Sorted, now: i64, seen: &Seen, alarms: &mut Vec<String>) -> Result<Vec<Believed>> {
     let authorities = sorted.authorities.as_slice();
     let mut kept: HashMap<Scope, Believed> = HashMap::new();
     for (index, der) in lists.into_iter().enumerate() {
@@ -110,12 +104,7 @@ fn keep_newest(kept: &mut HashMap<Scope, Believed>, list: Believed) {
     }
 }
 
-fn believe(
-    der: CertificateRevocationListDer<'static>,
-    authorities: &[Authority],
-    roots: &Arc<RootCertStore>,
-    now: i64,
-) -> std::result::Result<Believed, &'static str> {
+fn believe(der: CertificateRevocationListDer<'static>, authorities: &[Authority], roots: &Arc<RootCertStore>, now: i64) -> std::result::Result<Believed, &'static str> {
     let facts = RevocationFacts::read(&der).map_err(|_| "it cannot be read")?;
     if facts.is_delta {
         return Err("it is a delta list");

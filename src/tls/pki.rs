@@ -9,10 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rcgen::string::PrintableString;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SerialNumber,
-};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SerialNumber};
 
 use super::error::{Result, TlsError};
 use super::pki_crl;
@@ -99,12 +96,8 @@ fn server(names: &[String]) -> Result<CertificateParams> {
 
 fn client(name: &str, department: &str, organisation: &str, structure: &str) -> Result<CertificateParams> {
     let mut params = params(CLIENT_DAYS)?;
-    params.distinguished_name = subject(&[
-        (DnType::StateOrProvinceName, department),
-        (DnType::OrganizationName, organisation),
-        (DnType::OrganizationalUnitName, structure),
-        (DnType::CommonName, name),
-    ])?;
+    params.distinguished_name =
+        subject(&[(DnType::StateOrProvinceName, department), (DnType::OrganizationName, organisation), (DnType::OrganizationalUnitName, structure), (DnType::CommonName, name)])?;
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];

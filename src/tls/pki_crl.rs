@@ -3,9 +3,7 @@
 
 use std::path::Path;
 
-use rcgen::{
-    CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevocationReason, RevokedCertParams, SerialNumber,
-};
+use rcgen::{CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevocationReason, RevokedCertParams, SerialNumber};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
@@ -81,9 +79,7 @@ fn sign(dir: &Path, authorities: &[u8], lists: &[RevocationFacts], revoked: Opti
 }
 
 fn facts(pem: &[u8]) -> Result<Vec<RevocationFacts>> {
-    CertificateRevocationListDer::pem_slice_iter(pem)
-        .map(|list| RevocationFacts::read(&list.map_err(TlsError::of("crl.pem"))?).map_err(TlsError::of("crl.pem")))
-        .collect()
+    CertificateRevocationListDer::pem_slice_iter(pem).map(|list| RevocationFacts::read(&list.map_err(TlsError::of("crl.pem"))?).map_err(TlsError::of("crl.pem"))).collect()
 }
 
 fn one(certificate: &CertificateDer<'_>, key: &str, lists: &[RevocationFacts], revoked: Option<&CertificateFacts>) -> Result<String> {

@@ -13,12 +13,7 @@ use crate::identity::CertificateFacts;
 const DEPTH_MAX: i32 = 2;
 
 /// Verifies the path at `now_s` without revocation; gives the facts of its authorities, anchor left out.
-pub(super) fn verify(
-    leaf: &CertificateDer<'_>,
-    intermediates: &[CertificateDer<'static>],
-    anchors: &[X509],
-    now_s: i64,
-) -> Result<Vec<CertificateFacts>, String> {
+pub(super) fn verify(leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'static>], anchors: &[X509], now_s: i64) -> Result<Vec<CertificateFacts>, String> {
     let text = |e: openssl::error::ErrorStack| e.to_string();
     let limits = param(now_s).map_err(text)?;
     let leaf = X509::from_der(leaf).map_err(text)?;

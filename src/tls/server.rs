@@ -1,6 +1,7 @@
 //! The acceptor: server certificate, client policy and revocation, all replaced together while it runs.
 //! Spec: RFC 8446, RFC 5246, RFC 7627 (extended master secret), RFC 7301 (ALPN).
 
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -186,10 +187,12 @@ pub(super) fn now_s() -> i64 {
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     let wrong = |e: std::io::Error| TlsError::new(format!("{}: {e}", path.display()));
-    if std::fs::metadata(path).map_err(wrong)?.len() > FILE_MAX_BYTES {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).map_err(wrong)?.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    if u64::try_from(bytes.len()).is_ok_and(|n| n > FILE_MAX_BYTES) {
         return Err(TlsError::new(format!("{}: over 64 MiB", path.display())));
     }
-    std::fs::read(path).map_err(wrong)
+    Ok(bytes)
 }
 
 fn trust(paths: &TlsPaths, before: Option<&TrustSet>) -> Result<TrustSet> {

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use openssl::x509::X509;
+use rustls::CertificateError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::CertificateError;
 
 use super::authority::{Revocation, reach, sort};
 use super::crl::{Seen, choose};
@@ -145,7 +145,7 @@ fn is_unknown_extension(error: &rustls::Error) -> bool {
 fn bounded<T>(items: impl Iterator<Item = std::result::Result<T, rustls::pki_types::pem::Error>>, what: &'static str) -> Result<Vec<T>> {
     let all = items.take(FILE_MAX_ITEMS + 1).collect::<std::result::Result<Vec<T>, _>>().map_err(TlsError::of(what))?;
     match all.len() {
-        0 => Err(TlsError::new(format!("{what}: nothing in it"))),
+        0 => Err(TlsError::new(format!("{what}: nothing in it (PEM is expected)"))),
         n if n > FILE_MAX_ITEMS => Err(TlsError::new(format!("{what}: more than {FILE_MAX_ITEMS} items"))),
         _ => Ok(all),
     }

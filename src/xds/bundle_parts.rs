@@ -1,6 +1,8 @@
 //! The entries of a Provide Document Bundle by what they are.
 //! Spec: IHE MHD 4.2 IHE.MHD.Comprehensive.ProvideBundle (closed slicing of entry by resource and request.method).
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::change::Change;
@@ -59,6 +61,8 @@ pub(super) struct Parts<'a> {
     pub folders: Vec<Part<'a>>,
     pub patients: Vec<PatientPart<'a>>,
     pub superseded: Vec<Superseded<'a>>,
+    /// fullUrls of all entries, wrong ones too, so that one mistake is told once.
+    pub urls: HashSet<&'a str>,
     pub issues: Vec<Issue>,
 }
 
@@ -72,11 +76,12 @@ impl<'a> Parts<'a> {
     }
 
     fn sort(&mut self, index: usize, entry: &'a Value) {
+        let full_url = text(entry, "fullUrl");
+        self.urls.extend(full_url);
         let request = |name: &str| node(entry, "request").and_then(|r| text(r, name));
         let (Some(method), Some(url)) = (request("method"), request("url")) else {
             return self.wrong(index, "request", IssueType::Required, "the entry needs request.method and request.url: FHIR R4 invariant bdl-3");
         };
-        let full_url = text(entry, "fullUrl");
         let resource = entry.get("resource");
         if url.split(['/', '?']).next() == Some("Patient") {
             return self.patient(PatientPart { index, full_url, resource, method, url });

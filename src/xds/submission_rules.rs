@@ -132,8 +132,9 @@ impl<'p, 'a> Rules<'p, 'a> {
 
     fn relations(&mut self) {
         let parts = self.parts;
-        let urls: HashSet<&str> = parts.references.iter().filter_map(|p| p.full_url).collect();
         let mut replaced = HashSet::new();
+        // A target named by identifier or by a condition may be any document.
+        let mut open = false;
         for part in &parts.references {
             for relation in relations(part.resource) {
                 let at = format!("{}.relatesTo[{}].target", part.at(), relation.index);
@@ -143,17 +144,17 @@ impl<'p, 'a> Rules<'p, 'a> {
                     }
                     Some(target) if target.starts_with('#') => self.error(IssueType::Structure, at, "the target is another document, never a contained resource"),
                     Some(target) if part.full_url == Some(target) => self.error(IssueType::BusinessRule, at, "a document has no relation to itself"),
-                    Some(target) if target.starts_with("urn:uuid:") && !urls.contains(target) => {
+                    Some(target) if target.starts_with("urn:uuid:") && !parts.urls.contains(target) => {
                         self.error(IssueType::NotFound, at, "no DocumentReference of the bundle has this fullUrl");
                     }
-                    Some(target) if relation.code == "replaces" => {
-                        replaced.extend(target.rsplit('/').next().map(|id| id.split('?').next().unwrap_or(id).to_owned()));
+                    Some(target) if relation.code == "replaces" && !target.contains('?') => {
+                        replaced.extend(target.split("/_history/").next().and_then(|t| t.rsplit('/').next()).map(str::to_owned));
                     }
-                    _ => {}
+                    _ => open |= relation.code == "replaces",
                 }
             }
         }
-        for patch in parts.superseded.iter().filter(|s| !replaced.contains(s.id)) {
+        for patch in parts.superseded.iter().filter(|s| !open && !replaced.contains(s.id)) {
             let text = "the document to be marked superseded is replaced by none of this bundle (relatesTo, replaces): IHE MHD UpdateDocumentRefs";
             self.breach(IssueType::BusinessRule, format!("Bundle.entry[{}].request.url", patch.index), text);
         }
@@ -164,9 +165,8 @@ impl<'p, 'a> Rules<'p, 'a> {
         let parts = self.parts;
         let Some(set) = parts.sets.first() else { return };
         let named: Vec<(usize, &str)> = items(set.resource, "entry").iter().enumerate().filter_map(|(i, e)| Some((i, text(e.get("item")?, "reference")?))).collect();
-        let brought: HashSet<&str> = parts.references.iter().chain(&parts.folders).filter_map(|p| p.full_url).collect();
         for (i, item) in &named {
-            if item.starts_with("urn:uuid:") && !brought.contains(item) {
+            if item.starts_with("urn:uuid:") && !parts.urls.contains(item) {
                 self.error(IssueType::NotFound, format!("{}.entry[{i}].item", set.at()), "no DocumentReference or Folder of the bundle has this fullUrl");
             }
         }

@@ -1,4 +1,4 @@
-//! Turns the published R4 definitions into the committed element table: `elements.tsv` and `codes.tsv`.
+//! Turns the published R4 definitions into the committed tables: `elements.tsv`, `codes.tsv`, `narrative.tsv`.
 //!
 //! `cargo run -p fhir-profiles-generator -- PACKAGE_DIR OUT_DIR`, where PACKAGE_DIR is the unpacked folder of the package
 //! `hl7.fhir.r4.examples` 4.0.1 (CC0). The output depends on the definitions alone: same input, same bytes.
@@ -6,6 +6,7 @@
 
 mod codes;
 mod elements;
+mod narrative;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -28,9 +29,11 @@ fn main() -> Result<()> {
     let mut bindings = BTreeMap::new();
     let elements = elements::table(&definitions, &terminology, &mut bindings)?;
     let codes = codes::table(&bindings, &terminology)?;
+    let narrative = narrative::table(&definitions)?;
     fs::create_dir_all(&out)?;
     fs::write(Path::new(&out).join("elements.tsv"), elements)?;
     fs::write(Path::new(&out).join("codes.tsv"), codes)?;
+    fs::write(Path::new(&out).join("narrative.tsv"), narrative)?;
     Ok(())
 }
 

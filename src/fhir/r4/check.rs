@@ -2,12 +2,13 @@
 
 use super::super::gate::{Kind, Member, Node};
 use super::super::{Issue, IssueType};
+use super::narrative;
 use super::path::Path;
 use super::primitive::{JsonKind, Primitive};
 use super::table::{Content, Element, Table, table};
 
 /// Checks a whole resource, contained and bundled ones included, against the R4 definitions. At most `max_issues` issues, in
-/// the order of the document; none means structurally valid. Not checked: profiles, invariants other than ele-1 and ext-1,
+/// the order of the document; none means structurally valid. Not checked: profiles, invariants other than ele-1, ext-1 and txt-1,
 /// references, bindings of other types than code.
 ///
 /// Recursion is bounded by the depth of the gate. Spec: FHIR R4 json, structuredefinition, elementdefinition#ele-1, extensibility#ext-1.
@@ -195,6 +196,8 @@ impl Walk {
         };
         if !kind.allows(text) {
             self.issue(IssueType::Value, path, &format!("the value is against the rule of {}", kind.rule()));
+        } else if let Some(fault) = (kind == Primitive::Xhtml).then(|| narrative::fault(text)).flatten() {
+            self.issue(IssueType::Value, path, fault);
         } else if !self.table.allows(element, text) {
             self.issue(IssueType::CodeInvalid, path, "the code is not in the value set that R4 requires here: use one of its codes");
         }

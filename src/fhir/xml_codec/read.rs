@@ -134,11 +134,13 @@ impl Reader<'_> {
     fn primitives(&mut self, group: &Group<'_>, kind: Primitive, path: &Path<'_>, first: &mut bool) -> Result<()> {
         let shape = self.table.shape_of("Element").ok_or_else(|| refuse(562, path, "R4 defines no such element here"))?;
         for (index, item) in group.items.iter().enumerate() {
+            let item_path = Path::Item(path, index);
+            let here = if group.element.many { &item_path } else { path };
             if has_text(item) {
-                return Err(refuse(580, &Path::Item(path, index), "text stands between the elements: values are in the attribute value"));
+                return Err(refuse(580, here, "text stands between the elements: values are in the attribute value"));
             }
             if !extended(item) && value(item).is_none() {
-                return Err(refuse(577, &Path::Item(path, index), "an element must have a value or children (ele-1)"));
+                return Err(refuse(577, here, "an element must have a value or children (ele-1)"));
             }
         }
         if group.items.iter().any(|e| value(e).is_some()) {

@@ -135,7 +135,7 @@ impl Writer<'_> {
         if let Some(value) = value {
             let text = match (kind.json_kind(), &value.kind) {
                 (JsonKind::Text, Kind::String(text)) => &**text,
-                (JsonKind::Number, Kind::Number(text)) => text,
+                (JsonKind::Number, Kind::Number(text)) if kind.allows(text) => text,
                 (JsonKind::Bool, Kind::Bool(true)) => "true",
                 (JsonKind::Bool, Kind::Bool(false)) => "false",
                 _ => return Err(bad_value(568, path, &format!("the JSON value is not of the type of this element ({})", kind.rule()))),

@@ -27,7 +27,7 @@ pub(super) fn embed(text: &str, path: &Path<'_>, out: &mut String) -> Result<()>
     if &*root.name != "div" || !matches!(&*root.ns, XHTML_NS | "") {
         return Err(bad_value(570, path, "the narrative must be one <div> of XHTML"));
     }
-    let plain = text.starts_with("<div") && (text.ends_with("</div>") || text.ends_with("/>")) && !text.contains('\r');
+    let plain = text.starts_with("<div") && (text.ends_with("</div>") || text.ends_with("/>"));
     match text.strip_prefix("<div") {
         Some(_) if plain && &*root.ns == XHTML_NS => out.push_str(text),
         // A div without namespace, as some write it in JSON, is meant as XHTML.

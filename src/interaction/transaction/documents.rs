@@ -1,8 +1,6 @@
 //! Documents in a transaction: a DocumentReference with the Binary (or document Bundle) that its attachment names.
 //! Spec: IHE MHD 4.2 ITI-65; FHIR R4 documentreference.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::super::document::Slots;
@@ -19,6 +17,7 @@ impl Work {
     pub(super) fn document(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, step: &Step<'_>) -> Result<()> {
         let sent = step.sent()?;
         let (payload, part) = self.payload(bench, reader, &sent)?;
+        let warnings = reference::check(bench.app, &sent.value, &payload)?;
         let subject = sent.value.pointer("/subject/reference").and_then(Value::as_str).map(str::to_owned);
         let subject = subject.ok_or_else(|| Fault::new(FaultKind::MissingElement, 472, "a document needs a subject").at("DocumentReference.subject"))?;
         let hint = reference::patient_hint(&sent.value, &payload);
@@ -31,7 +30,7 @@ impl Work {
         if let Some(part) = part.and_then(|i| bench.steps.get(i)) {
             slots.binary_id.clone_from(&part.id);
         }
-        let incoming = Incoming { sent, slots, record, patient: name, payload };
+        let incoming = Incoming { sent, slots, record, patient: name, payload, warnings };
         let added = reference::add(bench.app, bench.call, reader, &mut self.plan, &mut self.superseded, incoming)?;
         self.record = record;
         self.document_answered(bench, step, part, added);
@@ -99,13 +98,4 @@ fn part_bytes(part: &Step<'_>) -> Result<Payload> {
     };
     let (mime, bytes) = binary_create::content(value).map_err(at)?;
     Ok(Payload { bytes, mime: Some(mime), staged: None })
-}
-
-/// Decodes base64 as FHIR writes it; white space inside is allowed.
-pub(in crate::interaction) fn decode(text: &str) -> Option<Vec<u8>> {
-    if text.bytes().any(|b| b.is_ascii_whitespace()) {
-        let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-        return STANDARD.decode(compact).ok();
-    }
-    STANDARD.decode(text).ok()
 }

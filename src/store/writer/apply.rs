@@ -215,9 +215,20 @@ fn change_document(conn: &mut Conn, c: &ChangeDocument) -> Done {
         diesel::update(one).set(document::deleted.eq(deleted)).execute(conn)?;
     }
     if let Some(set) = c.labels {
-        let chain: i64 = one.select(document::chain).first(conn)?;
-        diesel::update(document::table.filter(document::chain.eq(chain)))
-            .set((document::labels.eq(set), document::masked.eq(set & labels::MASQUE_PS != 0)))
+        label_chain(conn, c.number, set)?;
+    }
+    Ok(())
+}
+
+/// The level (N, R, V) is the document's own; who may see it at all holds for its whole replacement chain.
+fn label_chain(conn: &mut Conn, number: i64, set: i32) -> Done {
+    let chain: i64 = document::table.filter(document::number.eq(number)).select(document::chain).first(conn)?;
+    let all: Vec<(i64, i32)> = document::table.filter(document::chain.eq(chain)).select((document::number, document::labels)).load(conn)?;
+    for (other, labels) in all {
+        let level = if other == number { set } else { labels } & !labels::VISIBILITY;
+        let new = level | (set & labels::VISIBILITY);
+        diesel::update(document::table.filter(document::number.eq(other)))
+            .set((document::labels.eq(new), document::masked.eq(new & labels::MASQUE_PS != 0)))
             .execute(conn)?;
     }
     Ok(())

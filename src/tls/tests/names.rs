@@ -7,6 +7,7 @@ use rcgen::{CertificateParams, DnType, DnValue, KeyPair};
 use super::maker::*;
 use crate::identity::{Caller, IdentityError, StructIdNat, Subject, subject as read};
 
+type Form = (&'static str, fn(String) -> StructIdNat);
 type Change = fn(&mut Vec<(Nid, String)>);
 
 fn named(change: impl FnOnce(&mut Vec<(Nid, String)>)) -> Spec {
@@ -23,7 +24,7 @@ fn set(subject: &mut [(Nid, String)], nid: Nid, text: &str) {
 
 #[test]
 fn a_caller_carries_every_form_of_structure() {
-    let forms: [(&str, fn(String) -> StructIdNat); 6] = [
+    let forms: [Form; 6] = [
         ("0123456789001", StructIdNat::AdeliRang),
         ("10B0057881", StructIdNat::Finess),
         ("2552100554", StructIdNat::Siren),
@@ -33,7 +34,7 @@ fn a_caller_carries_every_form_of_structure() {
     ];
     for (text, form) in forms {
         let caller = caller(&named(|s| set(s, Nid::ORGANIZATIONALUNITNAME, text))).unwrap();
-        let body = if text.starts_with('R') { text } else { &text[1..] };
+        let body = text.strip_prefix(|c| c != 'R').unwrap_or(text);
         assert_eq!(caller.structure, form(body.to_owned()));
         assert_eq!(caller.structure.canonical(), text);
         assert_eq!(caller.structure.as_identifier().value, text);
@@ -130,7 +131,8 @@ fn a_card_is_known_by_its_extensions_whatever_its_subject() {
 fn a_value_in_an_old_string_type_is_refused() {
     let mut params = CertificateParams::default();
     let old = DnValue::BmpString("10B0057881".try_into().unwrap());
-    for (kind, value) in [(DnType::CountryName, "FR".into()), (DnType::OrganizationName, "CABINET".into()), (DnType::OrganizationalUnitName, old), (DnType::CommonName, "x".into())] {
+    for (kind, value) in [(DnType::CountryName, "FR".into()), (DnType::OrganizationName, "CABINET".into()), (DnType::OrganizationalUnitName, old), (DnType::CommonName, "x".into())]
+    {
         params.distinguished_name.push(kind, value);
     }
     let cert = params.self_signed(&KeyPair::generate().unwrap()).unwrap();

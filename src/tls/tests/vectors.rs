@@ -53,7 +53,11 @@ fn each_broken_rule_refuses_for_its_own_reason() {
         ("secp256k1", |s| s.key = curve(Nid::SECP256K1), "key is neither"),
         ("SHA-1 signature", |s| s.digest = MessageDigest::sha1(), "UnsupportedSignatureAlgorithm"),
         ("unknown critical extension", |s| s.more.push(("1.2.250.1.99999.1", true, vec![5, 0])), "UnsupportedCriticalExtension"),
-        ("unknown critical extension beside critical policies", |s| s.more.extend([("2.5.29.32", true, policies()), ("1.2.250.1.99999.1", true, vec![5, 0])]), "unhandled critical extension"),
+        (
+            "unknown critical extension beside critical policies",
+            |s| s.more.extend([("2.5.29.32", true, policies()), ("1.2.250.1.99999.1", true, vec![5, 0])]),
+            "unhandled critical extension",
+        ),
         ("the same extension twice", |s| s.more.push(("2.5.29.15", true, vec![3, 2, 7, 0x80])), "cannot be read"),
     ];
     for (what, change, reason) in cases {
@@ -132,14 +136,8 @@ mod critical_policies {
     #[test]
     fn do_not_weaken_any_other_rule() {
         let world = World::new();
-        let changes: [Change; 6] = [
-            |s| s.to = NOW - 1,
-            |s| s.from = NOW + 1,
-            |s| s.digest = MessageDigest::sha1(),
-            |s| s.purposes.clear(),
-            |s| s.usage = Some(NON_REPUDIATION),
-            |s| s.key = rsa(1024),
-        ];
+        let changes: [Change; 6] =
+            [|s| s.to = NOW - 1, |s| s.from = NOW + 1, |s| s.digest = MessageDigest::sha1(), |s| s.purposes.clear(), |s| s.usage = Some(NON_REPUDIATION), |s| s.key = rsa(1024)];
         for change in changes {
             assert!(world.judge(&leaf().with(change)).is_err());
         }

@@ -1,0 +1,140 @@
+//! What a document states, on its way into the store: one block of derived resources with ids of their own and one Provenance.
+//! Spec: FHIR R4 provenance.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::document::Slots;
+use super::patient::Chosen;
+use super::planning::to_bytes;
+use super::{App, Call};
+use crate::fhir::{DocumentEntry, Issue, Result, time};
+use crate::store::Facts;
+use crate::{cda, xds};
+
+/// Version of the mapping tables, written beside each block of facts.
+const MAPPING: &str = concat!("cda-maps/", env!("CARGO_PKG_VERSION"));
+
+/// What a document states, before it has ids.
+#[derive(Default)]
+pub(super) struct Statements {
+    pub resources: Vec<cda::DerivedResource>,
+    pub warnings: Vec<Issue>,
+}
+
+/// The facts of a CDA, whose references to itself and to its patient are those given.
+pub(super) fn of_cda(document: &cda::ClinicalDocument, slots: &Slots, chosen: &Chosen) -> Statements {
+    let derived = cda::derive(document, &slots.reference(), &chosen.reference());
+    Statements { resources: derived.resources, warnings: derived.warnings }
+}
+
+/// The facts of a FHIR document.
+pub(super) fn of_bundle(bundle: &Value, chosen: &Chosen) -> Statements {
+    let found = xds::statements_of_document(bundle, &chosen.reference());
+    Statements { resources: found.into_iter().map(|(path, resource)| cda::DerivedResource { path, resource }).collect(), warnings: Vec::new() }
+}
+
+/// The block of facts: ids given, placeholders resolved, one Provenance for all.
+pub(super) fn block(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, entry: &DocumentEntry, statements: Statements) -> Result<Option<Facts>> {
+    if statements.resources.is_empty() {
+        return Ok(None);
+    }
+    let mut names = HashMap::new();
+    let mut ids = Vec::with_capacity(statements.resources.len() + 1);
+    for (i, one) in statements.resources.iter().enumerate() {
+        let kind = one.resource.get("resourceType").and_then(Value::as_str).unwrap_or("Basic").to_owned();
+        let id = app.derived_id(slots.number, &format!("{}#{kind}#{}", one.path, repeat(&statements.resources, i)))?;
+        names.entry(format!("path:{}", one.path)).or_insert_with(|| format!("{kind}/{id}"));
+        ids.push((kind, id));
+    }
+    let now = time::instant(call.now_us);
+    let mut resources = Vec::with_capacity(ids.len());
+    for (one, (_, id)) in statements.resources.into_iter().zip(&ids) {
+        let mut value = one.resource;
+        link(&mut value, &names, 0);
+        resources.push(with_meta(value, id, &now));
+    }
+    let id = app.derived_id(slots.number, "provenance")?;
+    let provenance = provenance(&id, &now, slots, entry, &ids);
+    ids.push(("Provenance".to_owned(), id));
+    let block = to_bytes(&json!({"provenance": provenance, "resources": resources}))?;
+    Ok(Some(Facts { record: chosen.record, document: slots.number, mapping: MAPPING.to_owned(), ids, block }))
+}
+
+/// How many earlier statements share this one's path: a path may give several resources of a type.
+fn repeat(all: &[cda::DerivedResource], index: usize) -> usize {
+    let Some(one) = all.get(index) else { return 0 };
+    all.iter().take(index).filter(|o| o.path == one.path && o.resource.get("resourceType") == one.resource.get("resourceType")).count()
+}
+
+/// Replaces `path:…` placeholders of references by what they name.
+fn link(value: &mut Value, names: &HashMap<String, String>, depth: usize) {
+    if depth > 32 {
+        return;
+    }
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(text)) = members.get_mut("reference")
+                && let Some(name) = names.get(text.as_str())
+            {
+                text.clone_from(name);
+            }
+            members.values_mut().for_each(|v| link(v, names, depth + 1));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|v| link(v, names, depth + 1)),
+        _ => {}
+    }
+}
+
+/// resourceType, id and meta first; what the mapping put into meta (source, tag) is kept.
+fn with_meta(value: Value, id: &str, now: &str) -> Value {
+    let Value::Object(mut members) = value else { return value };
+    let mut meta = match members.shift_remove("meta") {
+        Some(Value::Object(meta)) => meta,
+        _ => serde_json::Map::new(),
+    };
+    meta.insert("versionId".into(), json!("1"));
+    meta.insert("lastUpdated".into(), json!(now));
+    let mut out = serde_json::Map::new();
+    out.insert("resourceType".into(), members.shift_remove("resourceType").unwrap_or(Value::Null));
+    out.insert("id".into(), json!(id));
+    out.insert("meta".into(), Value::Object(meta));
+    out.extend(members);
+    Value::Object(out)
+}
+
+fn provenance(id: &str, now: &str, slots: &Slots, entry: &DocumentEntry, ids: &[(String, String)]) -> Value {
+    let targets: Vec<Value> = ids.iter().map(|(kind, id)| json!({"reference": format!("{kind}/{id}")})).collect();
+    let mut agents = vec![json!({
+        "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "assembler"}]},
+        "who": {"display": "Passerelle"}
+    })];
+    if let Some(name) = author_name(entry) {
+        agents.push(json!({
+            "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "author"}]},
+            "who": {"display": name}
+        }));
+    }
+    json!({
+        "resourceType": "Provenance", "id": id, "meta": {"versionId": "1", "lastUpdated": now},
+        "target": targets, "recorded": now,
+        "activity": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-DocumentCompletion", "code": "AU"}], "text": MAPPING},
+        "agent": agents,
+        "entity": [{"role": "source", "what": {"reference": slots.reference()}}],
+    })
+}
+
+/// Name of the first author, person or organisation.
+pub(super) fn author_name(entry: &DocumentEntry) -> Option<String> {
+    let group = entry.authors.first()?;
+    let person = group.iter().find(|r| matches!(r.get("resourceType").and_then(Value::as_str), Some("Practitioner" | "Patient")));
+    let named = person.and_then(|p| {
+        let name = p.get("name")?.get(0)?;
+        let part = |k: &str| name.get(k).and_then(|v| v.as_str().map(str::to_owned).or_else(|| Some(v.as_array()?.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))));
+        let joined = [part("prefix"), part("given"), part("family")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        (!joined.is_empty()).then_some(joined)
+    });
+    named.or_else(|| group.iter().find_map(|r| Some(r.get("name")?.as_str()?.to_owned())))
+}
+
