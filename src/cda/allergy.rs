@@ -20,16 +20,22 @@ impl<'a> Maker<'a> {
         }
         let value = e.child("value");
         let agent = first(e, "participant/participantRole/playingEntity/code");
-        if let Some((code, said)) = [value, e.child("code"), agent].into_iter().flatten().find_map(|c| Some((absent(c)?, c))) {
+        let named_agent = agent.is_some_and(|a| code_of(a).is_some_and(|c| !void(c)) && absent(a).is_none() && !placeholder(a));
+        let none = [value, e.child("code"), agent].into_iter().flatten().find_map(|c| Some((absent(c)?, c)));
+        if let (Some((code, said)), false) = (none, named_agent) {
             return self.no_allergy(e, scope, code, said);
+        }
+        if let (true, false, Some(value)) = (negated(e), named_agent, value.or(e.child("code"))) {
+            return self.no_allergy(e, scope, denied_kind(value), value);
         }
         if [value, agent].into_iter().flatten().any(placeholder) {
             return self.no_allergy(e, scope, "no-known-allergies", value.or(agent).unwrap_or(e));
         }
         let mut out = self.start("AllergyIntolerance", e, scope);
         table::apply("allergy-intolerance", e, &self.narrative, "", &mut out);
-        if !out.contains_key("code") {
-            let Some(named) = self.unnamed_agent(e) else {
+        if !named_agent {
+            let words = out.remove("code").and_then(|c| c.get("text")?.as_str().map(str::to_owned));
+            let Some(named) = self.uncoded_agent(e, words) else {
                 return self.warn(&scope.path, "an allergy statement names no agent; it stays in the document only");
             };
             out.insert("code".into(), named);
@@ -38,22 +44,33 @@ impl<'a> Maker<'a> {
         if self.disputed(e) {
             return self.dispute(e, named, scope);
         }
-        if let Some(reaction) = value.and_then(|v| old_style_reaction(v, &self.narrative)) {
+        if let Some(reaction) = value.filter(|_| none.is_none()).and_then(|v| old_style_reaction(v, &self.narrative)) {
             table::put(&mut out, "reaction[]", reaction);
         }
         out.insert("patient".into(), self.subject());
         life(e, scope, &mut out);
+        if none.is_some() {
+            self.unconfirmed(scope, &mut out);
+        }
         self.push(&scope.path, out);
     }
 
-    /// Without agent: a coded value that is the allergy itself, else the type of allergy with the words of the narrative.
+    /// An agent named together with «no known allergy»: kept, for safety, but never as confirmed or active (facts §7.9).
+    fn unconfirmed(&mut self, scope: &Scope<'_>, out: &mut Map<String, Value>) {
+        self.warn(&scope.path, "the statement names an agent and says that no allergy is known; it is kept as unconfirmed, read the document");
+        drop(mapped_concept("allergy-verification", "unconfirmed", None).map(|c| out.insert("verificationStatus".into(), c)));
+        let note = json!({"text": "Énoncé contradictoire : le document nomme un agent et dit qu'aucune allergie n'est connue. Se reporter au document."});
+        table::put(out, "note[]", note);
+    }
+
+    /// Without coded agent: a coded value that is the allergy itself, else the type of allergy with the words of the narrative.
     /// A type nobody worded, or words that deny, are no allergy.
-    fn unnamed_agent(&self, e: &Element) -> Option<Value> {
+    fn uncoded_agent(&self, e: &Element, words: Option<String>) -> Option<Value> {
         let value = e.child("value");
-        if let Some(value) = value.filter(|v| code_of(v).is_some_and(|c| codes::mapped("allergy-type", c).is_none() && c != "420134006")) {
+        if let (None, Some(value)) = (&words, value.filter(|v| code_of(v).is_some_and(|c| codes::mapped("allergy-type", c).is_none() && c != "420134006" && !void(c)))) {
             return concept(value, &self.narrative);
         }
-        let words = value.and_then(|v| v.child("originalText")).and_then(|t| self.narrative.words(t)).or_else(|| self.words(e))?;
+        let words = words.or_else(|| value.and_then(|v| v.child("originalText")).and_then(|t| self.narrative.words(t))).or_else(|| self.words(e))?;
         let kind = [value, e.child("code")].into_iter().flatten().find(|c| code_of(c).is_some_and(|k| k != "ASSERTION"));
         let kind = kind.and_then(|c| concept(c, &self.narrative));
         let label = kind.as_ref().and_then(|k| k.get("text")).and_then(Value::as_str).map(folded).unwrap_or_default();
@@ -71,9 +88,8 @@ impl<'a> Maker<'a> {
 
     fn no_allergy(&mut self, e: &Element, scope: &Scope<'_>, code: &str, said: &Element) {
         let mut out = self.start("AllergyIntolerance", e, scope);
-        if code != "no-allergy-info" {
-            drop(mapped_concept("allergy-clinical", "active", None).map(|c| out.insert("clinicalStatus".into(), c)));
-        }
+        // ait-1 wants a clinical status even here; IPS writes active with its absent-unknown codes.
+        drop(mapped_concept("allergy-clinical", "active", None).map(|c| out.insert("clinicalStatus".into(), c)));
         out.insert("code".into(), absent_concept(code, Some(said), &self.narrative));
         out.insert("patient".into(), self.subject());
         self.push(&scope.path, out);
@@ -98,6 +114,16 @@ impl<'a> Maker<'a> {
     }
 }
 
+/// What C-CDA denies with negationInd and no agent.
+fn denied_kind(kind: &Element) -> &'static str {
+    match code_of(kind).and_then(|c| codes::mapped("allergy-category", c)) {
+        Some("medication") => "no-known-medication-allergies",
+        Some("food") => "no-known-food-allergies",
+        Some("environment") => "no-known-environmental-allergies",
+        _ => "no-known-allergies",
+    }
+}
+
 /// The words without a code the narrative printed before them.
 fn without_code(words: &str) -> &str {
     words.split_once(' ').filter(|(first, _)| first.len() > 5 && first.bytes().all(|b| b.is_ascii_digit())).map_or(words, |(_, rest)| rest)
@@ -117,9 +143,9 @@ fn life(e: &Element, scope: &Scope<'_>, out: &mut Map<String, Value>) {
     let clinical = clinical.or_else(|| end.as_ref().map(|_| "resolved")).or_else(|| concern.and_then(|c| codes::mapped("allergy-clinical", c))).unwrap_or("active");
     let refuted = not_done(e);
     let certainty = if refuted { Some("refuted") } else { stated("entryRelationship/observation[66455-7]/value").and_then(|c| codes::mapped("allergy-verification", c)) };
-    if !negated(e) && !refuted {
-        drop(mapped_concept("allergy-clinical", clinical, None).map(|c| out.insert("clinicalStatus".into(), c)));
-    }
+    // ait-1 wants a clinical status whatever the certainty; what was denied is inactive.
+    let clinical = if refuted { "inactive" } else { clinical };
+    drop(mapped_concept("allergy-clinical", clinical, None).map(|c| out.insert("clinicalStatus".into(), c)));
     drop(certainty.and_then(|c| mapped_concept("allergy-verification", c, None)).map(|c| out.insert("verificationStatus".into(), c)));
     match (start, end) {
         (Some(start), Some(end)) => drop(out.insert("onsetPeriod".into(), json!({"start": start, "end": end}))),

@@ -17,7 +17,8 @@ pub(super) fn concept(e: &Element, narrative: &Narrative) -> Option<Value> {
 /// The same; `spare` names a concept that neither displayName nor original text does.
 pub(super) fn labelled(e: &Element, narrative: &Narrative, spare: Option<String>) -> Option<Value> {
     let display = e.attr("displayName").and_then(clean);
-    let words = e.child("originalText").and_then(|t| narrative.words(t));
+    let words = e.child("originalText").and_then(|t| narrative.words(t)).filter(|w| !is_answer(w));
+    let spare = spare.filter(|w| !is_answer(w));
     let named = if says_other(e, display.as_deref()) { words.or_else(|| spare.clone()).or(display) } else { display.or(words) };
     let coded = codes_of(e).next().is_some();
     let label = named.or_else(|| translated(e)).or(spare).filter(|l| coded || !void(l)).map(|l| qualified(e, l));
@@ -29,6 +30,12 @@ fn stripped(e: &Element) -> Element {
     let mut copy = e.clone();
     copy.children.retain(|c| !matches!(c, crate::fhir::xml::Node::Element(x) if &*x.name == "originalText"));
     copy
+}
+
+/// Words that answer a question name nothing (facts §7.10).
+fn is_answer(words: &str) -> bool {
+    let word = folded(words);
+    ["answers-yes", "answers-no", "answers-unknown"].iter().any(|set| codes::within(set, &word)) && !word.starts_with("aucun")
 }
 
 /// A nullFlavor written as text.

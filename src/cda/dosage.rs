@@ -43,7 +43,8 @@ fn dosage(e: &Element, narrative: &Narrative) -> Option<Map<String, Value>> {
     let told = first(e, "entryRelationship/act[PINSTRUCT]/text").and_then(|t| narrative.words(t));
     drop(told.map(|t| out.insert("patientInstruction".into(), json!(t))));
     drop(timing(e, narrative).map(|t| out.insert("timing".into(), t)));
-    let need = first(e, "precondition/criterion").and_then(|c| c.child("text").and_then(|t| narrative.words(t)).map(|t| json!({"text": t})).or_else(|| c.child("value").and_then(|v| concept(v, narrative))));
+    let need = first(e, "precondition/criterion")
+        .and_then(|c| c.child("text").and_then(|t| narrative.words(t)).map(|t| json!({"text": t})).or_else(|| c.child("value").and_then(|v| concept(v, narrative))));
     drop(need.map(|n| out.insert("asNeededCodeableConcept".into(), n)));
     drop(e.child("approachSiteCode").and_then(|c| concept(c, narrative)).map(|c| out.insert("site".into(), c)));
     drop(e.child("routeCode").and_then(|c| concept(c, narrative)).map(|c| out.insert("route".into(), c)));

@@ -30,7 +30,13 @@ impl<'a> Maker<'a> {
         };
         let mut out = self.start("Immunization", e, scope);
         let missed = none.is_some() || not_done(e);
-        let state = if missed { "not-done" } else if status(e) == "nullified" { "entered-in-error" } else { "completed" };
+        let state = if missed {
+            "not-done"
+        } else if status(e) == "nullified" {
+            "entered-in-error"
+        } else {
+            "completed"
+        };
         out.insert("status".into(), json!(state));
         out.insert("vaccineCode".into(), product);
         out.insert("patient".into(), self.subject());
@@ -66,7 +72,8 @@ impl<'a> Maker<'a> {
         if !diseases.is_empty() {
             protocol.insert("targetDisease".into(), json!(diseases));
         }
-        let rank = first(e, "entryRelationship/observation[30973-2]/value").or_else(|| first(e, "repeatNumber")).and_then(|v| v.attr("value")).map(str::trim).filter(|v| !v.is_empty());
+        let rank =
+            first(e, "entryRelationship/observation[30973-2]/value").or_else(|| first(e, "repeatNumber")).and_then(|v| v.attr("value")).map(str::trim).filter(|v| !v.is_empty());
         match rank.map(|r| (r, r.parse::<u32>())) {
             Some((_, Ok(n))) if n > 0 => drop(protocol.insert("doseNumberPositiveInt".into(), json!(n))),
             Some((raw, _)) if raw != "0" => drop(protocol.insert("doseNumberString".into(), json!(raw))),

@@ -116,11 +116,8 @@ impl<'a> Maker<'a> {
             return;
         }
         let results = self.results(from, false);
-        let comments: Vec<String> = ["entryRelationship/act[48767-8]/text", "component/act[48767-8]/text"]
-            .iter()
-            .flat_map(|p| super::path::select(e, p))
-            .filter_map(|t| self.narrative.words(t))
-            .collect();
+        let comments: Vec<String> =
+            ["entryRelationship/act[48767-8]/text", "component/act[48767-8]/text"].iter().flat_map(|p| super::path::select(e, p)).filter_map(|t| self.narrative.words(t)).collect();
         if results.is_empty() && comments.is_empty() {
             return;
         }
@@ -148,11 +145,8 @@ impl<'a> Maker<'a> {
     /// References to the laboratory observations made since, without those a group below already names and without older results.
     fn results(&self, from: usize, all: bool) -> Vec<Value> {
         let made = || self.resources.iter().skip(from).filter(|r| r.resource.get("resourceType").and_then(Value::as_str) == Some("Observation"));
-        let named: HashSet<&str> = made()
-            .filter_map(|r| r.resource.get("hasMember")?.as_array())
-            .flatten()
-            .filter_map(|m| m.get("reference")?.as_str()?.strip_prefix("path:"))
-            .collect();
+        let named: HashSet<&str> =
+            made().filter_map(|r| r.resource.get("hasMember")?.as_array()).flatten().filter_map(|m| m.get("reference")?.as_str()?.strip_prefix("path:")).collect();
         made().filter(|r| (all || r.resource.get("meta").is_none()) && !named.contains(r.path.as_str())).map(|r| json!({"reference": format!("path:{}", r.path)})).collect()
     }
 

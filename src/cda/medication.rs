@@ -104,7 +104,7 @@ impl<'a> Maker<'a> {
         }
         if !out.contains_key("text") {
             let coded = out.contains_key("coding") || material.child("code").is_some_and(|c| c.attr("nullFlavor").is_none());
-            let label = name.or_else(|| ingredient_names(material)).or(words.filter(|w| coded && !void(w)));
+            let label = name.or_else(|| self.ingredient_names(material)).or(words.filter(|w| coded && !void(w)));
             out.insert("text".into(), json!(label?));
         }
         Some(Value::Object(out))
@@ -138,6 +138,11 @@ impl<'a> Maker<'a> {
             *text = format!("{text} {strength}");
         }
         Some(named)
+    }
+
+    fn ingredient_names(&self, material: &Element) -> Option<String> {
+        let names: Vec<String> = material.all("ingredient").filter_map(|i| self.ingredient(i)?.get("text")?.as_str().map(str::to_owned)).collect();
+        (!names.is_empty()).then(|| names.join(" + "))
     }
 
     fn no_medication(&mut self, e: &Element, scope: &Scope<'_>, code: &str, said: &Element) {
@@ -191,9 +196,9 @@ impl<'a> Maker<'a> {
         if !request.is_empty() {
             out.insert("dispenseRequest".into(), Value::Object(request));
         }
-        let substitution = ["entryRelationship/observation[SUBST]/value", "entryRelationship[COMP]/act/code"].iter().find_map(|p| {
-            select(e, p).into_iter().find(|c| c.attr("codeSystem") == Some("2.16.840.1.113883.5.1070")).and_then(|c| concept(c, &self.narrative))
-        });
+        let substitution = ["entryRelationship/observation[SUBST]/value", "entryRelationship[COMP]/act/code"]
+            .iter()
+            .find_map(|p| select(e, p).into_iter().find(|c| c.attr("codeSystem") == Some("2.16.840.1.113883.5.1070")).and_then(|c| concept(c, &self.narrative)));
         drop(substitution.map(|c| out.insert("substitution".into(), json!({"allowedCodeableConcept": c}))));
     }
 
@@ -236,15 +241,6 @@ impl<'a> Maker<'a> {
 pub(super) fn material_of(e: &Element) -> Option<&Element> {
     let product = e.child("consumable").or_else(|| e.child("product"))?.child("manufacturedProduct")?;
     product.child("manufacturedMaterial").or_else(|| product.child("manufacturedLabeledDrug"))
-}
-
-fn ingredient_names(material: &Element) -> Option<String> {
-    let names: Vec<String> = material
-        .all("ingredient")
-        .filter_map(|i| i.child("ingredient").or_else(|| i.child("ingredientSubstance"))?.child("name"))
-        .filter_map(|n| clean(&n.plain()))
-        .collect();
-    (!names.is_empty()).then(|| names.join(" + "))
 }
 
 /// «500 mg» or «2.5 mg / 2.5 mL».

@@ -29,6 +29,9 @@ mod transform;
 mod value;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 
 use crate::fhir::Issue;

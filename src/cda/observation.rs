@@ -7,8 +7,8 @@ use super::codes;
 use super::concept::{code_of, coded, concept};
 use super::datatypes::attribute;
 use super::statement::{Group, Maker, Scope, children, negated, status};
-use super::walk::WRAPPERS;
 use super::table;
+use super::walk::WRAPPERS;
 use crate::fhir::xml::Element;
 
 const LOINC: &str = "2.16.840.1.113883.6.1";
@@ -25,7 +25,7 @@ impl<'a> Maker<'a> {
     /// One observation and what is below it.
     pub fn observation(&mut self, e: &'a Element, kind: &str, scope: &Scope<'a>) {
         let class = class_of(e, kind, scope);
-        if let Some(mut out) = self.observed_resource(e, class, scope) {
+        if let Some(mut out) = self.observed_resource(e, class, scope, None) {
             if scope.prior {
                 older(&mut out);
             }
@@ -43,8 +43,8 @@ impl<'a> Maker<'a> {
     }
 
     /// The resource of an observation; `None` when it says nothing, is pending, negated in a way R4 cannot say, or not done.
-    fn observed_resource(&mut self, e: &Element, class: Class, scope: &Scope<'_>) -> Option<Map<String, Value>> {
-        let code = e.child("code").and_then(|c| concept(c, &self.narrative)).or_else(|| self.words(e).map(|w| json!({"text": w})))?;
+    fn observed_resource(&mut self, e: &Element, class: Class, scope: &Scope<'_>, spare: Option<Value>) -> Option<Map<String, Value>> {
+        let code = e.child("code").and_then(|c| concept(c, &self.narrative)).or(spare).or_else(|| self.words(e).map(|w| json!({"text": w})))?;
         let mut out = self.start("Observation", e, scope);
         out.insert("status".into(), json!(codes::mapped("observation-status", status(e)).unwrap_or("unknown")));
         if let Some(category) = self.category(class, scope) {
@@ -94,12 +94,8 @@ impl<'a> Maker<'a> {
 
     /// An older result printed again below a newer one.
     fn prior(&mut self, e: &Element, newer: &Element, scope: &Scope<'_>) {
-        let Some(mut out) = self.observed_resource(e, Class::Laboratory, scope) else { return };
-        if e.child("code").and_then(code_of).is_none()
-            && let Some(code) = newer.child("code").and_then(|c| concept(c, &self.narrative))
-        {
-            out.insert("code".into(), code);
-        }
+        let test = newer.child("code").and_then(|c| concept(c, &self.narrative));
+        let Some(mut out) = self.observed_resource(e, Class::Laboratory, scope, test) else { return };
         older(&mut out);
         self.push(&scope.path, out);
     }

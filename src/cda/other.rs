@@ -127,7 +127,16 @@ impl<'a> Maker<'a> {
         let class = code.and_then(coding_value).filter(|c| c.get("system").and_then(Value::as_str) == Some("http://terminology.hl7.org/CodeSystem/v3-ActCode"));
         let mut out = self.start("Encounter", e, scope);
         let planned = mood(e) != "EVN";
-        out.insert("status".into(), json!(if planned { "planned" } else if status(e) == "active" { "in-progress" } else { "finished" }));
+        out.insert(
+            "status".into(),
+            json!(if planned {
+                "planned"
+            } else if status(e) == "active" {
+                "in-progress"
+            } else {
+                "finished"
+            }),
+        );
         out.insert("class".into(), class.unwrap_or_else(|| json!({"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"})));
         out.insert("type".into(), json!([named]));
         out.insert("subject".into(), self.subject());

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use super::concept::{absent, code_of, concept, mapped_concept, placeholder, system_within};
+use super::concept::{absent, code_of, concept, mapped_concept, placeholder, system_within, void};
 use super::datatypes::period;
 use super::narrative::folded;
 use super::path::first;
@@ -31,7 +31,7 @@ impl<'a> Maker<'a> {
         if let Some(code) = absent(value) {
             return self.empty_list(e, scope, code);
         }
-        if placeholder(value) || code_of(value).is_some_and(|c| c == scope.section) || mood(e) != "EVN" {
+        if placeholder(value) || code_of(value).is_some_and(|c| c == scope.section || void(c)) || mood(e) != "EVN" {
             return;
         }
         // Without code, only the words the value itself gives are a problem; a nullFlavor asserts nothing.
@@ -59,6 +59,8 @@ impl<'a> Maker<'a> {
         let (start, end) = e.child("effectiveTime").map(period).unwrap_or_default();
         let start = start.or_else(|| e.child("effectiveTime").and_then(super::datatypes::time_of));
         let stated = first(e, STATUS).or_else(|| first(scope.concern?, STATUS)).and_then(code_of).and_then(|c| codes::mapped("condition-clinical", c));
+        // Low and high of one day say when the problem was seen, not that it is over.
+        let end = end.filter(|e| start.as_ref().is_none_or(|s| e.get(..10) != s.get(..10) || e.len() < 10));
         let clinical = stated.unwrap_or_else(|| implied(scope, end.is_some()));
         let certainty = first(e, "entryRelationship/observation[66455-7]/value").and_then(code_of).and_then(|c| codes::mapped("condition-verification", c));
         let refuted = negated(e);
@@ -69,6 +71,8 @@ impl<'a> Maker<'a> {
         let category = if direct { "encounter-diagnosis" } else { "problem-list-item" };
         let category = json!({"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-category", "code": category}]});
         match out.get_mut("category") {
+            // A refuted problem is on no problem list (con-3 would want it a clinical status there).
+            _ if refuted => {}
             Some(Value::Array(all)) => all.insert(0, category),
             _ => drop(out.insert("category".into(), json!([category]))),
         }
@@ -162,7 +166,7 @@ fn implied(scope: &Scope<'_>, ended: bool) -> &'static str {
     match () {
         () if ended => "resolved",
         () if scope.in_section("history-sections") => "inactive",
-        () if scope.section == "11450-4" || matches!(concern, "active" | "") => "active",
+        () if scope.in_section("active-sections") || matches!(concern, "active" | "") => "active",
         () if concern == "completed" => "resolved",
         () => "inactive",
     }

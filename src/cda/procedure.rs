@@ -86,7 +86,11 @@ impl<'a> Maker<'a> {
         out.insert("description".into(), code.clone());
         out.insert("subject".into(), self.subject());
         let mut target = Map::new();
-        if let Some((kind, aim)) = e.child("value").and_then(|v| value::value(v, &self.narrative)).filter(|(k, _)| matches!(*k, "Quantity" | "Range" | "CodeableConcept" | "String" | "Boolean" | "Integer" | "Ratio")) {
+        if let Some((kind, aim)) = e
+            .child("value")
+            .and_then(|v| value::value(v, &self.narrative))
+            .filter(|(k, _)| matches!(*k, "Quantity" | "Range" | "CodeableConcept" | "String" | "Boolean" | "Integer" | "Ratio"))
+        {
             target.insert("measure".into(), code);
             target.insert(format!("detail{kind}"), aim);
         }

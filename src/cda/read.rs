@@ -54,7 +54,9 @@ mod tests {
 
     #[test]
     fn what_is_no_cda_is_refused() {
-        for text in ["<a/>", "<ClinicalDocument/>", "<ClinicalDocument xmlns='urn:hl7-org:v3'/>", "<!DOCTYPE a><ClinicalDocument xmlns='urn:hl7-org:v3'><recordTarget/></ClinicalDocument>"] {
+        for text in
+            ["<a/>", "<ClinicalDocument/>", "<ClinicalDocument xmlns='urn:hl7-org:v3'/>", "<!DOCTYPE a><ClinicalDocument xmlns='urn:hl7-org:v3'><recordTarget/></ClinicalDocument>"]
+        {
             assert!(read(text.as_bytes()).is_err(), "{text}");
         }
     }

@@ -21,7 +21,7 @@ pub(super) fn value(e: &Element, narrative: &Narrative) -> Option<(&'static str,
         "TS" | "IVL_TS" => time(e),
         "IVL_PQ" | "IVL_INT" | "IVL_REAL" => interval(e),
         kind if kind.starts_with("RTO") => ratio(e),
-        "CD" | "CE" | "CV" | "CO" | "CS" => concept(e, narrative).map(|c| ("CodeableConcept", c)),
+        "CD" | "CE" | "CV" | "CO" | "CS" => coded(e, narrative).map(|c| ("CodeableConcept", c)),
         _ => narrative.words(e).map(|t| ("String", json!(t))),
     }
 }
@@ -57,6 +57,12 @@ fn number(e: &Element, narrative: &Narrative) -> Option<(&'static str, Value)> {
 
 fn words(e: &Element, narrative: &Narrative) -> Option<(&'static str, Value)> {
     e.child("originalText").and_then(|t| narrative.words(t)).map(|t| ("String", json!(t)))
+}
+
+/// A coded value; «absence» or «inconnu» name no problem but are results.
+fn coded(e: &Element, narrative: &Narrative) -> Option<Value> {
+    let worded = || e.child("originalText").and_then(|t| narrative.words(t)).map(|t| json!({"text": t}));
+    concept(e, narrative).or_else(worded)
 }
 
 fn integer(e: &Element) -> Option<(&'static str, Value)> {
@@ -139,7 +145,11 @@ pub(super) fn range_value(e: &Element) -> Option<Value> {
 pub(super) fn reference_range(e: &Element, narrative: &Narrative) -> Option<Value> {
     let mut out = e.child("value").and_then(range_value).and_then(|v| v.as_object().cloned()).unwrap_or_default();
     let worded = e.child("text").and_then(|t| narrative.words(t));
-    let stated = e.child("value").filter(|_| out.is_empty()).and_then(|v| value(v, narrative)).and_then(|(kind, v)| if kind == "String" { v.as_str().map(str::to_owned) } else { v.get("text")?.as_str().map(str::to_owned) });
+    let stated = e
+        .child("value")
+        .filter(|_| out.is_empty())
+        .and_then(|v| value(v, narrative))
+        .and_then(|(kind, v)| if kind == "String" { v.as_str().map(str::to_owned) } else { v.get("text")?.as_str().map(str::to_owned) });
     if let Some(text) = worded.or(stated) {
         out.insert("text".into(), json!(text));
     }

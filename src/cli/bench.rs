@@ -1,8 +1,9 @@
-//! `passerelle bench`: starts a server in a temporary folder and measures it over mutual TLS, load generator included, with
-//! the machine's own floor (fsync, handshake) beside each figure.
+//! `passerelle bench`: measures a server over mutual TLS, the load generator on the same machine, with the machine's own floor
+//! (fsync, handshake) beside the figures.
 
-use std::io::Write;
-use std::path::Path;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,60 +13,105 @@ use serde_json::{Value, json};
 use sha1::Digest;
 
 use super::client::{Client, Target};
-use crate::config::Config;
-use crate::http::resident_bytes;
+use crate::http::resident_bytes_of;
+use crate::store::{DatabaseUrl, Store, StoreOptions};
 
-const TEMPLATE: &str = include_str!("../../conformance-tests/corpus/01-synthese-medicale.xml");
-/// Size of the document of the ingest figure.
-const DOCUMENT_BYTES: usize = 30 * 1024;
+/// Our own documents: the first is the one of the ingest figure (about 30 KB), all of them fill the records that are read.
+const TEMPLATES: &[&str] = &[
+    include_str!("../../conformance-tests/corpus/06-vaccinations.xml"),
+    include_str!("../../conformance-tests/corpus/01-synthese-medicale.xml"),
+    include_str!("../../conformance-tests/corpus/02-biologie-2026-03.xml"),
+    include_str!("../../conformance-tests/corpus/03-biologie-2026-09.xml"),
+    include_str!("../../conformance-tests/corpus/05-lettre-de-liaison-sortie.xml"),
+    include_str!("../../conformance-tests/corpus/07-prescription.xml"),
+];
 const PATIENTS: usize = 100;
 
-/// Runs all measurements and prints them.
-pub(super) fn run(documents: usize, connections: usize) -> Result<(), String> {
-    super::logs("error", false);
+/// A running server given on the command line: its PKI folder and its port.
+pub(super) struct Running {
+    pub pki: PathBuf,
+    pub port: u16,
+}
+
+/// Runs all measurements and prints them: against a running server, or against one that this starts as a process of its own.
+pub(super) fn run(documents: usize, connections: usize, running: Option<Running>) -> Result<(), String> {
     let data = std::env::temp_dir().join(format!("passerelle-bench-{}", std::process::id()));
-    let start = Instant::now();
-    let mut config = Config::load(None, std::env::vars())?;
-    config.server.bind = "127.0.0.1:0".into();
-    crate::tls::generate(&data.join("pki"), &crate::tls::PkiOptions::default()).map_err(|e| e.to_string())?;
-    println!("development PKI                 {:>8.0} ms", ms(start.elapsed()));
-    let start = Instant::now();
-    let server = super::start(&data, config)?;
-    println!("ready to serve after            {:>8.0} ms", ms(start.elapsed()));
-    println!("idle resident set               {:>8.1} MB (load generator in the same process)", mb());
-    let port = server.address.port();
-    let target = Target::new(&data.join("pki"), "client-cabinet", port)?;
+    std::fs::create_dir_all(&data).map_err(|e| e.to_string())?;
     floor(&data)?;
-    handshakes(&target)?;
-    let patients = patients(&target)?;
-    ingest(&target, &patients, documents, connections)?;
-    let busy = patients.first().cloned().ok_or("no patient")?;
-    fill(&target, &busy, 1000, connections)?;
-    reads(&target, "ITI-67 list of 20 of 1,000", &format!("/fhir/DocumentReference?patient={busy}&status=current&_sort=-date&_count=20"), 500)?;
-    let hundred = patients.get(1).cloned().ok_or("no patient")?;
-    fill(&target, &hundred, 100, connections)?;
-    reads(&target, "$summary of 100 documents", &format!("/fhir/Patient/{hundred}/$summary"), 200)?;
-    println!("resident set at the end         {:>8.1} MB", mb());
-    let size = std::fs::metadata(data.join("passerelle.db")).map(|m| m.len()).unwrap_or(0);
-    println!("database                        {:>8.1} MB", f64_of(size) / 1e6);
-    server.stop();
-    std::fs::remove_dir_all(&data).map_err(|e| e.to_string())
+    let outcome = match running {
+        Some(given) => measure(&Target::new(&given.pki, "client-cabinet", given.port)?, documents, connections, None),
+        None => own_server(&data, documents, connections),
+    };
+    std::fs::remove_dir_all(&data).map_err(|e| e.to_string())?;
+    outcome
+}
+
+/// A server process under `data`, so that its memory is its own.
+fn own_server(data: &Path, documents: usize, connections: usize) -> Result<(), String> {
+    crate::tls::generate(&data.join("pki"), &crate::tls::PkiOptions::default()).map_err(|e| e.to_string())?;
+    let start = Instant::now();
+    let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    let mut child = Command::new(program)
+        .args(["serve", "--bind", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| e.to_string())?;
+    let mut line = String::new();
+    let out = child.stdout.take().ok_or("no output")?;
+    BufReader::new(out).read_line(&mut line).map_err(|e| e.to_string())?;
+    println!("ready to serve after             {:>8.0} ms", ms(start.elapsed()));
+    let port = line.trim().rsplit(':').next().and_then(|p| p.parse().ok()).ok_or("the server did not start")?;
+    let measured = Target::new(&data.join("pki"), "client-cabinet", port).and_then(|t| measure(&t, documents, connections, Some(child.id())));
+    let _ = Command::new("kill").arg(child.id().to_string()).status();
+    let _ = child.wait();
+    measured?;
+    footprint(data)
+}
+
+fn measure(target: &Target, documents: usize, connections: usize, pid: Option<u32>) -> Result<(), String> {
+    memory("idle resident set", pid);
+    handshakes(target)?;
+    let patients = patients(target)?;
+    ingest(target, &patients, documents, connections)?;
+    let busy = patients.first().ok_or("no patient")?;
+    fill(target, busy, 1000, connections)?;
+    reads(target, "ITI-67 list of 20 of 1,000", &format!("/fhir/DocumentReference?patient={}&status=current&_sort=-date&_count=20", busy.id), 500)?;
+    let hundred = patients.get(1).ok_or("no patient")?;
+    fill(target, hundred, 100, connections)?;
+    reads(target, "$summary of 100 documents", &format!("/fhir/Patient/{}/$summary", hundred.id), 200)?;
+    memory("resident set at the end", pid);
+    Ok(())
+}
+
+/// Index rows and bytes per resource, and the size of the database.
+fn footprint(data: &Path) -> Result<(), String> {
+    let file = data.join("passerelle.db");
+    let url = DatabaseUrl::parse(&format!("sqlite:{}", file.display()))?;
+    let store = Store::open(&StoreOptions { url, readers: 1, queue: 0 }).map_err(|e| e.to_string())?;
+    let found = store.footprint().map_err(|e| e.to_string())?;
+    let each = |n: i64| f64_of(u64::try_from(n).unwrap_or(0)) / f64_of(u64::try_from(found.resources).unwrap_or(1)).max(1.0);
+    println!("index                            {:>8.1} rows {:>8.2} kB per resource ({} resources)", each(found.index_rows), each(found.index_bytes) / 1000.0, found.resources);
+    let size = std::fs::metadata(&file).map(|m| m.len()).unwrap_or(0);
+    println!("database                         {:>8.1} MB", f64_of(size) / 1e6);
+    Ok(())
+}
+
+fn memory(what: &str, pid: Option<u32>) {
+    if let Some(bytes) = pid.and_then(resident_bytes_of) {
+        println!("{what:<32} {:>8.1} MB", f64_of(bytes) / 1e6);
+    }
 }
 
 fn ms(d: Duration) -> f64 {
     d.as_secs_f64() * 1000.0
 }
 
-fn mb() -> f64 {
-    f64_of(resident_bytes().unwrap_or(0)) / 1e6
-}
-
+/// Exact to 2^53.
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "figures for a person to read")]
 fn f64_of(n: u64) -> f64 {
-    u32::try_from(n / 1024).map_or(0.0, f64::from) * 1024.0
-}
-
-fn count(n: usize) -> f64 {
-    u32::try_from(n).map_or(0.0, f64::from)
+    n as f64
 }
 
 /// p50 and p99 of an 8 KiB append with fdatasync: what one durable commit costs on this disk now.
@@ -99,41 +145,48 @@ fn handshakes(target: &Target) -> Result<(), String> {
     Ok(())
 }
 
-fn patients(target: &Target) -> Result<Vec<String>, String> {
+/// A patient of the bench: FHIR id and INS.
+#[derive(Clone)]
+struct BenchPatient {
+    id: String,
+    ins: String,
+}
+
+fn patients(target: &Target) -> Result<Vec<BenchPatient>, String> {
+    let run = std::process::id() % 1000;
     let mut client = target.connect()?;
     (0..PATIENTS)
         .map(|i| {
-            let body = json!({"resourceType": "Patient", "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": format!("2550699{i:08}")}],
+            let ins = format!("2550{run:03}{i:08}");
+            let body = json!({"resourceType": "Patient", "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": ins}],
                 "name": [{"use": "official", "family": format!("BANC{i}"), "given": ["Claire"]}], "gender": "female", "birthDate": "1959-04-12"});
             let answer = client.call("POST", "/fhir/Patient", &[("Content-Type", "application/fhir+json")], body.to_string().as_bytes())?;
             let value: Value = serde_json::from_slice(&answer.body).map_err(|e| e.to_string())?;
-            value.get("id").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| format!("patient: HTTP {}", answer.status))
+            let id = value.get("id").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| format!("patient: HTTP {}", answer.status))?;
+            Ok(BenchPatient { id, ins })
         })
         .collect()
 }
 
-/// The synthèse médicale under another document id and patient, padded in its narrative to the size of the figure.
-fn document(n: usize, size: usize) -> String {
-    let unique = uuid::Uuid::new_v4();
-    let mut out = TEMPLATE.to_owned();
-    if let Some((head, rest)) = TEMPLATE.split_once("<id ")
+/// One of our documents under a new uniqueId and for another patient.
+fn document(template: usize, ins: &str) -> (String, String) {
+    let text = TEMPLATES.get(template % TEMPLATES.len()).copied().unwrap_or("");
+    let unique = format!("2.25.{}", uuid::Uuid::new_v4().as_u128());
+    let mut out = text.to_owned();
+    // The document's own id is the first `id` child, in front of `code`.
+    if let Some((head, rest)) = text.split_once("<id ")
         && let Some((_, tail)) = rest.split_once("/>")
     {
-        out = format!("{head}<id root=\"2.25.{}\"/>{tail}", unique.as_u128());
+        out = format!("{head}<id root=\"{unique}\"/>{tail}");
     }
-    if out.len() < size
-        && let Some((head, tail)) = out.clone().rsplit_once("</ClinicalDocument>")
-    {
-        let padding = format!("<!-- {n} {} -->", "banc d'essai ".repeat((size - out.len()) / 13));
-        out = format!("{head}{padding}</ClinicalDocument>{tail}");
-    }
-    out
+    let known = out.split_once("1.2.250.1.213.1.4.10\"").and_then(|(_, r)| r.split_once("extension=\"")).and_then(|(_, r)| r.split_once('"')).map(|(v, _)| v.to_owned());
+    (unique, known.map_or(out.clone(), |k| out.replace(&k, ins)))
 }
 
 /// An ITI-65 Bundle with one CDA.
-fn provide(patient: &str, n: usize, size: usize) -> Vec<u8> {
-    let cda = document(n, size);
-    let unique = cda.split_once("<id root=\"").and_then(|(_, r)| r.split_once('"')).map_or("", |(id, _)| id);
+fn provide(patient: &BenchPatient, n: usize, template: usize) -> Vec<u8> {
+    let (unique, cda) = document(template, &patient.ins);
+    let patient = &patient.id;
     let hash = base64::engine::general_purpose::STANDARD.encode(sha1::Sha1::digest(cda.as_bytes()));
     let (reference, binary) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
     let coding = |system: &str, code: &str| json!({"coding": [{"system": system, "code": code}]});
@@ -210,16 +263,17 @@ fn load(target: &Target, connections: usize, total: usize, body: impl Fn(usize) 
     Ok((all, start.elapsed()))
 }
 
-fn ingest(target: &Target, patients: &[String], documents: usize, connections: usize) -> Result<(), String> {
-    let patients = patients.get(2..).map(<[String]>::to_vec).unwrap_or_default();
-    let (mut times, took) = load(target, connections, documents, move |n| provide(patients.get(n % patients.len().max(1)).map_or("", String::as_str), n, DOCUMENT_BYTES))?;
-    println!("ITI-65, 30 KB CDA, {connections} connections {:>8.0} documents/s {}", count(documents) / took.as_secs_f64(), shown(&mut times));
+fn ingest(target: &Target, patients: &[BenchPatient], documents: usize, connections: usize) -> Result<(), String> {
+    let patients = patients.get(2..).map(<[BenchPatient]>::to_vec).unwrap_or_default();
+    let (mut times, took) = load(target, connections, documents, move |n| patients.get(n % patients.len().max(1)).map(|p| provide(p, n, 0)).unwrap_or_default())?;
+    let rate = f64_of(u64::try_from(documents).unwrap_or(0)) / took.as_secs_f64();
+    println!("ITI-65, {} KB CDA, {connections} connections {rate:>8.0} documents/s {}", TEMPLATES.first().map_or(0, |t| t.len() / 1000), shown(&mut times));
     Ok(())
 }
 
-fn fill(target: &Target, patient: &str, documents: usize, connections: usize) -> Result<(), String> {
-    let patient = patient.to_owned();
-    load(target, connections, documents, move |n| provide(&patient, n, 0)).map(|_| ())
+fn fill(target: &Target, patient: &BenchPatient, documents: usize, connections: usize) -> Result<(), String> {
+    let patient = patient.clone();
+    load(target, connections, documents, move |n| provide(&patient, n, n)).map(|_| ())
 }
 
 fn reads(target: &Target, what: &str, path: &str, times: usize) -> Result<(), String> {

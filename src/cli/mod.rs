@@ -87,8 +87,15 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
-    /// Measure a server that this command starts: ingest, list, summary, with the machine's floor beside.
+    /// Measure a server: one that this command starts, or a running one (--pki and --port). Ingest, list, summary, and the
+    /// machine's floor beside.
     Bench {
+        /// PKI folder of a running server.
+        #[arg(long, requires = "port")]
+        pki: Option<PathBuf>,
+        /// Port of a running server on localhost.
+        #[arg(long, requires = "pki")]
+        port: Option<u16>,
         /// Documents to deposit.
         #[arg(long, default_value_t = 2000)]
         documents: usize,
@@ -111,7 +118,7 @@ pub fn run(arguments: Arguments) -> Result<(), String> {
         Command::Backup { data, to, config } => backup::backup(&data, &to, config.as_deref()),
         Command::Restore { from, data } => backup::restore(&from, &data),
         Command::AuditVerify { data, config } => audit::verify(&data, config.as_deref()),
-        Command::Bench { documents, connections } => bench::run(documents, connections),
+        Command::Bench { documents, connections, pki, port } => bench::run(documents, connections, pki.zip(port).map(|(pki, port)| bench::Running { pki, port })),
     }
 }
 

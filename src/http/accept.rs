@@ -49,7 +49,7 @@ pub fn accepted(header: &str) -> Vec<String> {
             (!mime.is_empty() && weight > 0).then_some((weight, mime))
         })
         .collect();
-    all.sort_by(|a, b| b.0.cmp(&a.0));
+    all.sort_by_key(|entry| std::cmp::Reverse(entry.0));
     all.into_iter().map(|(_, m)| m).collect()
 }
 

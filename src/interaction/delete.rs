@@ -6,7 +6,7 @@ use super::registry::ResourceRow;
 use super::{Answer, App, Call, read, update};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
-use crate::store::{ChangeDocument, Operation, Plan, Precondition, Put, Reader};
+use crate::store::{ChangeDocument, DocumentRow, Operation, Plan, Precondition, Put, Reader};
 
 /// DELETE [type]/[id]
 pub(super) fn delete(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
@@ -24,33 +24,47 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resul
 
 /// [`plan`] inside a snapshot that is open already.
 pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, id: &str) -> Result<Planned<()>> {
-        let Some(current) = reader.version(&row.kind, id, None)? else { return Err(read::not_here()) };
-        if current.deleted {
-            return Ok(Planned { plan: None, record: current.record, value: () });
-        }
-        let mut plan = Plan::default();
-        plan.preconditions.push(Precondition::VersionIs { kind: row.kind.clone(), id: id.to_owned(), number: current.number });
-        if current.document != 0 {
-            if !reader.structures_of(current.document)?.iter().any(|s| s == call.visibility.structure()) {
-                return Err(Fault::new(FaultKind::Forbidden, 360, "a document is deleted only by a structure that stands behind it"));
-            }
-            plan.operations.push(Operation::ChangeDocument(ChangeDocument { number: current.document, deleted: Some(true), ..ChangeDocument::default() }));
-            plan.operations.push(Operation::EndFacts { record: current.record, document: current.document });
-        }
-        plan.operations.push(Operation::Put(Box::new(Put {
-            record: current.record,
-            rid: current.rid,
-            kind: row.kind.clone(),
-            id: id.to_owned(),
-            number: current.number + 1,
-            document: current.document,
-            deleted: true,
-            date_us: current.date_us,
-            body: Vec::new(),
-            stamp: -1,
-            cuts: Vec::new(),
-            index: crate::store::Index::default(),
-            identifiers: Vec::new(),
-        })));
-        Ok(Planned { plan: Some(plan), record: current.record, value: () })
+    let Some(current) = reader.version(&row.kind, id, None)? else { return Err(read::not_here()) };
+    if current.deleted {
+        return Ok(Planned { plan: None, record: current.record, value: () });
+    }
+    let mut plan = Plan::default();
+    plan.preconditions.push(Precondition::VersionIs { kind: row.kind.clone(), id: id.to_owned(), number: current.number });
+    if current.document != 0 {
+        plan.operations.extend(withdraw_in(reader, call, current.record, current.document)?);
+    }
+    plan.operations.push(Operation::Put(Box::new(Put {
+        record: current.record,
+        rid: current.rid,
+        kind: row.kind.clone(),
+        id: id.to_owned(),
+        number: current.number + 1,
+        document: current.document,
+        deleted: true,
+        date_us: current.date_us,
+        body: Vec::new(),
+        stamp: -1,
+        cuts: Vec::new(),
+        index: crate::store::Index::default(),
+        identifiers: Vec::new(),
+    })));
+    Ok(Planned { plan: Some(plan), record: current.record, value: () })
+}
+
+/// The end of a document and of its facts.
+///
+/// # Errors
+/// `Forbidden` for a structure that does not stand behind the document.
+pub(super) fn withdraw(app: &App, call: &Call, row: &DocumentRow) -> Result<Vec<Operation>> {
+    app.store.read(&call.visibility, |reader| withdraw_in(reader, call, row.record, row.number))
+}
+
+fn withdraw_in(reader: &mut Reader<'_>, call: &Call, record: i64, document: i64) -> Result<Vec<Operation>> {
+    if !reader.structures_of(document)?.iter().any(|s| s == call.visibility.structure()) {
+        return Err(Fault::new(FaultKind::Forbidden, 360, "a document is deleted only by a structure that stands behind it"));
+    }
+    Ok(vec![
+        Operation::ChangeDocument(ChangeDocument { number: document, deleted: Some(true), ..ChangeDocument::default() }),
+        Operation::EndFacts { record, document },
+    ])
 }

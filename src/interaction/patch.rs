@@ -7,7 +7,7 @@ use super::document::{self, Replaced};
 use super::planning::{Planned, to_bytes};
 use super::registry::ResourceRow;
 use super::search::identifier_of;
-use super::{Answer, App, Call, read, resource, update};
+use super::{Answer, App, Call, delete, read, resource, update};
 use crate::access::labels;
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
@@ -36,6 +36,9 @@ pub(super) fn patch(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resu
         update::matches(call.if_match.as_deref(), Some(target.version))?;
         let mut plan = Plan::default();
         let number = add(&mut plan, &target, &changes)?;
+        if withdraws(&changes) {
+            plan.operations.extend(delete::withdraw(app, call, &target.row)?);
+        }
         call.touched(format!("DocumentReference/{id}"));
         let bytes = plan.operations.iter().find_map(|o| if let Operation::Put(p) = o { Some(p.body.clone()) } else { None }).unwrap_or_default();
         Ok(Planned { plan: Some(plan), record: target.row.record, value: resource::Outcome { id: id.to_owned(), number, bytes, created: false } })
@@ -43,6 +46,11 @@ pub(super) fn patch(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resu
     let mut answer = resource::answer_written(call, row, outcome, written.map_or(call.now_us, |w| w.at_us))?;
     answer.location = None;
     Ok(answer)
+}
+
+/// PDSM4DMP asks for a deletion by a status that MHD forbids: it is the author's logical delete.
+fn withdraws(changes: &[Change]) -> bool {
+    changes.iter().any(|c| matches!(c, Change::Status(status) if status == "entered-in-error"))
 }
 
 /// What a body asks to change.

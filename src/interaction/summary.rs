@@ -146,8 +146,10 @@ fn source(reference: &Value) -> Source {
     }
 }
 
+/// A name as a letter would write it: the exercise title (suffix of the French models) in front, else the civility.
 fn person_name(name: &Value) -> String {
     let list = |k: &str| name.get(k).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>().join(" ");
     let family = name.get("family").and_then(Value::as_str).unwrap_or("").to_owned();
-    [list("prefix"), list("given"), family].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ")
+    let title = [list("suffix"), list("prefix")].into_iter().find(|t| !t.is_empty()).map(|t| keyinfo::title(&t)).unwrap_or_default();
+    [title, list("given"), family].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ")
 }

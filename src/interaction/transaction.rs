@@ -55,6 +55,7 @@ fn response(answered: &Answered, at: &str) -> String {
             )
         }
         Answered::Deleted => "{\"response\":{\"status\":\"204 No Content\"}}".to_owned(),
+        Answered::Ignored(warnings) => format!("{{\"response\":{{\"status\":\"200 OK\",\"outcome\":{}}}}}", String::from_utf8_lossy(&outcome(warnings))),
         Answered::Read(bytes) => format!("{{\"resource\":{},\"response\":{{\"status\":\"200 OK\"}}}}", String::from_utf8_lossy(bytes)),
     }
 }

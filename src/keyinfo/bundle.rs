@@ -9,6 +9,7 @@ use super::concept::text;
 use super::group::Group;
 use super::line::Context;
 use super::narrative;
+use super::references::{named_by, settled};
 use super::section::{Absent, Filled};
 use super::statement::Statement;
 use super::{Source, SummaryInput};
@@ -113,10 +114,11 @@ fn section(named: &[Value], context: &Context<'_>, filled: &Filled) -> Value {
     out.insert("title".into(), filled.row.title.as_str().into());
     out.insert("code".into(), json!({"coding": [{"system": "http://loinc.org", "code": filled.row.code, "display": filled.row.display}]}));
     out.insert("text".into(), json!({"status": "generated", "div": narrative::section(context, filled)}));
-    if entries.is_empty() {
-        out.insert("emptyReason".into(), empty_reason(filled));
-    } else {
+    if !entries.is_empty() {
         out.insert("entry".into(), Value::Array(entries));
+    } else if filled.entries.is_empty() {
+        // A section that only tells resources the profile keeps from section.entry is not empty: ips-comp-1 does not bind it.
+        out.insert("emptyReason".into(), empty_reason(filled));
     }
     Value::Object(out)
 }
@@ -154,11 +156,8 @@ fn without_empty(mut reference: Value) -> Value {
 
 /// nilknown only when a source says so.
 fn empty_reason(filled: &Filled) -> Value {
-    let (code, display) = if filled.absences.iter().any(|a| a.absence.known && a.absence.scope.is_none() && !a.contradicted) {
-        ("nilknown", "Nil Known")
-    } else {
-        ("unavailable", "Unavailable")
-    };
+    let (code, display) =
+        if filled.absences.iter().any(|a| a.absence.known && a.absence.scope.is_none() && !a.contradicted) { ("nilknown", "Nil Known") } else { ("unavailable", "Unavailable") };
     json!({"coding": [{"system": "http://terminology.hl7.org/CodeSystem/list-empty-reason", "code": code, "display": display}]})
 }
 
@@ -171,7 +170,9 @@ fn reference(named: &[Value], context: &Context<'_>, group: &Group, at: usize) -
         extensions.extend(distinct(named, context, group.affirming()));
         extensions.extend(group.merged.iter().filter_map(|m| url(MERGED, m)));
         extensions.extend(group.earlier.iter().filter_map(|m| url(EARLIER, m)));
-        extensions.extend(group.against.iter().filter_map(|m| Some(json!({"url": DISAGREEMENT, "valueReference": {"reference": context.fact(*m)?.full_url, "display": context.who(*m)}}))));
+        extensions.extend(
+            group.against.iter().filter_map(|m| Some(json!({"url": DISAGREEMENT, "valueReference": {"reference": context.fact(*m)?.full_url, "display": context.who(*m)}}))),
+        );
     } else {
         extensions.extend(source(named, context, at));
     }
@@ -238,78 +239,10 @@ fn follow(context: &Context<'_>, out: &mut Vec<usize>, mut seen: HashSet<usize>)
         let upto = out.len();
         let mut found = Vec::new();
         for fact in out.get(from..upto).unwrap_or_default().iter().filter_map(|f| context.facts.get(*f)) {
-            references(&fact.resource, 0, &mut |text| found.extend(context.index.find(text)));
+            named_by(&fact.resource, &mut |text| found.extend(context.index.find(text)));
         }
         found.retain(|f| context.facts.get(*f).is_some_and(|f| SUPPORTING.contains(&text(&f.resource, "/resourceType"))));
         out.extend(found.into_iter().filter(|f| seen.insert(*f)));
         from = upto;
     }
-}
-
-/// Deepest nesting walked; a resource that was stored is shallower.
-const MAX_DEPTH: usize = 100;
-
-fn references(value: &Value, depth: usize, found: &mut dyn FnMut(&str)) {
-    match value {
-        _ if depth > MAX_DEPTH => {}
-        Value::Array(items) => items.iter().for_each(|v| references(v, depth + 1, found)),
-        Value::Object(map) => {
-            if let Some(Value::String(text)) = map.get("reference") {
-                found(text);
-            }
-            map.values().filter(|v| v.is_object() || v.is_array()).for_each(|v| references(v, depth + 1, found));
-        }
-        _ => {}
-    }
-}
-
-/// A copy whose references resolve: inside the Bundle as they stand, outside it as absolute URLs; what names nothing is dropped
-/// with only its display kept.
-fn settled(resource: &Value, inside: &HashSet<&str>, base_url: &str) -> Value {
-    let mut copy = resource.clone();
-    settle(&mut copy, 0, inside, base_url);
-    copy
-}
-
-fn settle(value: &mut Value, depth: usize, inside: &HashSet<&str>, base_url: &str) {
-    match value {
-        _ if depth > MAX_DEPTH => {}
-        Value::Array(items) => {
-            items.iter_mut().for_each(|v| settle(v, depth + 1, inside, base_url));
-            items.retain(|v| v.as_object().is_none_or(|m| !m.is_empty()));
-        }
-        Value::Object(map) => {
-            if let Some(Value::String(text)) = map.get("reference") {
-                match place(text, inside, base_url) {
-                    Place::Stays => {}
-                    Place::Absolute(url) => {
-                        map.insert("reference".into(), url.into());
-                    }
-                    Place::Nowhere => {
-                        map.retain(|k, _| k != "reference");
-                    }
-                }
-            }
-            map.values_mut().filter(|v| v.is_object() || v.is_array()).for_each(|v| settle(v, depth + 1, inside, base_url));
-            map.retain(|_, v| !(v.as_object().is_some_and(Map::is_empty) || v.as_array().is_some_and(Vec::is_empty)));
-        }
-        _ => {}
-    }
-}
-
-enum Place {
-    Stays,
-    Absolute(String),
-    Nowhere,
-}
-
-fn place(reference: &str, inside: &HashSet<&str>, base_url: &str) -> Place {
-    if reference.starts_with('#') || reference.starts_with("http://") || reference.starts_with("https://") || inside.contains(reference) {
-        return Place::Stays;
-    }
-    if reference.contains(':') {
-        return if reference.starts_with("urn:oid:") { Place::Stays } else { Place::Nowhere };
-    }
-    let url = format!("{base_url}/{reference}");
-    if inside.contains(url.as_str()) { Place::Stays } else { Place::Absolute(url) }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::Fact;
+use super::tables::FRENCH;
 use crate::fhir::search::fold;
 
 /// Longest label of a line, in characters.
@@ -94,14 +95,45 @@ pub(super) fn label(concept: &Value) -> Option<String> {
             }
         }
     };
-    Some(short(&both, MAX_LABEL))
+    Some(short(untagged(&both), MAX_LABEL))
 }
 
 /// What a concept is called by those who wrote it: its text, else the display of its code.
 pub(super) fn spoken(concept: &Value) -> Option<String> {
     match text(concept, "/text") {
         "" => label(concept),
-        said => Some(short(said, MAX_LABEL)),
+        said => Some(short(untagged(said), MAX_LABEL)),
+    }
+}
+
+/// A name shaped as the French LOINC ones are, without its property and scale: `Cholestérol LDL Sérum/Plasma, résultat calculé`.
+pub(super) fn analyte(name: &str) -> String {
+    let mut parts = name.split(" ; ");
+    let first = parts.next().unwrap_or(name);
+    let bare = match (first.find(" ["), first.find(']')) {
+        (Some(open), Some(close)) if open < close => format!("{}{}", first.get(..open).unwrap_or(first), first.get(close + 1..).unwrap_or("")),
+        _ if !name.contains(" ; ") => return name.to_owned(),
+        _ => first.to_owned(),
+    };
+    let more: String = parts.filter(|p| !FRENCH.loinc.scale.iter().any(|s| s == p.trim())).map(|p| format!(", {}", lower(p.trim()))).collect();
+    format!("{bare}{more}")
+}
+
+/// First letter in lower case, unless it begins an abbreviation.
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if !chars.clone().next().is_some_and(char::is_uppercase) => first.to_lowercase().chain(chars).collect(),
+        _ => text.to_owned(),
+    }
+}
+
+/// A name without the semantic tag that SNOMED CT ends it with.
+fn untagged(name: &str) -> &str {
+    let tag = |n: &str| FRENCH.snomed.tags.iter().any(|t| t == n);
+    match name.strip_suffix(')').and_then(|n| n.rsplit_once(" (")) {
+        Some((bare, last)) if tag(last) => bare,
+        _ => name,
     }
 }
 
@@ -141,4 +173,16 @@ pub(super) fn key(concept: &Value) -> Option<Key<'_>> {
 /// The names of a concept: its displays and its text.
 pub(super) fn names(concept: &Value) -> impl Iterator<Item = &str> {
     items(concept, "coding").filter_map(|c| c.get("display")?.as_str()).chain(concept.get("text").and_then(Value::as_str)).filter(|n| !n.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loinc_name_is_told_without_property_and_scale() {
+        assert_eq!(analyte("Cholestérol LDL [Masse/Volume] Sérum/Plasma ; Numérique ; Résultat calculé"), "Cholestérol LDL Sérum/Plasma, résultat calculé");
+        assert_eq!(analyte("HbA1c"), "HbA1c");
+        assert_eq!(analyte("Anticorps [titre]"), "Anticorps");
+    }
 }

@@ -41,6 +41,7 @@ impl Group {
 /// Groups in the order of their first statement; statements of absence and groups of denials alone are not among them.
 pub(super) fn form<'a>(facts: &'a [Fact], index: &Index<'a>, statements: &[Statement<'a>]) -> Vec<Group> {
     let aliases = aliases(statements);
+    let mut names = Names::default();
     let mut ordinals = Ordinals::default();
     let mut places: HashMap<(&str, Key<'_>, String), usize> = HashMap::with_capacity(statements.len());
     let mut members: Vec<Vec<usize>> = Vec::new();
@@ -48,7 +49,7 @@ pub(super) fn form<'a>(facts: &'a [Fact], index: &Index<'a>, statements: &[State
         let family = family(s.kind);
         let key = match &s.key {
             Key::Words(words) => aliases.get(&(family, words.clone())).and_then(Clone::clone).unwrap_or_else(|| s.key.clone()),
-            Key::Code(..) => s.key.clone(),
+            Key::Code(..) => names.canonical(family, s),
         };
         let device = if s.kind == "DeviceUseStatement" { index.device(facts, s.resource) } else { None };
         let extra = extra(device, s, &key, &mut ordinals);
@@ -103,6 +104,31 @@ fn aliases<'a>(statements: &[Statement<'a>]) -> HashMap<(&'a str, String), Optio
     found
 }
 
+/// Types whose name says all: two codings of one product, vaccine or substance carry the same name.
+const NAMED_ALIKE: &[&str] = &["AllergyIntolerance", "Medication", "Immunization"];
+
+/// One key for the codes that carry one name.
+#[derive(Default)]
+struct Names<'a> {
+    by_name: HashMap<(&'a str, String), Key<'a>>,
+    by_key: HashMap<(&'a str, Key<'a>), Key<'a>>,
+}
+
+impl<'a> Names<'a> {
+    fn canonical(&mut self, family: &'a str, s: &Statement<'a>) -> Key<'a> {
+        if !NAMED_ALIKE.contains(&family) {
+            return s.key.clone();
+        }
+        if let Some(known) = self.by_key.get(&(family, s.key.clone())) {
+            return known.clone();
+        }
+        let name = s.concept.and_then(concept::spoken).map(|n| fold(&n)).unwrap_or_default();
+        let key = if name.is_empty() { s.key.clone() } else { self.by_name.entry((family, name)).or_insert_with(|| s.key.clone()).clone() };
+        self.by_key.insert((family, s.key.clone()), key.clone());
+        key
+    }
+}
+
 /// What tells repeats of one kind inside one document apart.
 #[derive(Default)]
 struct Ordinals<'a> {
@@ -130,6 +156,7 @@ fn extra<'a>(device: Option<&Value>, s: &Statement<'_>, key: &Key<'a>, ordinals:
     match s.kind {
         "AllergyIntolerance" => String::new(),
         "Condition" => side(s),
+        "Observation" if s.isolate.is_some() => format!("{}|{}|{:?}", unit(s.resource), side(s), s.isolate.and_then(concept::key)),
         "Observation" if s.resource.get("bodySite").is_none() => unit(s.resource).to_owned(),
         "Observation" => format!("{}|{}", unit(s.resource), side(s)),
         "Procedure" => happened(s, key, &side(s), ordinals),

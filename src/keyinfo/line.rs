@@ -6,7 +6,7 @@ use super::concept::{self, Index, at, items, label, short, spoken, text};
 use super::group::Group;
 use super::statement::Statement;
 use super::tables::FRENCH;
-use super::{Fact, Source, dates, medication, numbers, observation};
+use super::{Fact, Source, dates, medication, numbers, observation, remark};
 use crate::fhir::search::fold;
 
 /// Documents named in one line; more are counted (`Composition.section.entry` names all).
@@ -90,7 +90,7 @@ pub(super) fn of(context: &Context<'_>, group: &Group) -> Line {
         "DiagnosticReport" => report(lead),
         _ => listed(name(context, lead), details(context, lead)),
     };
-    line.remarks = remarks(context, group, lead);
+    line.remarks = remark::of(context, group, lead);
     line.source = sources(context, group);
     line
 }
@@ -110,7 +110,15 @@ fn result(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Line {
     if let Some(previous) = group.previous.and_then(|at| context.statement(at)) {
         body.push_str(&format!(" ; précédent {}", observation::dated(previous.resource, previous.when)));
     }
-    let label = lead.concept.and_then(spoken).unwrap_or_else(|| "Résultat sans libellé".to_owned());
+    let label = lead.concept.and_then(spoken).map_or_else(|| "Résultat sans libellé".to_owned(), |l| concept::analyte(&l));
+    let label = match lead.isolate.and_then(spoken) {
+        Some(organism) => format!("{label} ({organism})"),
+        None => label,
+    };
+    let label = match sites(lead) {
+        Some(site) if !fold(&label).contains(&fold(&site)) => format!("{label} ({site})"),
+        _ => label,
+    };
     Line { label, body, abnormal: observation::abnormal(resource), ..Line::default() }
 }
 
@@ -128,7 +136,7 @@ fn name(context: &Context<'_>, s: &Statement<'_>) -> String {
         "DeviceUseStatement" => s.concept.and_then(spoken).or_else(|| device(context, resource)),
         kind if kind.starts_with("Medication") => s.concept.and_then(spoken).or_else(|| filled(text(resource, "/medicationReference/display"))),
         "Immunization" => s.concept.and_then(spoken),
-        _ => s.concept.and_then(label),
+        _ => s.concept.and_then(label).map(|l| concept::analyte(&l)),
     };
     said.or_else(|| ["/title", "/description", "/code/text", "/note/0/text"].iter().find_map(|p| filled(text(resource, p)))).unwrap_or_else(|| "sans libellé".to_owned())
 }
@@ -138,7 +146,10 @@ fn filled(text: &str) -> Option<String> {
 }
 
 fn device(context: &Context<'_>, resource: &Value) -> Option<String> {
-    let named = context.index.device(context.facts, resource).and_then(|d| ["/deviceName/0/name", "/modelNumber", "/udiCarrier/0/deviceIdentifier"].iter().find_map(|p| filled(text(d, p))));
+    let named = context
+        .index
+        .device(context.facts, resource)
+        .and_then(|d| ["/deviceName/0/name", "/modelNumber", "/udiCarrier/0/deviceIdentifier"].iter().find_map(|p| filled(text(d, p))));
     named.or_else(|| filled(text(resource, "/device/display")))
 }
 
@@ -157,7 +168,7 @@ fn details(context: &Context<'_>, s: &Statement<'_>) -> Vec<String> {
         "Immunization" => immunization(s),
         "Procedure" => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),
         "FamilyMemberHistory" => filled(text(s.resource, "/note/0/text")).into_iter().collect(),
-        kind if kind.starts_with("Medication") => medication::details(kind, s.resource, context.now_us),
+        kind if kind.starts_with("Medication") => medication::details(kind, s.resource, &name(context, s), context.now_us),
         _ => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).chain(filled(text(s.resource, "/note/0/text"))).collect(),
     }
 }
@@ -170,7 +181,7 @@ fn condition(s: &Statement<'_>) -> Vec<String> {
     sites(s).into_iter().chain(verification).chain(severity).chain(onset(s)).chain(status(s)).chain(ended).collect()
 }
 
-fn onset(s: &Statement<'_>) -> Option<String> {
+pub(super) fn onset(s: &Statement<'_>) -> Option<String> {
     let r = s.resource;
     match [text(r, "/onsetDateTime"), text(r, "/onsetPeriod/start")].into_iter().find(|t| !t.is_empty()) {
         Some(start) if plain_onset(s) => Some(dates::since(start)),
@@ -180,7 +191,7 @@ fn onset(s: &Statement<'_>) -> Option<String> {
 }
 
 /// Whether it still goes on, as far as the statement says.
-fn plain_onset(s: &Statement<'_>) -> bool {
+pub(super) fn plain_onset(s: &Statement<'_>) -> bool {
     let over = s.resource.get("clinicalStatus").into_iter().flat_map(concept::codes).any(|c| matches!(c, "inactive" | "resolved" | "remission"));
     !over && s.resource.get("abatementDateTime").is_none() && s.resource.get("abatementPeriod").is_none()
 }
@@ -207,7 +218,7 @@ fn allergy(s: &Statement<'_>) -> Vec<String> {
     out
 }
 
-fn reaction(reaction: &Value) -> Option<String> {
+pub(super) fn reaction(reaction: &Value) -> Option<String> {
     let signs: Vec<String> = items(reaction, "manifestation").filter_map(label).collect();
     let words = if signs.is_empty() { filled(text(reaction, "/description"))? } else { signs.join(", ") };
     let severity = FRENCH.word("severity", text(reaction, "/severity")).map(|s| format!(" ({s})")).unwrap_or_default();
@@ -245,64 +256,10 @@ fn sites(s: &Statement<'_>) -> Option<String> {
     if all.is_empty() { None } else { Some(all.join(", ")) }
 }
 
-fn status(s: &Statement<'_>) -> Option<String> {
+pub(super) fn status(s: &Statement<'_>) -> Option<String> {
     let clinical = s.resource.get("clinicalStatus").into_iter().flat_map(concept::codes).next();
     let code = clinical.unwrap_or_else(|| text(s.resource, "/status"));
     FRENCH.word("status", &format!("{}.{code}", s.kind)).and_then(filled)
-}
-
-/// Differences between the statements of a group, with their authors.
-fn remarks(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Vec<String> {
-    let mut out = Vec::new();
-    for at in &group.against {
-        let word = context.statement(*at).and_then(|s| s.against).unwrap_or("contredit");
-        out.push(format!("désaccord : affirmé par {}, {word} par {}", context.who(group.lead), context.who(*at)));
-    }
-    for at in &group.discordant {
-        if let Some(other) = context.statement(*at) {
-            out.push(format!("valeur discordante : {} selon {}", observation::dated(other.resource, other.when), context.who(*at)));
-        }
-    }
-    let own = variants(lead);
-    let mut told: Vec<String> = own.iter().map(|t| fold(t)).collect();
-    for at in group.merged.iter().filter(|_| lead.kind != "Observation") {
-        let Some(other) = context.statement(*at) else { continue };
-        for (own, theirs) in own.iter().zip(variants(other)) {
-            if *own == theirs || theirs.is_empty() {
-                continue;
-            }
-            let folded = fold(&theirs);
-            if !told.contains(&folded) {
-                out.push(format!("selon {} : {theirs}", context.who(*at)));
-                told.push(folded);
-            }
-        }
-    }
-    out
-}
-
-/// What two documents may say differently of one thing: its name, state, date, dosage, gravity.
-fn variants(s: &Statement<'_>) -> Vec<String> {
-    let r = s.resource;
-    let own = |t: Option<String>| t.unwrap_or_default();
-    let name = own(s.concept.and_then(label));
-    match s.kind {
-        "Condition" => {
-            let state = if plain_onset(s) { "actif".to_owned() } else { own(status(s)) };
-            let doubt = own(r.get("verificationStatus").into_iter().flat_map(concept::codes).find_map(|c| FRENCH.word("verification", c)).map(str::to_owned));
-            vec![name, state, own(onset(s)), doubt]
-        }
-        "AllergyIntolerance" => {
-            let state = own(status(s));
-            let state = if state.is_empty() { "active".to_owned() } else { state };
-            vec![name, state, own(FRENCH.word("criticality", text(r, "/criticality")).map(str::to_owned)), own(items(r, "reaction").next().and_then(reaction))]
-        }
-        kind if kind.starts_with("Medication") => {
-            let status = text(r, "/status");
-            vec![own(medication::dosage(r)), own(FRENCH.word("status", &format!("{kind}.{status}")).and_then(filled))]
-        }
-        _ => vec![name],
-    }
 }
 
 /// The documents of a group: the newest few named, the others counted.

@@ -6,6 +6,7 @@ use super::concept::{at, items, label, spoken, text};
 use super::dates;
 use super::numbers;
 use super::tables::FRENCH;
+use crate::fhir::search::fold;
 
 /// The dosage of a medication resource; `None` when it gives none.
 pub(super) fn dosage(resource: &Value) -> Option<String> {
@@ -28,7 +29,12 @@ fn step(dosage: &Value) -> Option<String> {
 
 fn dose(dosage: &Value) -> Option<String> {
     let rate = at(dosage, "/doseAndRate/0").unwrap_or(dosage);
-    let quantity = |k: &str| rate.get(k).and_then(numbers::quantity);
+    // Without a unit the number alone would read as part of the name before it.
+    let quantity = |k: &str| {
+        let q = rate.get(k)?;
+        let said = numbers::quantity(q)?;
+        Some(if numbers::unit(q).is_empty() { format!("dose {said}") } else { said })
+    };
     let range = |k: &str| rate.get(k).and_then(numbers::range);
     let dose = quantity("doseQuantity").or_else(|| range("doseRange")).or_else(|| quantity("dose"));
     let speed = quantity("rateQuantity").or_else(|| range("rateRange")).or_else(|| rate.get("rateRatio").and_then(numbers::ratio));
@@ -112,16 +118,24 @@ fn as_needed(dosage: &Value) -> Option<String> {
 }
 
 fn maximum(dosage: &Value) -> Option<String> {
-    Some(format!("maximum {}", numbers::ratio(dosage.get("maxDosePerPeriod")?)?))
+    let ratio = dosage.get("maxDosePerPeriod")?;
+    let period = at(ratio, "/denominator/value").and_then(numbers::decimal);
+    let noun = FRENCH.period.get(text(ratio, "/denominator/code")).or_else(|| FRENCH.period.get(text(ratio, "/denominator/unit")));
+    match (period.as_deref(), noun) {
+        (Some("1"), Some((one, _))) => Some(format!("maximum {} par {one}", numbers::quantity(ratio.get("numerator")?)?)),
+        (Some(period), Some((_, many))) => Some(format!("maximum {} par {period} {many}", numbers::quantity(ratio.get("numerator")?)?)),
+        _ => Some(format!("maximum {}", numbers::ratio(ratio)?)),
+    }
 }
 
 fn patient_words(dosage: &Value) -> Option<String> {
     Some(text(dosage, "/patientInstruction")).filter(|t| !t.is_empty()).map(|t| super::concept::short(t, 200))
 }
 
-/// What follows the product's name.
-pub(super) fn details(kind: &str, resource: &Value, now_us: i64) -> Vec<String> {
-    let mut out: Vec<String> = dosage(resource).into_iter().collect();
+/// What follows the product's name; a dosage text that only repeats the name is not told twice.
+pub(super) fn details(kind: &str, resource: &Value, product: &str, now_us: i64) -> Vec<String> {
+    let bare = |t: &str| fold(t).replace(' ', "");
+    let mut out: Vec<String> = dosage(resource).filter(|d| !bare(product).contains(&bare(d))).into_iter().collect();
     let reasons: Vec<String> = items(resource, "reasonCode").filter_map(label).collect();
     if !reasons.is_empty() {
         out.push(format!("pour {}", reasons.join(", ")));
@@ -146,7 +160,8 @@ fn origin(kind: &str, resource: &Value) -> Option<String> {
     let (word, pointers): (&str, &[&str]) = match kind {
         "MedicationRequest" => ("prescrit", &["/authoredOn"]),
         "MedicationDispense" => ("délivré", &["/whenHandedOver", "/whenPrepared"]),
-        "MedicationAdministration" => ("administré", &["/effectiveDateTime", "/effectivePeriod/start"]),
+        // A period is told by itself.
+        "MedicationAdministration" => ("administré", &["/effectiveDateTime"]),
         _ => return None,
     };
     let date = pointers.iter().map(|p| text(resource, p)).find(|t| !t.is_empty());
@@ -186,7 +201,10 @@ mod tests {
 
     #[test]
     fn a_dosage_text_is_told_as_it_is_written() {
-        assert_eq!(dosage(&json!({"dosage": [{"text": "1 comprimé matin et soir", "doseAndRate": [{"doseQuantity": {"value": 1}}]}]})).as_deref(), Some("1 comprimé matin et soir"));
+        assert_eq!(
+            dosage(&json!({"dosage": [{"text": "1 comprimé matin et soir", "doseAndRate": [{"doseQuantity": {"value": 1}}]}]})).as_deref(),
+            Some("1 comprimé matin et soir")
+        );
     }
 
     #[test]
@@ -203,7 +221,7 @@ mod tests {
     fn an_active_statement_whose_period_is_over_is_not_called_current() {
         let statement = json!({"resourceType": "MedicationStatement", "status": "active", "effectivePeriod": {"start": "2020-01-01", "end": "2020-02-01"}});
         let now = dates::start_us("2026-11-25").unwrap();
-        assert_eq!(details("MedicationStatement", &statement, now), ["du 01/01/2020 au 01/02/2020"]);
+        assert_eq!(details("MedicationStatement", &statement, "PRODUIT", now), ["du 01/01/2020 au 01/02/2020"]);
         assert!(ended(&statement, now));
     }
 }

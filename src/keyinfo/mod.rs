@@ -16,6 +16,8 @@ mod medication;
 mod narrative;
 mod numbers;
 mod observation;
+mod references;
+mod remark;
 mod section;
 mod series;
 mod statement;
@@ -68,7 +70,8 @@ pub struct SummaryInput<'a> {
 ///
 /// One entry per merged line: the newest statement; its repeats are named by `urn:passerelle:merged`, the documents by
 /// `urn:passerelle:source`, both on `Composition.section.entry`. Of a series of results the newest value and the one before
-/// are entries, older ones are named by `urn:passerelle:earlier`.
+/// are entries, older ones are named by `urn:passerelle:earlier`. A denial or a contradicted absence is named by
+/// `urn:passerelle:disagreement`; what the profile keeps from section.entry by `urn:passerelle:told` on the section.
 /// Spec: IPS 2.0.1 OperationDefinition/summary.
 pub fn summary(input: &mut SummaryInput<'_>) -> Value {
     let index = concept::Index::new(input.facts, input.base_url);

@@ -11,7 +11,8 @@ const OPEN: &str = "<div xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"fr-FR\" x
 /// The div of a section.
 pub(super) fn section(context: &Context<'_>, section: &Filled) -> String {
     let mut out = String::from(OPEN);
-    for absent in &section.absences {
+    // "No information" beside entries says nothing.
+    for absent in section.absences.iter().filter(|a| a.absence.known || section.entries.is_empty()) {
         absence(context, absent, &mut out);
     }
     let nothing = section.entries.is_empty() && section.absences.is_empty();

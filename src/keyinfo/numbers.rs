@@ -39,7 +39,7 @@ pub(super) fn unit(q: &Value) -> String {
         return word.to_owned();
     }
     let shown = if unit.is_empty() { code } else { unit };
-    shown.replace("[IU]", "UI").replace("[iU]", "UI").replace("mm[Hg]", "mmHg")
+    shown.replace("[IU]", "UI").replace("[iU]", "UI").replace("mm[Hg]", "mmHg").replace(['{', '}'], "")
 }
 
 fn with_unit(value: &str, unit: &str) -> String {
@@ -52,9 +52,11 @@ fn with_unit(value: &str, unit: &str) -> String {
 
 /// `comprimé(s)` agrees with its number.
 fn count_noun(value: &str, unit: &str) -> String {
-    let Some(noun) = unit.strip_suffix("(s)") else { return unit.to_owned() };
+    if !unit.contains("(s)") {
+        return unit.to_owned();
+    }
     let whole = value.trim_start_matches(|c: char| !c.is_ascii_digit()).split(',').next().and_then(|n| n.parse::<u64>().ok());
-    if whole.is_some_and(|n| n >= 2) { format!("{noun}s") } else { noun.to_owned() }
+    unit.replace("(s)", if whole.is_some_and(|n| n >= 2) { "s" } else { "" })
 }
 
 /// `4 à 6 %`, `≥ 3,9 mmol/L`, `≤ 5`; `None` without a bound.

@@ -53,7 +53,9 @@ fn points(statements: &[Statement<'_>], mut members: Vec<usize>) -> Vec<Point> {
     let mut out: Vec<Point> = Vec::new();
     for at in members {
         let Some(s) = statements.get(at) else { continue };
-        let place = *places.entry((minute(s), value(s.resource))).or_insert(out.len());
+        // One undated value said again is a repeat, whenever it is said.
+        let when = if s.when_us.is_some() { minute(s) } else { i64::MIN };
+        let place = *places.entry((when, value(s.resource))).or_insert(out.len());
         match out.get_mut(place) {
             Some(point) => point.merged.push(at),
             None => out.push(Point { minute: minute(s), lead: at, merged: Vec::new() }),
@@ -78,6 +80,10 @@ fn rank(resource: &Value) -> u8 {
 /// A value in a form that two equal ones share.
 fn value(resource: &Value) -> String {
     let mut out = one(resource);
+    for flag in items(resource, "interpretation").flat_map(concept::codes).filter(|c| *c != "N") {
+        out.push('!');
+        out.push_str(flag);
+    }
     for component in items(resource, "component") {
         let key = component.get("code").and_then(concept::key);
         out.push_str(&format!(";{key:?}={}", one(component)));

@@ -28,6 +28,8 @@ pub(super) struct Statement<'a> {
     /// It says "there is none" or "nothing is known".
     pub absence: Option<&'static Absence>,
     pub source: Option<usize>,
+    /// Of a result of one isolate: the organism, which tells it from the same test of another isolate.
+    pub isolate: Option<&'a Value>,
 }
 
 /// Where each type keeps what a statement is about, tried in turn.
@@ -76,7 +78,12 @@ const SAID: &[&str] = &["/recordedDate", "/dateAsserted", "/authoredOn", "/recor
 pub(super) fn read<'a>(facts: &'a [Fact], sources: &[Source], index: &Index<'a>) -> Vec<Statement<'a>> {
     let dated: Vec<Option<i64>> = sources.iter().map(|s| dates::start_us(&s.date)).collect();
     let mut days = HashMap::new();
-    (0..facts.len()).filter_map(|at| statement(facts, at, index, &dated, &mut days)).collect()
+    let isolates = isolates(facts, index);
+    let mut out: Vec<Statement<'a>> = (0..facts.len()).filter_map(|at| statement(facts, at, index, &dated, &mut days)).collect();
+    for s in &mut out {
+        s.isolate = isolates.get(&s.fact).copied();
+    }
+    out
 }
 
 fn statement<'a>(facts: &'a [Fact], at: usize, index: &Index<'a>, dated: &[Option<i64>], days: &mut HashMap<&'a str, Option<i64>>) -> Option<Statement<'a>> {
@@ -103,7 +110,26 @@ fn statement<'a>(facts: &'a [Fact], at: usize, index: &Index<'a>, dated: &[Optio
         against: rules.against.iter().find(|r| r.takes(kind, resource)).map(|r| r.word.as_str()),
         absence: concept.and_then(absence),
         source: fact.source,
+        isolate: None,
     })
+}
+
+/// Deepest battery inside an isolate.
+const MAX_BATTERIES: usize = 3;
+
+/// Results that belong to an isolate → the organism: an observation with a coded value and members.
+fn isolates<'a>(facts: &'a [Fact], index: &Index<'a>) -> HashMap<usize, &'a Value> {
+    let mut out = HashMap::new();
+    for fact in facts.iter().filter(|f| f.resource.get("hasMember").is_some()) {
+        let Some(organism) = fact.resource.get("valueCodeableConcept") else { continue };
+        let mut level: Vec<&Value> = vec![&fact.resource];
+        for _ in 0..MAX_BATTERIES {
+            let members: Vec<usize> = level.iter().flat_map(|r| items(r, "hasMember")).filter_map(|r| index.find(r.get("reference")?.as_str()?)).collect();
+            let inside = members.iter().filter(|m| out.insert(**m, organism).is_none());
+            level = inside.filter_map(|m| facts.get(*m)).map(|f| &f.resource).collect();
+        }
+    }
+    out
 }
 
 /// What a resource is about when no concept says it: its title or description.

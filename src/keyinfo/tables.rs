@@ -105,6 +105,8 @@ pub(super) struct French {
     pub months: Vec<String>,
     pub laterality: Vec<String>,
     pub abnormal: Codes,
+    pub loinc: Loinc,
+    pub snomed: Snomed,
     pub period: HashMap<String, (String, String)>,
     #[serde(flatten)]
     words: HashMap<String, toml::Value>,
@@ -113,6 +115,16 @@ pub(super) struct French {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Codes {
     pub codes: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Loinc {
+    pub scale: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Snomed {
+    pub tags: Vec<String>,
 }
 
 impl French {
@@ -187,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_tables_load() {
-        assert_eq!(SECTIONS.section.len(), 17);
+        assert_eq!(SECTIONS.section.len(), 18);
         assert_eq!(SECTIONS.section.iter().filter(|s| s.need == Need::Required).map(|s| s.code.as_str()).collect::<Vec<_>>(), ["48765-2", "11450-4", "10160-0"]);
         assert_eq!(FRENCH.months.len(), 12);
         assert_eq!(FRENCH.word("interpretation", "HH"), Some("très élevé"));

@@ -65,7 +65,9 @@ fn check(bundle: &Value) {
         assert!(sections.iter().any(|s| s["code"]["coding"][0]["code"] == required));
     }
     for section in sections {
-        assert_ne!(section.get("entry").is_some(), section.get("emptyReason").is_some(), "cmp-2, ips-comp-1 in {}", section["title"]);
+        let told = section["extension"][0]["url"] == "urn:passerelle:told" && section.get("entry").is_none();
+        assert!(!told || section.get("emptyReason").is_none(), "what is told is not empty");
+        assert!(told || section.get("entry").is_some() != section.get("emptyReason").is_some(), "cmp-2, ips-comp-1 in {}", section["title"]);
         crate::fhir::xml::parse(section["text"]["div"].as_str().unwrap().as_bytes(), &crate::fhir::xml::Limits::default()).unwrap();
         for entry in section["entry"].as_array().into_iter().flatten() {
             assert!(urls.contains(&entry["reference"].as_str().unwrap()), "an entry names nothing");
@@ -222,7 +224,10 @@ fn repeats_across_documents_are_one_line_with_every_source() {
     let entry = &section(&bundle, "11450-4")["entry"][0];
     let of = |url: &str| entry["extension"].as_array().unwrap().iter().filter(|e| e["url"] == url).count();
     assert_eq!((of("urn:passerelle:source"), of("urn:passerelle:merged")), (3, 2));
-    assert_eq!(entry["extension"][0]["valueReference"], json!({"reference": format!("{BASE}/DocumentReference/d0"), "display": "Synthèse médicale — Dr Claire Martin — 12/09/2026"}));
+    assert_eq!(
+        entry["extension"][0]["valueReference"],
+        json!({"reference": format!("{BASE}/DocumentReference/d0"), "display": "Synthèse médicale — Dr Claire Martin — 12/09/2026"})
+    );
     assert_eq!(told(&bundle, "11450-4").matches('•').count(), 1);
 }
 
@@ -259,7 +264,8 @@ fn the_newest_result_comes_with_the_one_before() {
     let mut newest = result("4548-4", "HbA1c", 7.2, "%", "2026-09-12");
     newest["interpretation"] = json!([{"coding": [{"code": "H"}]}]);
     newest["referenceRange"] = json!([{"low": {"value": 4, "unit": "%"}, "high": {"value": 6, "unit": "%"}}]);
-    let record = Record::new().with(Some(1), result("4548-4", "HbA1c", 7.8, "%", "2026-03-14")).with(Some(0), newest).with(Some(2), result("4548-4", "HbA1c", 8.1, "%", "2025-06-01"));
+    let record =
+        Record::new().with(Some(1), result("4548-4", "HbA1c", 7.8, "%", "2026-03-14")).with(Some(0), newest).with(Some(2), result("4548-4", "HbA1c", 8.1, "%", "2025-06-01"));
     let bundle = record.with(Some(0), result("4548-4", "HbA1c", 7.8, "%", "2026-03-14")).bundle();
     let told = told(&bundle, "30954-2");
     assert!(told.contains("HbA1c 7,2 % (12/09/2026), élevé, valeurs de référence 4 à 6 % ; précédent 7,8 % (14/03/2026)"), "{told}");
@@ -271,7 +277,10 @@ fn the_newest_result_comes_with_the_one_before() {
 
 #[test]
 fn two_values_of_one_time_from_two_documents_are_discordant() {
-    let bundle = Record::new().with(Some(0), result("2160-0", "Créatinine", 92.0, "umol/L", "2026-03-14T08:00:00+01:00")).with(Some(1), result("2160-0", "Créatinine", 99.0, "umol/L", "2026-03-14T08:00:00+01:00")).bundle();
+    let bundle = Record::new()
+        .with(Some(0), result("2160-0", "Créatinine", 92.0, "umol/L", "2026-03-14T08:00:00+01:00"))
+        .with(Some(1), result("2160-0", "Créatinine", 99.0, "umol/L", "2026-03-14T08:00:00+01:00"))
+        .bundle();
     let told = told(&bundle, "30954-2");
     assert!(told.contains("Créatinine 92") && told.contains("valeur discordante : 99") && told.contains("selon Dr Paul Roche") && !told.contains("précédent"), "{told}");
 }
@@ -301,6 +310,29 @@ fn a_battery_is_told_by_its_results() {
 }
 
 #[test]
+fn the_same_antibiotic_of_two_isolates_is_two_lines_with_their_organism() {
+    let isolate = |organism: &str, member: &str| {
+        json!({"resourceType": "Observation", "status": "final", "category": [status("laboratory")], "code": {"text": "Micro-organisme isolé"}, "effectiveDateTime": "2026-09-12",
+            "valueCodeableConcept": {"text": organism}, "hasMember": [{"reference": member}]})
+    };
+    let antibiotic = |flag: &str| {
+        let mut r = result("28-1", "Ampicilline", 0.1, "ug/mL", "2026-09-12");
+        r["interpretation"] = json!([status(flag)]);
+        r
+    };
+    let record = Record::new().with(Some(0), antibiotic("S")).with(Some(0), antibiotic("S")).with(Some(0), isolate("Escherichia coli (organism)", "Observation/f0"));
+    let told = told(&record.with(Some(0), isolate("Enterococcus", "Observation/f1")).bundle(), "30954-2");
+    assert!(told.contains("Ampicilline (Escherichia coli) 0,1 µg/mL (12/09/2026), sensible") && told.contains("Ampicilline (Enterococcus)"), "{told}");
+}
+
+#[test]
+fn a_directive_of_a_document_is_not_told_as_a_finding() {
+    let directive = json!({"resourceType": "Observation", "status": "final", "code": {"text": "Réanimation"}, "valueBoolean": false,
+        "extension": [{"url": "urn:passerelle:cda-source", "extension": [{"url": "section", "valueString": "42348-3"}]}]});
+    assert!(told(&Record::new().with(Some(0), directive).bundle(), "42348-3").contains("Réanimation : non"));
+}
+
+#[test]
 fn a_request_is_not_a_procedure_done() {
     let request = json!({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "code": {"text": "IRM du genou"}});
     let bundle = Record::new().with(Some(0), request).bundle();
@@ -324,14 +356,18 @@ fn one_product_in_two_documents_is_one_treatment_and_the_dosages_are_both_told()
 
 #[test]
 fn two_dosages_of_one_document_are_two_lines() {
-    let bundle = Record::new().with(Some(0), medication("MedicationStatement", "active", "10 UI le matin")).with(Some(0), medication("MedicationStatement", "active", "8 UI le soir")).bundle();
+    let bundle = Record::new()
+        .with(Some(0), medication("MedicationStatement", "active", "10 UI le matin"))
+        .with(Some(0), medication("MedicationStatement", "active", "8 UI le soir"))
+        .bundle();
     assert_eq!(references(&bundle, "10160-0").len(), 2);
 }
 
 #[test]
 fn undated_doses_of_one_document_are_not_merged() {
     let dose = |n: u8| json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": coded("urn:oid:1.2.250.1.213.2.3.1", "6", "HEXYON"), "occurrenceString": "inconnue", "protocolApplied": [{"doseNumberPositiveInt": n}]});
-    let same = json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": coded("urn:oid:1.2.250.1.213.2.3.1", "7", "VAXIGRIP"), "occurrenceDateTime": "2025-10-10"});
+    let same =
+        json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": coded("urn:oid:1.2.250.1.213.2.3.1", "7", "VAXIGRIP"), "occurrenceDateTime": "2025-10-10"});
     let bundle = Record::new().with(Some(0), dose(1)).with(Some(0), dose(2)).with(Some(2), dose(1)).with(Some(0), same.clone()).with(Some(2), same).bundle();
     assert_eq!(references(&bundle, "11369-6").len(), 3);
     assert!(told(&bundle, "11369-6").contains("HEXYON, date inconnue, dose n° 1"));

@@ -27,10 +27,7 @@ pub fn french_text(bundle: &Value, width: usize) -> String {
         heading(patient, now, width, &mut out);
     }
     let Some(composition) = resource("Composition") else { return out };
-    let about = items(bundle, "entry").count();
-    if about > 0 {
-        blocks(text(composition, "/text/div")).iter().for_each(|b| b.print(width, &mut out));
-    }
+    blocks(text(composition, "/text/div")).iter().for_each(|b| b.print(width, &mut out));
     for section in items(composition, "section") {
         let title = text(section, "/title").to_uppercase();
         out.push_str(&format!("\n{title}\n"));

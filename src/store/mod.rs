@@ -7,6 +7,7 @@
 mod backup;
 mod conn;
 mod counters;
+mod footprint;
 mod lock;
 mod plan;
 mod read;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 pub use conn::DatabaseUrl;
 pub use counters::Counters;
+pub use footprint::Footprint;
 pub use plan::{AuditLine, ChangeDocument, Cut, Facts, Index, NewDocument, Operation, Plan, Precondition, Put};
 pub use read::{DocumentRow, FactBlock, Found, Reader, VersionRow};
 pub use backup::verify as verify_backup;

@@ -212,7 +212,7 @@ fn metadata_patch_changes_three_elements_and_nothing_else(server: &TestServer) {
     let mut patch = |path: &str, operations: Value| cabinet.call("PATCH", path, &[("Content-Type", "application/json-patch+json")], operations.to_string().as_bytes());
     let archived = patch(&path, json!([{"op": "replace", "path": "/extension[url:'https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived']/valueBoolean", "value": true}]));
     assert_eq!((archived.status, archived.header("etag")), (200, Some("W/\"2\"")), "{}", text(&archived));
-    let masked = patch(&format!("DocumentReference?identifier=urn:ietf:rfc:3986%7Curn:oid:1.2.3.13"), json!([{"op": "replace", "path": "/securityLabel/0", "value": coding("https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument", "MASQUE_PS")}]));
+    let masked = patch("DocumentReference?identifier=urn:ietf:rfc:3986%7Curn:oid:1.2.3.13", json!([{"op": "replace", "path": "/securityLabel/0", "value": coding("https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument", "MASQUE_PS")}]));
     assert_eq!(masked.status, 200, "{}", text(&masked));
     let labels: Vec<String> = body(&masked)["securityLabel"].as_array().unwrap().iter().map(|l| l["coding"][0]["code"].as_str().unwrap().to_owned()).collect();
     assert!(labels.contains(&"N".to_owned()) && labels.contains(&"MASQUE_PS".to_owned()), "labels are a set: {labels:?}");

@@ -28,8 +28,6 @@ pub(super) struct Sorted {
     pub anchors: Vec<X509>,
     pub intermediates: Vec<CertificateDer<'static>>,
     pub authorities: Vec<Authority>,
-    /// Seconds since 1970: the first expiry of an anchor.
-    pub until: i64,
 }
 
 /// What is known of an issuer's certificates.
@@ -56,7 +54,7 @@ impl Revocation {
 /// A certificate that is no authority's, two keys under one name, no anchor left.
 pub(super) fn sort(certificates: Vec<CertificateDer<'static>>, now: i64, alarms: &mut Vec<String>) -> Result<Sorted> {
     let mut roots = RootCertStore::empty();
-    let mut sorted = Sorted { roots: Arc::new(RootCertStore::empty()), anchors: Vec::new(), intermediates: Vec::new(), authorities: Vec::new(), until: i64::MAX };
+    let mut sorted = Sorted { roots: Arc::new(RootCertStore::empty()), anchors: Vec::new(), intermediates: Vec::new(), authorities: Vec::new() };
     for (index, der) in certificates.into_iter().enumerate() {
         let authority = read(&der)?;
         if now >= authority.facts.not_after || now < authority.facts.not_before {
@@ -65,7 +63,6 @@ pub(super) fn sort(certificates: Vec<CertificateDer<'static>>, now: i64, alarms:
         }
         if authority.anchor {
             roots.add(der).map_err(TlsError::of("CA file"))?;
-            sorted.until = sorted.until.min(authority.facts.not_after);
             sorted.anchors.push(authority.certificate.clone());
         } else {
             sorted.intermediates.push(der);

@@ -143,18 +143,15 @@ impl TlsState {
         Ok(())
     }
 
-    /// Reloads when a file changed since the last attempt, and every minute after a failed one or when an anchor of the set in
-    /// use has expired; true when it did. Meant to be polled every few seconds.
+    /// Reloads when a file changed since the last attempt, and every minute after a failed one; true when it did. Meant to be
+    /// polled every few seconds.
     ///
     /// # Errors
     /// As [`TlsState::reload`].
     pub fn reload_if_changed(&self) -> Result<bool> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = now_s();
-        let due = match last.failed_s {
-            Some(at) => now >= at.saturating_add(RETRY_S) || now < at,
-            None => now >= self.trust.load().until(),
-        };
+        let due = last.failed_s.is_some_and(|at| now >= at.saturating_add(RETRY_S) || now < at);
         if !due && last.stamp == stamp(&self.paths) {
             return Ok(false);
         }

@@ -32,14 +32,12 @@ pub struct TrustSet {
     /// An intermediate's certificatePolicies is critical.
     critical_policies: bool,
     seen: Seen,
-    /// Seconds since 1970: the first expiry of an anchor.
-    until: i64,
     alarms: Vec<String>,
 }
 
 impl std::fmt::Debug for TrustSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TrustSet").field("intermediates", &self.intermediates.len()).field("until", &self.until).finish_non_exhaustive()
+        f.debug_struct("TrustSet").field("intermediates", &self.intermediates.len()).finish_non_exhaustive()
     }
 }
 
@@ -70,14 +68,8 @@ impl TrustSet {
             critical_policies: sorted.authorities.iter().any(|a| !a.anchor && a.facts.critical_policies),
             revocation: reach(&sorted.authorities, &believed),
             seen: seen.then(&believed),
-            until: sorted.until,
             alarms,
         })
-    }
-
-    /// Seconds since 1970 at which the set refuses everybody, because an anchor expires.
-    pub(super) fn until(&self) -> i64 {
-        self.until
     }
 
     /// What was left out while loading, for the log and the metrics.
@@ -97,9 +89,6 @@ impl TrustSet {
     pub fn verify(&self, leaf: &CertificateDer<'_>, sent: &[CertificateDer<'_>], now: UnixTime) -> std::result::Result<(), String> {
         policy::size(std::iter::once(leaf.len()).chain(sent.iter().map(|c| c.len())))?;
         let now_s = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        if now_s >= self.until {
-            return Err("a trust anchor has expired".into());
-        }
         let facts = CertificateFacts::read(leaf).map_err(|e| e.to_string())?;
         policy::leaf(&facts)?;
         match self.webpki.verify_client_cert(leaf, &self.intermediates, now) {
@@ -114,7 +103,7 @@ impl TrustSet {
     /// Whether a caller verified earlier may still be answered at `now_s` (seconds since 1970): not expired, not revoked, and
     /// the same for each authority above it, whose lists are not outdated. Two hash look-ups.
     pub fn still_valid(&self, caller: &Caller, now_s: i64) -> bool {
-        now_s < caller.not_after && now_s < self.until && !self.is_revoked(&caller.issuer_der, &caller.serial_bytes, now_s)
+        now_s < caller.not_after && !self.is_revoked(&caller.issuer_der, &caller.serial_bytes, now_s)
     }
 
     /// True also when nothing sure is known of the issuer.
@@ -122,7 +111,8 @@ impl TrustSet {
         self.revocation.get(issuer).is_none_or(|r| now_s >= r.until || r.serials.contains(serial))
     }
 
-    /// webpki believes a list of any distribution point for a certificate that names none; here that clears nothing.
+    /// What webpki leaves out: an anchor that has expired, and a list of any distribution point for a certificate that names
+    /// none; neither clears a certificate here.
     fn clears(&self, facts: &CertificateFacts, now_s: i64) -> bool {
         self.revocation.get(&facts.issuer).is_some_and(|r| r.clears(facts, now_s))
     }

@@ -50,7 +50,12 @@ pub(super) fn not_offered(at: impl Into<String>) -> Fault {
 
 /// A value that breaks a rule.
 pub(super) fn broken(number: u16, at: impl Into<String>, text: &str) -> Fault {
-    Fault::new(FaultKind::RuleBroken, number, text).at(at)
+    Fault::new(FaultKind::RuleBroken, number, text).at(clipped(at))
+}
+
+/// A place may be a pointer of the client's: of a length that fits an answer.
+fn clipped(at: impl Into<String>) -> String {
+    at.into().chars().take(200).collect()
 }
 
 /// The status of a document.

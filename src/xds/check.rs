@@ -185,7 +185,7 @@ impl<'a> Check<'a> {
         let master = self.resource.get("masterIdentifier").and_then(|m| text(m, "value"));
         let step = Step { name: "identifier".into(), slice: Some("uniqueId".into()) };
         for (at, other) in children(&self.at, self.resource, &step) {
-            if master.is_some() && text(other, "value") != master {
+            if master.is_some() && other.get("type").is_some() && text(other, "value") != master {
                 self.say(true, IssueType::Invariant, at, "identifier of type uniqueId differs from masterIdentifier: PDSm DocumentReference.identifier:uniqueId".into());
             }
         }
@@ -318,6 +318,14 @@ mod tests {
         });
         let errors: Vec<_> = check_reference(&reference, "", false).into_iter().filter(|i| i.severity == Severity::Error).filter_map(|i| i.expression).collect();
         assert_eq!(errors, ["DocumentReference.identifier.where(type.coding.code='entryUUID')"]);
+    }
+
+    #[test]
+    fn an_identifier_of_another_kind_is_no_unique_id() {
+        let mut reference = reference_of(&entry(), &[]);
+        reference["identifier"].as_array_mut().unwrap().push(json!({"use": "usual", "system": "urn:oid:1.2.7", "value": "LOCAL-7"}));
+        reference["identifier"].as_array_mut().unwrap().push(json!({"use": "official", "system": "urn:oid:1.2.8", "value": "LOCAL-8"}));
+        assert_eq!(check_reference(&reference, "", true), []);
     }
 
     #[test]

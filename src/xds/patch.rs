@@ -15,7 +15,7 @@ pub(super) const MAX_OPERATIONS: usize = 50;
 ///
 /// # Errors
 /// `Malformed` for broken bytes, `UnsupportedFormat` (720) for another kind of patch, `MethodNotAllowed` (710) for an element
-/// that may not change, `RuleBroken` (711–715, 724) for a value against its rule, `TooCostly` (722) over 50 operations.
+/// that may not change, `RuleBroken` (711–715, 724, 728–734) for a value against its rule, `TooCostly` (722) over 50 operations.
 pub fn metadata_patch(body: &[u8], content_type: &str) -> Result<Vec<Change>> {
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let json = matches!(kind.as_str(), "application/json-patch+json" | "application/json" | "application/fhir+json" | "application/fhir+xml");

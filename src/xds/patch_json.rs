@@ -42,7 +42,7 @@ pub(super) fn changes(operations: &[Value]) -> Result<Vec<Change>> {
                 out.extend(written(&place, path, value, op)?);
             }
             "test" | "move" | "copy" => {
-                return Err(Fault::new(FaultKind::MethodNotAllowed, 726, "a metadata update takes add, replace and remove; for a condition send If-Match").at(path));
+                return Err(Fault::new(FaultKind::MethodNotAllowed, 726, "a metadata update takes add, replace and remove; for a condition send If-Match").at(format!("[{i}].op")));
             }
             _ => return Err(Fault::new(FaultKind::BadValue, 727, format!("operation {i} has an op that RFC 6902 does not know"))),
         }
@@ -124,7 +124,7 @@ fn removed(place: &Place, path: &str) -> Result<Change> {
 fn of_extension(value: &Value, path: &str) -> Result<bool> {
     match text(value, "url") {
         Some(uris::IS_ARCHIVED) => archived(value.get("valueBoolean").unwrap_or(&Value::Null), path),
-        Some(url) if url.contains("/SearchParameter/") => Err(broken(728, path, "this is the URL of a search parameter, not of the extension pdsm-ext-is-archived")),
+        Some(url) if url.contains("/SearchParameter/") => Err(broken(734, path, "this is the URL of a search parameter, not of the extension pdsm-ext-is-archived")),
         _ => Err(not_offered(path)),
     }
 }

@@ -23,8 +23,13 @@ fn is_slice(value: &Value, step: &Step) -> bool {
     if !typed.is_empty() {
         return typed.iter().any(|c| text(c, "code") == Some(slice) && text(c, "system") == Some(uris::IDENTIFIER_TYPE));
     }
-    // MHD before 4.2 told the two apart by `use`.
-    matches!((slice, text(value, "use")), ("uniqueId", Some("usual")) | ("entryUUID", Some("official")))
+    // MHD before 4.2 told the two apart by `use`; identifiers of other kinds have a use as well, so the value must fit too.
+    let begins = |root: &str| text(value, "value").is_some_and(|v| v.starts_with(root));
+    match (slice, text(value, "use")) {
+        ("uniqueId", Some("usual")) => begins("urn:oid:"),
+        ("entryUUID", Some("official")) => begins("urn:uuid:"),
+        _ => false,
+    }
 }
 
 /// The step as FHIRPath.

@@ -199,6 +199,36 @@ mod tests {
     }
 
     #[test]
+    fn a_replaced_document_named_by_identifier_may_be_marked_too() {
+        let mut bundle = bundle();
+        let patch = json!({"resourceType": "Parameters", "parameter": [{"name": "operation", "part": [
+            {"name": "type", "valueCode": "replace"}, {"name": "path", "valueString": "DocumentReference.status"}, {"name": "value", "valueCode": "superseded"}]}]});
+        bundle["entry"].as_array_mut().unwrap().push(json!({"resource": patch, "request": {"method": "PATCH", "url": "DocumentReference/old"}}));
+        bundle["entry"][1]["resource"]["relatesTo"] = json!([{"code": "replaces", "target": {"identifier": {"value": "urn:oid:1.2.3.4.4"}}}]);
+        assert_eq!(errors(&bundle, true), []);
+    }
+
+    #[test]
+    fn one_wrong_entry_is_told_once() {
+        let mut bundle = bundle();
+        bundle["entry"][1]["request"]["url"] = json!("Documents");
+        bundle["entry"].as_array_mut().unwrap().pop();
+        assert_eq!(errors(&bundle, true).len(), 1);
+    }
+
+    #[test]
+    fn a_resource_without_a_profile_is_held_to_that_of_the_bundle() {
+        let mut bundle = bundle();
+        bundle["meta"]["profile"] = json!(["https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Comprehensive.ProvideBundle"]);
+        let document = bundle["entry"][1]["resource"].as_object_mut().unwrap();
+        document.shift_remove("meta");
+        document.shift_remove("custodian");
+        assert_eq!(errors(&bundle, true), []);
+        bundle["meta"]["profile"][0] = json!("https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-comprehensive-provide-document-bundle");
+        assert_eq!(errors(&bundle, true)[0].0, "Bundle.entry[1].resource.custodian");
+    }
+
+    #[test]
     fn a_document_the_submission_set_does_not_name_is_told() {
         let mut bundle = bundle();
         bundle["entry"][0]["resource"]["entry"][0]["item"]["reference"] = json!("DocumentReference/other");

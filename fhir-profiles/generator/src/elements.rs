@@ -103,3 +103,46 @@ fn required_value_set(element: &Value) -> Option<&str> {
     let url = text(binding, "valueSet").filter(|_| text(binding, "strength") == Some("required"))?;
     url.split('|').next()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn rows_keep_order_choices_references_attributes_and_required_codes() {
+        let code = |system: &str| json!({"compose": {"include": [{"system": system}]}});
+        let terminology = Terminology {
+            value_sets: BTreeMap::from([("http://x/ValueSet/s".to_owned(), code("http://x/s")), ("http://x/ValueSet/open".to_owned(), code("urn:open"))]),
+            code_systems: BTreeMap::from([("http://x/s".to_owned(), json!({"content": "complete", "concept": [{"code": "b", "concept": [{"code": "c"}]}, {"code": "a"}]}))]),
+        };
+        let bound = |path: &str, set: &str| json!({"path": path, "min": 1, "max": "1", "type": [{"code": "code"}], "binding": {"strength": "required", "valueSet": format!("http://x/ValueSet/{set}|4.0.1")}});
+        let thing = json!({"type": "Thing", "kind": "resource", "snapshot": {"element": [
+            {"path": "Thing", "min": 0, "max": "*"},
+            {"path": "Thing.id", "min": 0, "max": "1", "type": [{"code": "http://hl7.org/fhirpath/System.String"}]},
+            bound("Thing.status", "s"), bound("Thing.language", "open"),
+            {"path": "Thing.value[x]", "min": 0, "max": "1", "type": [{"code": "Quantity"}, {"code": "string"}]},
+            {"path": "Thing.part", "min": 0, "max": "*", "type": [{"code": "BackboneElement"}]},
+            {"path": "Thing.part.id", "representation": ["xmlAttr"], "min": 0, "max": "1", "type": [{"code": "http://hl7.org/fhirpath/System.String"}]},
+            {"path": "Thing.part.part", "min": 0, "max": "*", "contentReference": "#Thing.part"},
+        ]}});
+        let profile = json!({"type": "Thing", "kind": "resource", "derivation": "constraint"});
+        let mut bindings = BTreeMap::new();
+        let table = table(&BTreeMap::from([("Thing".to_owned(), thing), ("thing-profile".to_owned(), profile)]), &terminology, &mut bindings).unwrap();
+        let rows: Vec<&str> = table.lines().filter(|l| !l.starts_with('#')).collect();
+        assert_eq!(
+            rows,
+            [
+                "Thing\tresource",
+                "Thing.id\t0\t1\tid",
+                "Thing.status\t1\t1\tcode\t=s",
+                "Thing.language\t1\t1\tcode",
+                "Thing.value[x]\t0\t1\tQuantity|string",
+                "Thing.part\t0\t*\tBackboneElement",
+                "Thing.part.id\t0\t1\tstring\tattr",
+                "Thing.part.part\t0\t*\t#Thing.part",
+            ]
+        );
+        assert!(codes::table(&bindings, &terminology).unwrap().ends_with("s\thttp://x/ValueSet/s\tb c a\n"));
+    }
+}

@@ -9,12 +9,15 @@ const XSI_NS: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 /// Writes a whole resource.
 pub(super) fn resource(root: &Element, out: &mut String) -> Result<()> {
-    let mut reader = Reader { table: table(), out };
+    let table = table();
+    let mut reader = Reader { table, element: table.shape_of("Element").unwrap_or_default(), out };
     reader.resource(root, &Path::Root(&root.name))
 }
 
 struct Reader<'o> {
     table: &'static Table,
+    /// The shape of id and extension of primitives.
+    element: u16,
     out: &'o mut String,
 }
 
@@ -29,7 +32,7 @@ impl Reader<'_> {
         if &*element.ns != FHIR_NS {
             return Err(refuse(575, path, "the resource is not in the namespace http://hl7.org/fhir"));
         }
-        let shape = self.table.resource(&element.name).ok_or_else(|| refuse(561, path, "the element is not a resource type of R4"))?;
+        let shape = self.table.resource(&element.name).ok_or_else(|| refuse(586, path, "the element is not a resource type of R4"))?;
         if element.attributes.iter().any(|a| &*a.ns != XSI_NS) {
             return Err(refuse(576, path, "a resource takes no attributes"));
         }
@@ -93,10 +96,10 @@ impl Reader<'_> {
             };
             let here = Path::Member(path, &child.name);
             let found = self.table.member(shape, &child.name).filter(|e| !e.attribute);
-            let element = found.ok_or_else(|| refuse(562, &here, "R4 defines no such element here"))?;
+            let element = found.ok_or_else(|| refuse(587, &here, "R4 defines no such element here"))?;
             let ns = if element.content == Content::Primitive(Primitive::Xhtml) { XHTML_NS } else { FHIR_NS };
             if &*child.ns != ns {
-                return Err(refuse(575, &here, "the element is not in its namespace (http://hl7.org/fhir, the div of a narrative in http://www.w3.org/1999/xhtml)"));
+                return Err(refuse(588, &here, "the element is not in its namespace (http://hl7.org/fhir, the div of a narrative in http://www.w3.org/1999/xhtml)"));
             }
             match groups.iter_mut().rev().find(|g| std::ptr::eq(g.element, element)) {
                 Some(group) => group.items.push(child),
@@ -132,15 +135,14 @@ impl Reader<'_> {
 
     /// The values of a primitive and, where there are any, ids and extensions under the name with an underscore.
     fn primitives(&mut self, group: &Group<'_>, kind: Primitive, path: &Path<'_>, first: &mut bool) -> Result<()> {
-        let shape = self.table.shape_of("Element").ok_or_else(|| refuse(562, path, "R4 defines no such element here"))?;
         for (index, item) in group.items.iter().enumerate() {
             let item_path = Path::Item(path, index);
             let here = if group.element.many { &item_path } else { path };
             if has_text(item) {
-                return Err(refuse(580, here, "text stands between the elements: values are in the attribute value"));
+                return Err(refuse(589, here, "text stands between the elements: values are in the attribute value"));
             }
             if !extended(item) && value(item).is_none() {
-                return Err(refuse(577, here, "an element must have a value or children (ele-1)"));
+                return Err(refuse(572, here, "an element must have a value or children (ele-1)"));
             }
         }
         if group.items.iter().any(|e| value(e).is_some()) {
@@ -152,7 +154,7 @@ impl Reader<'_> {
         }
         self.key("_", group.element.name, first);
         let each = |reader: &mut Self, item: &Element, at: &Path<'_>| match extended(item) {
-            true => reader.shadow(item, shape, at),
+            true => reader.shadow(item, at),
             false => {
                 reader.out.push_str("null");
                 Ok(())
@@ -162,15 +164,15 @@ impl Reader<'_> {
     }
 
     /// id and extensions of a primitive.
-    fn shadow(&mut self, element: &Element, shape: u16, path: &Path<'_>) -> Result<()> {
+    fn shadow(&mut self, element: &Element, path: &Path<'_>) -> Result<()> {
         self.out.push('{');
         let mut first = true;
         for attribute in element.attributes.iter().filter(|a| !is_value(a)) {
-            self.known(attribute, shape, path)?;
+            self.known(attribute, self.element, path)?;
             self.key("", &attribute.name, &mut first);
             self.string(&attribute.value, path)?;
         }
-        self.groups(element, shape, path, &mut first)?;
+        self.groups(element, self.element, path, &mut first)?;
         self.out.push('}');
         Ok(())
     }

@@ -8,11 +8,14 @@ use super::{FHIR_NS, bad_value, refuse, xhtml};
 /// Writes a whole resource.
 pub(super) fn resource(node: &Node<'_>, out: &mut String) -> Result<()> {
     let path = Path::Root(node.get("resourceType").and_then(Node::text).unwrap_or("Resource"));
-    Writer { table: table(), out }.resource(node, &path, true)
+    let table = table();
+    Writer { table, element: table.shape_of("Element").unwrap_or_default(), out }.resource(node, &path, true)
 }
 
 struct Writer<'o> {
     table: &'static Table,
+    /// The shape of id and extension of primitives.
+    element: u16,
     out: &'o mut String,
 }
 
@@ -97,7 +100,7 @@ impl Writer<'_> {
     fn one(&mut self, element: &'static Element, value: Option<&Node<'_>>, shadow: Option<&Node<'_>>, path: &Path<'_>) -> Result<()> {
         match (element.content, value) {
             (Content::Primitive(Primitive::Xhtml), Some(node)) => {
-                let text = node.text().ok_or_else(|| bad_value(564, path, "this element must be a string"))?;
+                let text = node.text().ok_or_else(|| bad_value(573, path, "this element must be a string"))?;
                 xhtml::embed(text, path, self.out)
             }
             (Content::Primitive(kind), value) => self.primitive(element.name, kind, value, shadow, path),
@@ -124,13 +127,12 @@ impl Writer<'_> {
         let members = match shadow.map(|s| &s.kind) {
             Some(Kind::Object(members)) => members.as_slice(),
             None => &[],
-            Some(_) => return Err(refuse(566, path, "the member with an underscore must be a JSON object")),
+            Some(_) => return Err(refuse(574, path, "the member with an underscore must be a JSON object")),
         };
         if value.is_none() && members.is_empty() {
-            return Err(refuse(567, path, "null stands only in arrays of primitives, beside a value or an extension"));
+            return Err(refuse(584, path, "null stands only in arrays of primitives, beside a value or an extension"));
         }
-        let shape = self.table.shape_of("Element").ok_or_else(|| refuse(562, path, "R4 defines no such element here"))?;
-        let parts = self.parts(members, shape, path, false)?;
+        let parts = self.parts(members, self.element, path, false)?;
         self.open(name);
         if let Some(value) = value {
             let text = match (kind.json_kind(), &value.kind) {

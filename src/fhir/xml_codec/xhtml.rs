@@ -25,7 +25,7 @@ pub(super) fn embed(text: &str, path: &Path<'_>, out: &mut String) -> Result<()>
     }
     let root = xml::parse(text.as_bytes(), &LIMITS).map_err(|e| bad_value(571, path, "the narrative is not well-formed XHTML").because(e))?;
     if &*root.name != "div" || !matches!(&*root.ns, XHTML_NS | "") {
-        return Err(bad_value(570, path, "the narrative must be one <div> of XHTML"));
+        return Err(bad_value(585, path, "the narrative must be one <div> of XHTML"));
     }
     let plain = text.starts_with("<div") && (text.ends_with("</div>") || text.ends_with("/>"));
     match text.strip_prefix("<div") {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use super::parameters::{Asked, Asks, Test};
 use super::{Cursor, Entry, Matches};
+use crate::fhir::classification::canonical_system;
 use crate::fhir::search::ParamType;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::interaction::Call;
@@ -113,9 +114,17 @@ fn conditions(asked: &Asked) -> Vec<Condition> {
 fn condition(asks: &Asks) -> Option<Condition> {
     let param = number(&asks.code)?;
     Some(match &asks.test {
-        Test::Token(any) => Condition::Token { param, any: any.clone(), negated: asks.negated },
+        Test::Token(any) => Condition::Token { param, any: any.iter().flat_map(spellings).collect(), negated: asks.negated },
         Test::Date(any) => Condition::Date { param, any: any.clone() },
         Test::Text(any) => Condition::Text { param, any: any.clone() },
         Test::Reference(any) | Test::Uri(any) => Condition::Reference { param, any: any.clone() },
     })
+}
+
+/// The French terminologies have three spellings each; index rows hold the canonical one beside the one that was sent.
+fn spellings(token: &(Option<String>, String)) -> Vec<(Option<String>, String)> {
+    let canonical = token.0.as_deref().filter(|s| !s.is_empty()).map(|s| (Some(canonical_system(s)), token.1.clone()));
+    let mut out = vec![token.clone()];
+    out.extend(canonical.filter(|c| c != token));
+    out
 }

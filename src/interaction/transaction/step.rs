@@ -39,7 +39,7 @@ impl<'a> Step<'a> {
         let (kind, id, rest) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next());
         let row = registry().resource(kind).ok_or_else(bad)?;
         let needs_id = method != Method::Post;
-        if rest.is_some() || needs_id != !id.is_empty() || (needs_id && !dispatch::is_id(id)) {
+        if rest.is_some() || needs_id == id.is_empty() || (needs_id && !dispatch::is_id(id)) {
             return Err(bad());
         }
         let span = node.and_then(|n| n.get("resource")).and_then(|r| body.get(r.start..r.end)).unwrap_or_default();

@@ -8,7 +8,8 @@ use super::super::planning::Planned;
 use super::super::resource::{self, Sent, Slot};
 use super::super::{App, Call, Method, create, delete, dispatch, patch, patient, read, update};
 use super::step::Step;
-use crate::fhir::{Fault, FaultKind, Issue, Result, gate};
+use crate::config::Validation;
+use crate::fhir::{Fault, FaultKind, Issue, IssueType, Result, gate};
 use crate::store::{Operation, Plan, Precondition, Reader};
 
 /// What a transaction may hold.
@@ -25,6 +26,8 @@ pub(in crate::interaction) enum Answered {
     Written { kind: String, id: String, number: i64, created: bool, warnings: Vec<Issue> },
     Deleted,
     Read(Vec<u8>),
+    /// Left undone under tolerant validation, with the reason.
+    Ignored(Vec<Issue>),
 }
 
 /// One plan for all entries; the answers are in request order.
@@ -160,6 +163,11 @@ impl Work {
             self.superseded.insert(target.row.number);
             bench.call.touched(format!("DocumentReference/{}", step.id));
             self.answered(step, number, false);
+            return Ok(());
+        }
+        if self.offer == Offer::ProvideDocuments && bench.app.config.documents.validation == Validation::Tolerant {
+            let why = "PartialReplaceContentNotProcessed: the DocumentReference to be marked superseded is not known here";
+            self.answers.insert(step.index, Answered::Ignored(vec![Issue::warning(IssueType::NotFound, format!("Bundle.entry[{}]", step.index), why)]));
             return Ok(());
         }
         Err(Fault::new(FaultKind::NotFound, 453, "the DocumentReference to be changed is not known here"))

@@ -60,6 +60,18 @@ fn a_list_signed_by_another_key_of_the_same_name_is_left_out() {
 }
 
 #[test]
+fn a_list_with_any_byte_changed_is_left_out() {
+    let world = World::new();
+    let good = world.middle.list().revoking(&Spec::leaf()).der(&world.middle);
+    for index in 0..good.len() {
+        let mut bytes = good.clone();
+        bytes[index] ^= 0x01;
+        let lists = world.root.list().pem(&world.root) + &armour("X509 CRL", &bytes);
+        assert!(build(&world.ca_pem(), &lists).is_err(), "byte {index}");
+    }
+}
+
+#[test]
 fn a_bad_list_beside_a_good_one_is_an_alarm_and_no_more() {
     let world = World::new();
     let changes: [Change; 4] =

@@ -160,8 +160,12 @@ impl List {
         self.with(|l| l.revoked.push((serial, None)))
     }
 
-    /// PEM, signed by a P-256 authority. Spec: RFC 5280 §5.1.
     pub fn pem(&self, issuer: &Authority) -> String {
+        armour("X509 CRL", &self.der(issuer))
+    }
+
+    /// Signed by a P-256 authority. Spec: RFC 5280 §5.1.
+    pub fn der(&self, issuer: &Authority) -> Vec<u8> {
         const ECDSA_SHA256: [u8; 12] = [0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
         let mut extensions = Vec::new();
         let number = self.number.map(|n| ("2.5.29.20", false, vec![2, 1, n]));
@@ -180,7 +184,7 @@ impl List {
         let tbs = der(0x30, &[vec![2, 1, 1], ECDSA_SHA256.to_vec(), subject, time(self.from), next, entries, extensions].concat());
         let mut signer = Signer::new(MessageDigest::sha256(), &issuer.key).unwrap();
         let signature = [vec![0], signer.sign_oneshot_to_vec(&tbs).unwrap()].concat();
-        armour("X509 CRL", &der(0x30, &[tbs, ECDSA_SHA256.to_vec(), der(3, &signature)].concat()))
+        der(0x30, &[tbs, ECDSA_SHA256.to_vec(), der(3, &signature)].concat())
     }
 }
 
@@ -297,7 +301,7 @@ fn time(at_s: i64) -> Vec<u8> {
     der(0x17, moment.format("%y%m%d%H%M%SZ").to_string().as_bytes())
 }
 
-fn armour(label: &str, bytes: &[u8]) -> String {
+pub fn armour(label: &str, bytes: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", openssl::base64::encode_block(bytes))
 }
 

@@ -121,6 +121,22 @@ fn bytes_that_are_no_certificate_are_refused() {
     }
 }
 
+#[test]
+fn a_certificate_with_any_byte_changed_is_refused() {
+    let world = World::new();
+    let set = world.set();
+    for spec in [Spec::leaf(), Spec::leaf().with(|s| s.more.push(("2.5.29.32", true, policies())))] {
+        let good = spec.signed_by(&world.middle).to_der().unwrap();
+        for index in 0..good.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut bytes = good.clone();
+                bytes[index] ^= change;
+                assert!(set.verify(&CertificateDer::from(bytes), &[], at(NOW)).is_err(), "byte {index}");
+            }
+        }
+    }
+}
+
 mod critical_policies {
     use super::*;
 
@@ -197,7 +213,7 @@ fn no_refusal_names_the_person_of_the_certificate() {
 }
 
 #[test]
-fn an_expired_anchor_refuses_everybody() {
+fn an_expired_anchor_refuses_its_clients_and_no_others() {
     let world = World::new();
     let root = Authority::root(&Spec::authority("RACINE", Some(1)).with(|s| s.to = NOW + DAY / 2));
     let middle = Authority::below(&Spec::authority("ORGANISATIONS", Some(0)), &root);
@@ -206,6 +222,10 @@ fn an_expired_anchor_refuses_everybody() {
     let leaf = Spec::leaf().signed_by(&short.middle);
     assert_eq!(verify(&set, &leaf), Ok(()));
     assert!(verify_at(&set, &leaf, NOW + DAY / 2).is_err());
+    let beside = Authority::root(&Spec::authority("AUTRE RACINE", Some(0)));
+    let two = build(&(short.ca_pem() + &pem(&beside.cert)), &(short.lists() + &beside.list().pem(&beside))).unwrap();
+    assert!(verify_at(&two, &leaf, NOW + DAY / 2).is_err());
+    assert_eq!(verify_at(&two, &Spec::leaf().signed_by(&beside), NOW + DAY / 2), Ok(()));
     let late = |ca: &str, lists: &str| TrustSet::build(ca.as_bytes(), lists.as_bytes(), NOW + DAY / 2, None);
     assert!(late(&short.ca_pem(), &short.lists()).unwrap_err().to_string().contains("no trust anchor"));
     let both = late(&(pem(&short.root.cert) + &world.ca_pem()), &world.lists()).unwrap();
