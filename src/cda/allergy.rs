@@ -5,11 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::codes;
 use super::concept::{absent, absent_concept, code_of, concept, mapped_concept, placeholder, void};
-use super::datatypes::{period, time_of};
+use super::datatypes::time_of;
 use super::narrative::{Narrative, folded};
 use super::path::{first, select};
 use super::statement::{Maker, Scope, mood, negated, not_done, status};
 use super::table;
+use super::value::bounds;
 use crate::fhir::xml::Element;
 
 impl<'a> Maker<'a> {
@@ -104,7 +105,7 @@ impl<'a> Maker<'a> {
         out.insert("actuality".into(), json!("actual"));
         drop(event.map(|c| out.insert("event".into(), c)));
         out.insert("subject".into(), self.subject());
-        drop(e.child("effectiveTime").and_then(|t| period(t).0.or_else(|| time_of(t))).map(|d| out.insert("date".into(), json!(d))));
+        drop(e.child("effectiveTime").and_then(|t| bounds(t).0.or_else(|| time_of(t))).map(|d| out.insert("date".into(), json!(d))));
         if let Some(name) = drug.and_then(|d| self.product_name(d)) {
             out.insert("suspectEntity".into(), json!([{"instance": {"display": name}}]));
         }
@@ -138,7 +139,7 @@ fn life(e: &Element, scope: &Scope<'_>, out: &mut Map<String, Value>) {
     let stated = |path: &str| first(e, path).and_then(code_of);
     let concern = scope.concern.map(status).filter(|s| *s != "completed");
     let clinical = stated("entryRelationship/observation[33999-4]/value").and_then(|c| codes::mapped("allergy-clinical", c));
-    let (start, end) = e.child("effectiveTime").map(period).unwrap_or_default();
+    let (start, end) = e.child("effectiveTime").map(bounds).unwrap_or_default();
     let start = start.or_else(|| e.child("effectiveTime").and_then(time_of));
     let clinical = clinical.or_else(|| end.as_ref().map(|_| "resolved")).or_else(|| concern.and_then(|c| codes::mapped("allergy-clinical", c))).unwrap_or("active");
     let refuted = not_done(e);
@@ -168,7 +169,7 @@ pub(super) fn reaction(e: &Element, narrative: &Narrative) -> Option<Value> {
     let manifestation = e.child("value").and_then(|v| concept(v, narrative)).or_else(|| e.child("text").and_then(|t| narrative.words(t)).map(|t| json!({"text": t})))?;
     let mut out = Map::new();
     out.insert("manifestation".into(), json!([manifestation]));
-    if let Some(onset) = e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| period(t).0)) {
+    if let Some(onset) = e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| bounds(t).0)) {
         out.insert("onset".into(), json!(onset));
     }
     let severity = select(e, "entryRelationship/observation[SEV]/value").into_iter().find_map(|v| codes::mapped("reaction-severity", code_of(v)?));

@@ -4,10 +4,11 @@
 use serde_json::{Map, Value, json};
 
 use super::concept::{absent, absent_concept, code_of, concept, placeholder};
-use super::datatypes::{period, time_of};
+use super::datatypes::time_of;
 use super::medication::material_of;
 use super::path::{first, select};
 use super::statement::{Maker, Scope, mood, not_done, status};
+use super::value::bounds;
 use super::{table, value};
 use crate::fhir::xml::Element;
 
@@ -53,7 +54,7 @@ impl<'a> Maker<'a> {
     }
 
     fn occurrence(&self, e: &Element, out: &mut Map<String, Value>) {
-        let when = value::clinical_time(e).and_then(|t| time_of(t).or_else(|| period(t).0));
+        let when = value::clinical_time(e).and_then(|t| time_of(t).or_else(|| bounds(t).0));
         match when {
             Some(when) => out.insert("occurrenceDateTime".into(), json!(when)),
             None => out.insert("occurrenceString".into(), json!("inconnue")),
@@ -95,7 +96,7 @@ impl<'a> Maker<'a> {
             let id = format!("reaction-{index}");
             contained.push(json!({"resourceType": "Observation", "id": id, "status": "final", "code": named, "subject": self.subject()}));
             let mut reaction = Map::new();
-            let when = observation.child("effectiveTime").and_then(|t| time_of(t).or_else(|| period(t).0));
+            let when = observation.child("effectiveTime").and_then(|t| time_of(t).or_else(|| bounds(t).0));
             drop(when.map(|w| reaction.insert("date".into(), json!(w))));
             reaction.insert("detail".into(), json!({"reference": format!("#{id}")}));
             reactions.push(Value::Object(reaction));
@@ -120,7 +121,7 @@ impl<'a> Maker<'a> {
         out.insert("date".into(), json!(created));
         let system = "http://terminology.hl7.org/CodeSystem/immunization-recommendation-status";
         let mut one = json!({"vaccineCode": [product], "forecastStatus": {"coding": [{"system": system, "code": "due"}]}});
-        let by = value::clinical_time(e).and_then(|t| time_of(t).or_else(|| period(t).0));
+        let by = value::clinical_time(e).and_then(|t| time_of(t).or_else(|| bounds(t).0));
         if let (Some(by), Some(members)) = (by, one.as_object_mut()) {
             let kind = json!({"coding": [{"system": "http://loinc.org", "code": "30980-7"}]});
             members.insert("dateCriterion".into(), json!([{"code": kind, "value": by}]));

@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::codes;
 use super::concept::{code_of, concept, labelled};
-use super::datatypes::{period, time_of};
+use super::datatypes::time_of;
 use super::observation::Class;
 use super::path::first;
 use super::statement::{Group, Maker, Scope, children, status};
+use super::value::bounds;
 use super::walk::WRAPPERS;
 use crate::fhir::xml::Element;
 
@@ -162,7 +163,7 @@ impl<'a> Maker<'a> {
             let kind = first(child.e, "participant[PRD]/participantRole/playingEntity/code").and_then(|c| concept(c, &self.narrative));
             drop(kind.map(|k| out.insert("type".into(), k)));
             out.insert("subject".into(), self.subject());
-            let taken = child.e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| period(t).1).or_else(|| period(t).0));
+            let taken = child.e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| bounds(t).1).or_else(|| bounds(t).0));
             drop(taken.map(|t| out.insert("collection".into(), json!({"collectedDateTime": t}))));
             self.push(&below.path, out);
             paths.push(below.path);

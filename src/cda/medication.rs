@@ -11,6 +11,7 @@ use super::narrative::{clean, folded};
 use super::path::{first, select};
 use super::statement::{Maker, Scope, mood, negated, not_done, status};
 use super::transform::actor;
+use super::value::bounds;
 use super::{table, value};
 use crate::fhir::xml::Element;
 
@@ -85,7 +86,7 @@ impl<'a> Maker<'a> {
 
     /// Whether the treatment ended by the day of the document (there is no clock here).
     fn ended(&self, e: &Element) -> bool {
-        let end = value::clinical_time(e).and_then(|t| super::datatypes::period(t).1);
+        let end = value::clinical_time(e).and_then(|t| bounds(t).1);
         let (Some(end), Some(created)) = (end, &self.created) else { return false };
         end.get(..end.len().min(10)) <= created.get(..created.len().min(end.len()).min(10))
     }

@@ -1,6 +1,7 @@
 //! The human text of a document and the way from an entry to its words.
 //! Spec: CDA R2 §4.3.5 Section Narrative Block, §4.3.5.11 Referencing in and out of the narrative.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::fhir::xml::Element;
@@ -11,6 +12,8 @@ const LABEL_MAX: usize = 2_000;
 /// The identified elements of all section texts.
 pub(super) struct Narrative<'a> {
     by_id: HashMap<&'a str, &'a Element>,
+    /// Words said once: many statements may refer to one long text.
+    said: RefCell<HashMap<&'a str, Option<String>>>,
 }
 
 impl<'a> Narrative<'a> {
@@ -29,20 +32,20 @@ impl<'a> Narrative<'a> {
                 }
             }
         }
-        Self { by_id }
+        Self { by_id, said: RefCell::default() }
     }
 
     /// The identifier a reference names, when it is in the narrative. French documents often forget the `#`.
     pub fn fragment<'b>(&self, value: &'b str) -> Option<&'b str> {
         let id = value.trim().strip_prefix('#').unwrap_or(value.trim());
-        self.by_id.contains_key(id).then_some(id)
+        (!id.is_empty() && self.by_id.contains_key(id)).then_some(id)
     }
 
     /// The words a `text` or `originalText` element gives: those it refers to, else its own.
     pub fn words(&self, holder: &Element) -> Option<String> {
         if let Some(reference) = holder.child("reference").and_then(|r| r.attr("value")) {
-            let id = self.fragment(reference)?;
-            return clean(&self.by_id.get(id)?.plain());
+            let (id, element) = self.by_id.get_key_value(self.fragment(reference)?)?;
+            return self.said.borrow_mut().entry(id).or_insert_with(|| clean(&element.plain())).clone();
         }
         if holder.attr("representation").is_some_and(|r| r.eq_ignore_ascii_case("B64")) {
             return None;

@@ -59,6 +59,13 @@ impl<'a> Maker<'a> {
         if let (Some(specimen), Class::Laboratory) = (&scope.specimen, class) {
             out.insert("specimen".into(), json!({"reference": format!("path:{specimen}")}));
         }
+        if e.child("code").and_then(code_of) == Some("ASSERTION")
+            && let Some(asserted) = out.remove("valueCodeableConcept")
+        {
+            // ActCode ASSERTION: the value is what is observed.
+            out.insert("code".into(), asserted);
+            out.insert("valueBoolean".into(), json!(true));
+        }
         self.judged(e, class, scope, out)
     }
 

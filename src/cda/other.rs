@@ -5,11 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::codes;
 use super::concept::{absent, code_of, concept, labelled, placeholder};
-use super::datatypes::{coding_value, identifier, period, time_of};
+use super::datatypes::{coding_value, identifier, time_of};
 use super::narrative::clean;
 use super::path::{first, select};
 use super::statement::{Maker, Scope, children, mood, negated, not_done, status};
 use super::value;
+use super::value::bounds;
 use crate::fhir::xml::Element;
 
 const DEVICE: &str = "participant/participantRole/playingDevice";
@@ -47,7 +48,8 @@ impl<'a> Maker<'a> {
         thing.insert("patient".into(), self.subject());
         let mut out = self.start("DeviceUseStatement", e, scope);
         out.insert("contained".into(), json!([thing]));
-        let (_, end) = value::clinical_time(e).map(period).unwrap_or_default();
+        let (start, end) = value::clinical_time(e).map(bounds).unwrap_or_default();
+        let end = end.filter(|end| start.as_ref() != Some(end));
         out.insert("status".into(), json!(if end.is_some() { "completed" } else { "active" }));
         out.insert("subject".into(), self.subject());
         if let Some((kind, when)) = value::moment(e) {
@@ -111,7 +113,7 @@ impl<'a> Maker<'a> {
         }
         let mut out = Map::new();
         out.insert("code".into(), concept(value, &self.narrative)?);
-        let when = e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| period(t).0));
+        let when = e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| bounds(t).0));
         drop(when.map(|w| out.insert("onsetString".into(), json!(w))));
         Some(Value::Object(out))
     }

@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::codes;
 use super::concept::{absent, code_of, concept, mapped_concept, placeholder, system_within, void};
-use super::datatypes::period;
 use super::narrative::folded;
 use super::path::first;
 use super::statement::{Maker, Scope, mood, negated, status};
 use super::table;
+use super::value::bounds;
 use crate::fhir::xml::Element;
 
 const STATUS: &str = "entryRelationship/observation[33999-4]/value";
@@ -56,7 +56,7 @@ impl<'a> Maker<'a> {
 
     /// Status, certainty, category and dates.
     fn life(&self, e: &Element, direct: bool, scope: &Scope<'_>, out: &mut Map<String, Value>) {
-        let (start, end) = e.child("effectiveTime").map(period).unwrap_or_default();
+        let (start, end) = e.child("effectiveTime").map(bounds).unwrap_or_default();
         let start = start.or_else(|| e.child("effectiveTime").and_then(super::datatypes::time_of));
         let stated = first(e, STATUS).or_else(|| first(scope.concern?, STATUS)).and_then(code_of).and_then(|c| codes::mapped("condition-clinical", c));
         // Low and high of one day say when the problem was seen, not that it is over.

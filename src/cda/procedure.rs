@@ -9,6 +9,9 @@ use super::statement::{Maker, Scope, mood, negated, not_done, status};
 use super::{table, value};
 use crate::fhir::xml::Element;
 
+/// Diagnoses of one act's code.
+const MAX_CAUSES: usize = 32;
+
 impl<'a> Maker<'a> {
     /// An act done (EVN) or asked for (any other mood).
     pub fn procedure(&mut self, e: &'a Element, scope: &Scope<'a>) {
@@ -43,7 +46,7 @@ impl<'a> Maker<'a> {
         if let Some((kind, when)) = value::moment(e) {
             out.insert(format!("{field}{kind}"), when);
         }
-        for cause in code.all("qualifier").filter_map(|q| q.child("value")).filter(|v| system_within(v, "icd")).filter_map(|v| concept(v, &self.narrative)) {
+        for cause in code.all("qualifier").take(MAX_CAUSES).filter_map(|q| q.child("value")).filter(|v| system_within(v, "icd")).filter_map(|v| concept(v, &self.narrative)) {
             table::put(&mut out, "reasonCode[]", cause);
         }
         table::apply("procedure", e, &self.narrative, resource, &mut out);

@@ -88,19 +88,23 @@ fn is_statement(e: &Element) -> bool {
 /// Collects the resources of one document.
 pub(super) struct Maker<'a> {
     pub narrative: Narrative<'a>,
+    /// References as they are written.
+    pub document: &'a str,
     pub patient: &'a str,
     /// FHIR dateTime of the document.
     pub created: Option<String>,
     pub resources: Vec<DerivedResource>,
     pub warnings: Vec<Issue>,
+    /// Whether the limit of resources was met and said.
+    pub full: bool,
 }
 
 impl<'a> Maker<'a> {
     /// A resource of a type with its provenance extension.
     pub fn start(&self, kind: &str, e: &Element, scope: &Scope<'_>) -> Map<String, Value> {
-        let mut parts = vec![json!({"url": "section", "valueString": scope.section}), json!({"url": "path", "valueString": scope.path})];
-        if scope.section.is_empty() {
-            parts.remove(0);
+        let mut parts = vec![json!({"url": "document", "valueReference": {"reference": self.document}}), json!({"url": "path", "valueString": scope.path})];
+        if !scope.section.is_empty() {
+            parts.push(json!({"url": "section", "valueString": scope.section}));
         }
         if let Some(fragment) = self.narrative.anchor(e) {
             parts.push(json!({"url": "fragment", "valueString": fragment}));
@@ -123,7 +127,7 @@ impl<'a> Maker<'a> {
     pub fn push(&mut self, path: &str, resource: Map<String, Value>) {
         if self.resources.len() < MAX_RESOURCES {
             self.resources.push(DerivedResource { path: path.to_owned(), resource: Value::Object(resource) });
-        } else if self.resources.len() == MAX_RESOURCES {
+        } else if !std::mem::replace(&mut self.full, true) {
             self.warn("", "the document holds more statements than are derived; the rest stays in the document only");
         }
     }

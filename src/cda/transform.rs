@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::codes::CodeMap;
-use super::concept::{code_of, concept, labelled};
+use super::concept::{code_of, concept};
 use super::datatypes::{attribute, identifier, quantity, time_of};
 use super::narrative::{Narrative, clean};
 use super::value;
@@ -39,7 +39,6 @@ const TRANSFORMS: &[(&str, Transform)] = &[
     ("reference_range", |i| value::reference_range(i.e, i.narrative).map(Output::Plain)),
     ("actor", |i| actor(i.e).map(Output::Plain)),
     ("performer", |i| actor(i.e).map(|a| Output::Plain(json!({"actor": a})))),
-    ("agent", agent),
     ("agent_name", |i| i.e.child("name").and_then(|n| clean(&n.plain())).map(|t| Output::Plain(json!({"text": t})))),
     ("reaction", |i| super::allergy::reaction(i.e, i.narrative).map(Output::Plain)),
 ];
@@ -70,11 +69,6 @@ fn mapped_concept(i: &Input) -> Option<Output> {
         out.insert("text".into(), text.clone());
     }
     Some(Output::Plain(Value::Object(out)))
-}
-
-/// The allergen: its code, named by displayName, narrative or the entity's name.
-fn agent(i: &Input) -> Option<Output> {
-    labelled(i.e, i.narrative, None).map(Output::Plain)
 }
 
 /// A person or organisation as a logical reference: name and identifier, whatever the document gives.

@@ -80,9 +80,19 @@ fn time(e: &Element) -> Option<(&'static str, Value)> {
     period_value(e).map(|p| ("Period", p))
 }
 
+/// Low and high; an end before its start is an error of the document and is left there (FHIR per-1).
+pub(super) fn bounds(e: &Element) -> (Option<String>, Option<String>) {
+    let (start, end) = period(e);
+    let reversed = match (&start, &end) {
+        (Some(s), Some(e)) => s.get(..s.len().min(e.len()).min(10)) > e.get(..s.len().min(e.len()).min(10)),
+        _ => false,
+    };
+    (start, end.filter(|_| !reversed))
+}
+
 /// A Period from low and high; `None` when neither is a time.
 pub(super) fn period_value(e: &Element) -> Option<Value> {
-    let (start, end) = period(e);
+    let (start, end) = bounds(e);
     let mut out = Map::new();
     if let Some(start) = start {
         out.insert("start".into(), json!(start));
@@ -174,7 +184,7 @@ pub(super) fn moment(e: &Element) -> Option<(&'static str, Value)> {
     if let Some(at) = attribute(when, "value").and_then(date_time) {
         return Some(("DateTime", json!(at)));
     }
-    let (start, end) = period(when);
+    let (start, end) = bounds(when);
     match (start, end) {
         (Some(start), Some(end)) if start == end => Some(("DateTime", json!(start))),
         (None, None) => when.child("center").and_then(time_of).map(|t| ("DateTime", json!(t))),

@@ -15,10 +15,10 @@ pub(super) const WRAPPERS: &[&str] = &["entry", "entryRelationship", "component"
 const MAX_SECTIONS: usize = 16;
 
 /// Derives the resources of a document; see [`super::derive`].
-pub(super) fn derive(document: &ClinicalDocument, _document_reference: &str, patient: &str) -> Derived {
+pub(super) fn derive(document: &ClinicalDocument, reference: &str, patient: &str) -> Derived {
     let root = &document.root;
     let created = root.child("effectiveTime").and_then(|t| time_of(t).or_else(|| t.attr("value").and_then(date_time)));
-    let mut maker = Maker { narrative: Narrative::of(root), patient, created, resources: Vec::new(), warnings: Vec::new() };
+    let mut maker = Maker { narrative: Narrative::of(root), document: reference, patient, created, resources: Vec::new(), warnings: Vec::new(), full: false };
     for (index, component) in root.all("component").enumerate() {
         let Some(body) = component.child("structuredBody") else { continue };
         let path = format!("component[{index}]/structuredBody");

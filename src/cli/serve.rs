@@ -1,9 +1,9 @@
 //! `passerelle serve`
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::http::{self, Metrics};
@@ -13,6 +13,8 @@ use crate::tls::{self, Pkcs12, PkiOptions, TlsPaths, TlsState};
 
 /// How often the certificate files are looked at; a revocation holds within this time and one request.
 const RELOAD: Duration = Duration::from_secs(5);
+/// How often a development PKI signs its revocation lists again; they hold for 30 days.
+const RENEW: Duration = Duration::from_secs(86_400);
 
 /// A server in this process.
 pub struct Server {
@@ -97,11 +99,14 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
     tracing::info!(policy = ?config.access.policy, "access.policy = open: any valid certificate reads and writes; labels hold");
-    let app = Arc::new(App { store, read_log, base_url: base_url.clone(), config });
-    launch(app, tls, listener, address, base_url)
+    tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
+    let app = Arc::new(App { store, read_log, base_url, config });
+    launch(app, tls, listener, own_pki.then(|| data.join("pki")))
 }
 
-fn launch(app: Arc<App>, tls: Arc<TlsState>, listener: TcpListener, address: SocketAddr, base_url: String) -> Result<Server, String> {
+fn launch(app: Arc<App>, tls: Arc<TlsState>, listener: TcpListener, own_pki: Option<PathBuf>) -> Result<Server, String> {
+    let address = listener.local_addr().map_err(|e| e.to_string())?;
+    let base_url = app.base_url.clone();
     let (send, receive) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new()
         .name("http".into())
@@ -112,7 +117,7 @@ fn launch(app: Arc<App>, tls: Arc<TlsState>, listener: TcpListener, address: Soc
                 if !admin.is_empty() {
                     actix_web::rt::spawn(http::start_admin(&admin, Arc::clone(&metrics))?);
                 }
-                actix_web::rt::spawn(watch(Arc::clone(&tls)));
+                actix_web::rt::spawn(watch(Arc::clone(&tls), own_pki));
                 let running = http::start(app, tls, metrics, listener)?;
                 let _ = send.send(running.server.handle());
                 running.server.await
@@ -129,11 +134,22 @@ fn launch(app: Arc<App>, tls: Arc<TlsState>, listener: TcpListener, address: Soc
 }
 
 /// Reloads certificates and revocation lists when their files change; a set that is not whole is refused and the old one kept.
-async fn watch(tls: Arc<TlsState>) {
+/// The lists of a development PKI of our own are signed again each day.
+async fn watch(tls: Arc<TlsState>, own_pki: Option<PathBuf>) {
+    let mut renewed = Instant::now();
     loop {
         actix_web::rt::time::sleep(RELOAD).await;
+        if let Some(dir) = own_pki.as_deref().filter(|_| renewed.elapsed() >= RENEW) {
+            renewed = Instant::now();
+            if let Err(e) = tls::renew_crl(dir) {
+                tracing::error!(cause = %e, "the development revocation lists could not be renewed");
+            }
+        }
         match tls.reload_if_changed() {
-            Ok(true) => tracing::info!("certificates and revocation lists reloaded"),
+            Ok(true) => {
+                tracing::info!("certificates and revocation lists reloaded");
+                tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
+            }
             Ok(false) => {}
             Err(e) => tracing::error!(cause = %e, "certificates could not be reloaded; the previous set stays in force"),
         }
