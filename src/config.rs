@@ -130,15 +130,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            deposit_bytes: 192 << 20,
-            body_bytes: 64 << 20,
-            bodies_bytes: 256 << 20,
-            body_seconds: 10,
-            page: 20,
-            page_max: 500,
-            bundle_entries: 1000,
-        }
+        Self { deposit_bytes: 192 << 20, body_bytes: 64 << 20, bodies_bytes: 256 << 20, body_seconds: 10, page: 20, page_max: 500, bundle_entries: 1000 }
     }
 }
 
@@ -176,10 +168,7 @@ impl Config {
     /// A text that names the file, the key and the rule.
     pub fn load(file: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
         let mut table = match file {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|e| format!("{}: {e}", path.display()))?
-                .parse::<toml::Table>()
-                .map_err(|e| format!("{}: {e}", path.display()))?,
+            Some(path) => std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?.parse::<toml::Table>().map_err(|e| format!("{}: {e}", path.display()))?,
             None => toml::Table::new(),
         };
         for (name, value) in environment {
@@ -241,11 +230,7 @@ fn override_one(table: &mut toml::Table, path: &str, text: &str) -> Result<(), S
     let Some((section, key)) = lower.split_once("__") else {
         return Err(format!("environment: {PREFIX}{path} must be {PREFIX}SECTION__KEY"));
     };
-    let value = text
-        .parse::<i64>()
-        .map(toml::Value::Integer)
-        .or_else(|_| text.parse::<bool>().map(toml::Value::Boolean))
-        .unwrap_or_else(|_| toml::Value::String(text.to_owned()));
+    let value = text.parse::<i64>().map(toml::Value::Integer).or_else(|_| text.parse::<bool>().map(toml::Value::Boolean)).unwrap_or_else(|_| toml::Value::String(text.to_owned()));
     let entry = table.entry(section.to_owned()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
     let Some(inner) = entry.as_table_mut() else {
         return Err(format!("configuration: {section} must be a section"));

@@ -15,14 +15,8 @@ pub const INVISIBLE_PATIENT: i32 = 1 << 4;
 pub const INVISIBLE_REPRESENTANTS_LEGAUX: i32 = 1 << 5;
 
 /// The labels and their codes, in the order of the specification.
-pub const TABLE: &[(i32, &str)] = &[
-    (N, "N"),
-    (R, "R"),
-    (V, "V"),
-    (MASQUE_PS, "MASQUE_PS"),
-    (INVISIBLE_PATIENT, "INVISIBLE_PATIENT"),
-    (INVISIBLE_REPRESENTANTS_LEGAUX, "INVISIBLE_REPRESENTANTS_LEGAUX"),
-];
+pub const TABLE: &[(i32, &str)] =
+    &[(N, "N"), (R, "R"), (V, "V"), (MASQUE_PS, "MASQUE_PS"), (INVISIBLE_PATIENT, "INVISIBLE_PATIENT"), (INVISIBLE_REPRESENTANTS_LEGAUX, "INVISIBLE_REPRESENTANTS_LEGAUX")];
 
 /// The three that say who may see the document at all; they hold for its whole replacement chain.
 pub const VISIBILITY: i32 = MASQUE_PS | INVISIBLE_PATIENT | INVISIBLE_REPRESENTANTS_LEGAUX;

@@ -1,10 +1,10 @@
 //! Allergy observation → AllergyIntolerance.
-//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.6; FHIR R4 AllergyIntolerance (ait-1, ait-2); facts §4.2.
+//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.6; FHIR R4 AllergyIntolerance (ait-1, ait-2).
 
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use super::concept::{absent, absent_concept, code_of, concept, mapped_concept, placeholder, void};
+use super::concept::{absent, absent_concept, code_of, concept, denies, mapped_concept, placeholder, void};
 use super::datatypes::time_of;
 use super::narrative::{Narrative, folded};
 use super::path::{first, select};
@@ -56,7 +56,7 @@ impl<'a> Maker<'a> {
         self.push(&scope.path, out);
     }
 
-    /// An agent named together with «no known allergy»: kept, for safety, but never as confirmed or active (facts §7.9).
+    /// An agent named together with «no known allergy»: kept, for safety, but never as confirmed or active.
     fn unconfirmed(&mut self, scope: &Scope<'_>, out: &mut Map<String, Value>) {
         self.warn(&scope.path, "the statement names an agent and says that no allergy is known; it is kept as unconfirmed, read the document");
         drop(mapped_concept("allergy-verification", "unconfirmed", None).map(|c| out.insert("verificationStatus".into(), c)));
@@ -130,10 +130,6 @@ fn without_code(words: &str) -> &str {
     words.split_once(' ').filter(|(first, _)| first.len() > 5 && first.bytes().all(|b| b.is_ascii_digit())).map_or(words, |(_, rest)| rest)
 }
 
-fn denies(words: &str) -> bool {
-    folded(words).split(' ').next().is_some_and(|first| codes::within("denial-starts", first))
-}
-
 /// Status, certainty and onset.
 fn life(e: &Element, scope: &Scope<'_>, out: &mut Map<String, Value>) {
     let stated = |path: &str| first(e, path).and_then(code_of);
@@ -164,7 +160,7 @@ fn old_style_reaction(value: &Element, narrative: &Narrative) -> Option<Value> {
     concept(value, narrative).map(|c| json!({"manifestation": [c]}))
 }
 
-/// A reaction observation; its negationInd is ignored (facts §4.2: set by error).
+/// A reaction observation; its negationInd is ignored (set by error).
 pub(super) fn reaction(e: &Element, narrative: &Narrative) -> Option<Value> {
     let manifestation = e.child("value").and_then(|v| concept(v, narrative)).or_else(|| e.child("text").and_then(|t| narrative.words(t)).map(|t| json!({"text": t})))?;
     let mut out = Map::new();

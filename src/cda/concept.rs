@@ -1,5 +1,5 @@
 //! Coded concepts and the words that name them.
-//! Spec: CDA R2 CD; facts §4 Common, §5, §7.10: a label comes from displayName first.
+//! Spec: CDA R2 CD.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub(super) fn labelled(e: &Element, narrative: &Narrative, spare: Option<String>
     let spare = spare.filter(|w| !is_answer(w));
     let named = if says_other(e, display.as_deref()) { words.or_else(|| spare.clone()).or(display) } else { display.or(words) };
     let coded = codes_of(e).next().is_some();
-    let label = named.or_else(|| translated(e)).or(spare).filter(|l| coded || !void(l)).map(|l| qualified(e, l));
+    let label = named.or_else(|| translated(e)).or(spare).filter(|l| coded || !(void(l) || denies(l))).map(|l| qualified(e, l));
     codeable(&stripped(e), label)
 }
 
@@ -32,7 +32,12 @@ fn stripped(e: &Element) -> Element {
     copy
 }
 
-/// Words that answer a question name nothing (facts §7.10).
+/// Words that deny («aucun traitement», «no known …»): without a code they assert nothing.
+pub(super) fn denies(words: &str) -> bool {
+    folded(words).split(' ').next().is_some_and(|first| codes::within("denial-starts", first))
+}
+
+/// Words that answer a question name nothing.
 fn is_answer(words: &str) -> bool {
     let word = folded(words);
     ["answers-yes", "answers-no", "answers-unknown"].iter().any(|set| codes::within(set, &word)) && !word.starts_with("aucun")

@@ -1,5 +1,5 @@
 //! How a drug is taken → Dosage.
-//! Spec: CDA R2 SubstanceAdministration, IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.7 (dosage); FHIR R4 Dosage, Timing; facts §4.3.
+//! Spec: CDA R2 SubstanceAdministration, IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.7 (dosage); FHIR R4 Dosage, Timing.
 
 use serde_json::{Map, Value, json};
 

@@ -1,5 +1,5 @@
 //! Vaccinations → Immunization; recommended ones → ImmunizationRecommendation.
-//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.12 and .12.2; FHIR R4 Immunization; facts §4.4.
+//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.12 and .12.2; FHIR R4 Immunization.
 
 use serde_json::{Map, Value, json};
 
@@ -29,6 +29,9 @@ impl<'a> Maker<'a> {
         let Some(product) = product else {
             return self.warn(&scope.path, "a vaccination names no vaccine; it stays in the document only");
         };
+        if none.is_none() && self.disputed(e) {
+            return self.dispute(e, product, scope);
+        }
         let mut out = self.start("Immunization", e, scope);
         let missed = none.is_some() || not_done(e);
         let state = if missed {

@@ -1,5 +1,5 @@
 //! Groups of laboratory results: report, battery, isolate, specimen.
-//! Spec: IHE PaLM XD-LAB; FHIR R4 DiagnosticReport, Observation.hasMember, Specimen; facts §4.5, §7.8.
+//! Spec: IHE PaLM XD-LAB; FHIR R4 DiagnosticReport, Observation.hasMember, Specimen.
 
 use std::collections::HashSet;
 
@@ -7,11 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::codes;
 use super::concept::{code_of, concept, labelled};
-use super::datatypes::time_of;
 use super::observation::Class;
 use super::path::first;
-use super::statement::{Group, Maker, Scope, children, status};
-use super::value::bounds;
+use super::statement::{Group, Maker, Scope, children, status, taken};
 use super::walk::WRAPPERS;
 use crate::fhir::xml::Element;
 
@@ -163,8 +161,7 @@ impl<'a> Maker<'a> {
             let kind = first(child.e, "participant[PRD]/participantRole/playingEntity/code").and_then(|c| concept(c, &self.narrative));
             drop(kind.map(|k| out.insert("type".into(), k)));
             out.insert("subject".into(), self.subject());
-            let taken = child.e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| bounds(t).1).or_else(|| bounds(t).0));
-            drop(taken.map(|t| out.insert("collection".into(), json!({"collectedDateTime": t}))));
+            drop(taken(child.e).map(|t| out.insert("collection".into(), json!({"collectedDateTime": t}))));
             self.push(&below.path, out);
             paths.push(below.path);
         }

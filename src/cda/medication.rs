@@ -1,16 +1,15 @@
-//! Substance administration and dispense supply → MedicationStatement, MedicationRequest, MedicationAdministration, MedicationDispense.
-//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.7, IHE PHARM PRE and DIS; FHIR R4 medications module; facts §4.3, §7.7, §7.8.
+//! Substance administration → MedicationStatement, MedicationRequest, MedicationAdministration.
+//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.7, IHE PHARM PRE; FHIR R4 medications module.
 
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use super::concept::{absent, absent_concept, code_of, concept, labelled, placeholder, void};
-use super::datatypes::{coding_value, quantity, time_of};
+use super::concept::{absent, absent_concept, codes_of, concept, denies, labelled, placeholder, void};
+use super::datatypes::{coding_value, quantity};
 use super::dosage;
 use super::narrative::{clean, folded};
 use super::path::{first, select};
 use super::statement::{Maker, Scope, mood, negated, not_done, status};
-use super::transform::actor;
 use super::value::bounds;
 use super::{table, value};
 use crate::fhir::xml::Element;
@@ -34,7 +33,8 @@ impl<'a> Maker<'a> {
         if let Some((code, said)) = said.clone().find_map(|c| Some((absent(c)?, c))) {
             return self.no_medication(e, scope, code, said);
         }
-        if let Some(said) = said.clone().find(|c| placeholder(c)) {
+        let at_large = |c: &Element| negated(e) && codes_of(c).any(|k| codes::within("drugs-at-large", k));
+        if let Some(said) = said.clone().find(|c| placeholder(c) || at_large(c)) {
             return self.no_medication(e, scope, "no-known-medications", said);
         }
         let Some(product) = material.and_then(|m| self.product(m, self.words(e))) else {
@@ -105,7 +105,7 @@ impl<'a> Maker<'a> {
         }
         if !out.contains_key("text") {
             let coded = out.contains_key("coding") || material.child("code").is_some_and(|c| c.attr("nullFlavor").is_none());
-            let label = name.or_else(|| self.ingredient_names(material)).or(words.filter(|w| coded && !void(w)));
+            let label = name.or_else(|| self.ingredient_names(material)).or(words.filter(|w| coded && !void(w) && !denies(w)));
             out.insert("text".into(), json!(label?));
         }
         Some(Value::Object(out))
@@ -117,7 +117,7 @@ impl<'a> Maker<'a> {
     }
 
     /// Active ingredients with their strength, and the pharmaceutical form.
-    fn extend(&self, material: Option<&Element>, out: &mut Map<String, Value>) {
+    pub fn extend(&self, material: Option<&Element>, out: &mut Map<String, Value>) {
         let Some(material) = material else { return };
         let active = material.all("ingredient").filter_map(|i| self.ingredient(i)).map(|c| json!({"url": ACTIVE, "valueCodeableConcept": c}));
         let form = material.child("formCode").and_then(|c| concept(c, &self.narrative)).map(|c| json!({"url": FORM, "valueCodeableConcept": c}));
@@ -201,40 +201,6 @@ impl<'a> Maker<'a> {
             .iter()
             .find_map(|p| select(e, p).into_iter().find(|c| c.attr("codeSystem") == Some("2.16.840.1.113883.5.1070")).and_then(|c| concept(c, &self.narrative)));
         drop(substitution.map(|c| out.insert("substitution".into(), json!({"allowedCodeableConcept": c}))));
-    }
-
-    /// A drug handed over.
-    pub fn dispense(&mut self, e: &'a Element, scope: &Scope<'a>) {
-        let Some(material) = material_of(e) else { return };
-        let Some(product) = self.product(material, self.words(e)) else {
-            return self.warn(&scope.path, "a dispense names no product; it stays in the document only");
-        };
-        let mut out = self.start("MedicationDispense", e, scope);
-        self.extend(Some(material), &mut out);
-        let state = if not_done(e) { "cancelled" } else { codes::mapped("dispense-status", status(e)).unwrap_or("unknown") };
-        out.insert("status".into(), json!(state));
-        out.insert("medicationCodeableConcept".into(), product);
-        out.insert("subject".into(), self.subject());
-        if let Some(who) = first(e, "performer/assignedEntity").or_else(|| first(e, "author/assignedAuthor")).and_then(actor) {
-            out.insert("performer".into(), json!([{"actor": who}]));
-        }
-        drop(e.child("quantity").and_then(quantity).map(|q| out.insert("quantity".into(), q)));
-        let handed = e.child("effectiveTime").and_then(time_of).or_else(|| first(e, "performer/time").and_then(time_of));
-        drop(handed.map(|t| out.insert("whenHandedOver".into(), json!(t))));
-        let notes: Vec<Value> = select(e, "entryRelationship/act/text").into_iter().filter_map(|t| self.narrative.words(t)).map(|t| json!({"text": t})).collect();
-        if !notes.is_empty() {
-            out.insert("note".into(), json!(notes));
-        }
-        let directions: Vec<Value> = select(e, "entryRelationship[COMP]/substanceAdministration").into_iter().flat_map(|s| dosage::dosages(s, &self.narrative)).collect();
-        if !directions.is_empty() {
-            out.insert("dosageInstruction".into(), json!(directions));
-        }
-        let swapped = select(e, "entryRelationship[COMP]/act/code").into_iter().find(|c| c.attr("codeSystem") == Some("2.16.840.1.113883.5.1070"));
-        if let Some(kind) = swapped.and_then(|c| concept(c, &self.narrative)) {
-            let was = swapped.and_then(code_of) != Some("N");
-            out.insert("substitution".into(), json!({"wasSubstituted": was, "type": kind}));
-        }
-        self.push(&scope.path, out);
     }
 }
 

@@ -10,6 +10,7 @@ mod codes;
 mod codesystems;
 mod concept;
 mod datatypes;
+mod dispense;
 mod dosage;
 mod header;
 mod immunization;
@@ -59,7 +60,7 @@ pub struct Derived {
 ///
 /// `document_reference` and `patient_reference` (`DocumentReference/…`, `Patient/…`) are written as they are given. Order is
 /// that of the document. The same bytes give the same result.
-/// Spec: CDA R2 §4.3; facts on the content of French documents, §2–§7.
+/// Spec: CDA R2 §4.3; ANS CI-SIS Volet Modèles de Contenus CDA.
 pub fn derive(document: &ClinicalDocument, document_reference: &str, patient_reference: &str) -> Derived {
     walk::derive(document, document_reference, patient_reference)
 }

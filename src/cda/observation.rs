@@ -1,5 +1,5 @@
 //! Observations: laboratory results, vital signs, and everything else a section observes.
-//! Spec: CDA R2 §4.3.6.1; FHIR R4 Observation; facts §3 (structure when templates are missing), §4.5, §4.6, §4.9, §7.2.
+//! Spec: CDA R2 §4.3.6.1; FHIR R4 Observation.
 
 use serde_json::{Map, Value, json};
 
@@ -148,7 +148,7 @@ fn class_of(e: &Element, kind: &str, scope: &Scope<'_>) -> Class {
     }
 }
 
-/// A LOINC test with a measured value, or a blood group; not a score or a conclusion (facts §7.2).
+/// A LOINC test with a measured value, or a blood group; not a score or a conclusion.
 fn is_result(e: &Element) -> bool {
     let Some(code) = e.child("code") else { return false };
     let Some(test) = code_of(code) else { return false };

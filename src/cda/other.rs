@@ -1,5 +1,5 @@
 //! Devices, relatives' illnesses and encounters.
-//! Spec: IHE PCC 4.14, 4.15, CCD Supply Activity; FHIR R4 DeviceUseStatement, FamilyMemberHistory, Encounter; facts §4.9.
+//! Spec: IHE PCC 4.14, 4.15, CCD Supply Activity; FHIR R4 DeviceUseStatement, FamilyMemberHistory, Encounter.
 
 use serde_json::{Map, Value, json};
 

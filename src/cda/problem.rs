@@ -1,5 +1,5 @@
 //! Problem observation → Condition (in a concern or a problem section), Observation (a finding anywhere else).
-//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.5; FHIR R4 Condition (con-3, con-4, con-5); facts §4.1, §7.
+//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.5; FHIR R4 Condition (con-3, con-4, con-5).
 
 use serde_json::{Map, Value, json};
 
@@ -30,6 +30,10 @@ impl<'a> Maker<'a> {
         let Some(value) = e.child("value") else { return };
         if let Some(code) = absent(value) {
             return self.empty_list(e, scope, code);
+        }
+        // C-CDA: negationInd on «problem» in general says that none is known.
+        if negated(e) && code_of(value).is_some_and(|c| codes::within("problems-at-large", c)) {
+            return self.empty_list(e, scope, "no-known-problems");
         }
         if placeholder(value) || code_of(value).is_some_and(|c| c == scope.section || void(c)) || mood(e) != "EVN" {
             return;
@@ -68,7 +72,8 @@ impl<'a> Maker<'a> {
         if let Some(found) = verification.and_then(|c| mapped_concept("condition-verification", c, None)) {
             out.insert("verificationStatus".into(), found);
         }
-        let category = if direct { "encounter-diagnosis" } else { "problem-list-item" };
+        let listed = scope.in_section("problem-sections") || scope.concern.is_some_and(|c| codes::kind_of(c) == "concern");
+        let category = if listed { "problem-list-item" } else { "encounter-diagnosis" };
         let category = json!({"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-category", "code": category}]});
         match out.get_mut("category") {
             // A refuted problem is on no problem list (con-3 would want it a clinical status there).
@@ -108,7 +113,7 @@ impl<'a> Maker<'a> {
         self.push(&scope.path, out);
     }
 
-    /// Whether the narrative cell says the contrary of the coded statement (facts §7.9).
+    /// Whether the narrative cell says the contrary of the coded statement.
     pub fn disputed(&self, e: &Element) -> bool {
         match self.words(e).and_then(|w| answer(&w)) {
             Some(Answer::Yes) => negated(e),

@@ -1,5 +1,5 @@
 //! Acts done or asked for → Procedure, ServiceRequest, CarePlan, Goal.
-//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.19; FHIR R4 Procedure, ServiceRequest; facts §4.7, §7.1, §7.6.
+//! Spec: IHE PCC 1.3.6.1.4.1.19376.1.5.3.1.4.19; FHIR R4 Procedure, ServiceRequest.
 
 use serde_json::{Map, Value, json};
 

@@ -1,5 +1,5 @@
 //! What only the narrative of a section says: the conclusion of an imaging report.
-//! Spec: DICOM PS3.20 §9.5, §10; FHIR R4 DiagnosticReport; facts §4.8.
+//! Spec: DICOM PS3.20 §9.5, §10; FHIR R4 DiagnosticReport.
 
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::DerivedResource;
 use super::concept::code_of;
-use super::datatypes::identifier;
+use super::datatypes::{attribute, date_time, has_zone, identifier, time_of};
 use super::narrative::Narrative;
 use super::{codes, value};
 use crate::fhir::xml::Element;
@@ -31,7 +31,7 @@ pub(super) struct Scope<'a> {
     pub concern: Option<&'a Element>,
     /// The nearest statement above that says when.
     pub timed: Option<&'a Element>,
-    /// Below a reference to an older group of results (facts §4.5 prior results).
+    /// Below a reference to an older group of results.
     pub prior: bool,
     /// Path of the one specimen of the report.
     pub specimen: Option<String>,
@@ -112,6 +112,9 @@ impl<'a> Maker<'a> {
         if let Some(id) = e.all("id").find_map(identifier) {
             parts.push(json!({"url": "id", "valueIdentifier": id}));
         }
+        if let Some(raw) = unzoned(e) {
+            parts.push(json!({"url": "unzoned-time", "valueString": raw}));
+        }
         let mut out = Map::new();
         out.insert("resourceType".into(), json!(kind));
         out.insert("extension".into(), json!([{"url": SOURCE, "extension": parts}]));
@@ -146,8 +149,28 @@ impl<'a> Maker<'a> {
 
     /// When a statement took place: its own time, else that of the nearest statement above.
     pub fn moment(&self, e: &Element, scope: &Scope<'_>) -> Option<(&'static str, Value)> {
-        value::moment(e).or_else(|| value::moment(scope.timed?))
+        value::moment(e).or_else(|| {
+            let above = scope.timed?;
+            match codes::kind_of(above) {
+                "specimen" => taken(above).map(|t| ("DateTime", json!(t))),
+                _ => value::moment(above),
+            }
+        })
     }
+}
+
+/// The raw text of a time of day without offset, which was read as Europe/Paris (kept and flagged).
+fn unzoned(e: &Element) -> Option<&str> {
+    let time = value::clinical_time(e)?;
+    let raws = std::iter::once(time).chain(time.elements()).filter_map(|t| attribute(t, "value"));
+    raws.filter(|raw| date_time(raw).is_some()).find(|raw| !has_zone(raw))
+}
+
+/// When a specimen was taken: the end of its collection.
+pub(super) fn taken(specimen: &Element) -> Option<String> {
+    let time = specimen.child("effectiveTime")?;
+    let (start, end) = value::bounds(time);
+    time_of(time).or(end).or(start)
 }
 
 /// `@negationInd` is true.
@@ -160,7 +183,7 @@ pub(super) fn status(e: &Element) -> &str {
     e.child("statusCode").and_then(code_of).unwrap_or("completed")
 }
 
-/// Not done: cancelled or aborted (facts §7.5).
+/// Not done: cancelled or aborted.
 pub(super) fn not_done(e: &Element) -> bool {
     negated(e) || matches!(status(e), "cancelled" | "aborted")
 }
@@ -170,7 +193,7 @@ pub(super) fn mood(e: &Element) -> &str {
     e.attr("moodCode").map(str::trim).filter(|m| !m.is_empty()).unwrap_or("EVN")
 }
 
-/// Whether a statement is about somebody else than the patient (facts §7.3).
+/// Whether a statement is about somebody else than the patient.
 pub(super) fn foreign(e: &Element) -> bool {
     e.all("subject").any(|s| s.child("relatedSubject").is_some())
 }

@@ -224,6 +224,27 @@ fn a_laboratory_act_is_a_report_whose_results_inherit_the_time_above() {
 }
 
 #[test]
+fn a_result_without_any_time_takes_that_of_the_specimen() {
+    let specimen = "<entryRelationship typeCode='COMP'><procedure><templateId root='1.3.6.1.4.1.19376.1.3.1.2'/><effectiveTime><low nullFlavor='UNK'/><high value='20240103'/></effectiveTime></procedure></entryRelationship>";
+    let act = format!(
+        "<entry><act><code code='18719-5' codeSystem='2.16.840.1.113883.6.1'/>{specimen}<entryRelationship typeCode='COMP'>{}</entryRelationship></act></entry>",
+        result("<value xsi:type='PQ' value='5' unit='g/L'/>")
+    );
+    let derived = of("18719-5", "", &act);
+    assert_eq!(kinds(&derived), ["Specimen", "Observation", "DiagnosticReport"]);
+    assert_eq!(derived.resources[1].resource["effectiveDateTime"], "2024-01-03");
+    assert_eq!(derived.resources[1].resource["specimen"]["reference"], format!("path:{}", derived.resources[0].path));
+}
+
+#[test]
+fn a_time_of_day_without_offset_is_flagged_and_its_text_kept() {
+    let derived = of("18719-5", "", &format!("<entry>{}</entry>", result("<effectiveTime value='202401020815'/><value xsi:type='PQ' value='5' unit='g/L'/>")));
+    let source = only(&derived)["extension"][0]["extension"].as_array().unwrap().clone();
+    assert!(source.contains(&json!({"url": "unzoned-time", "valueString": "202401020815"})));
+    assert_eq!(only(&derived)["effectiveDateTime"], "2024-01-02T08:15:00+01:00");
+}
+
+#[test]
 fn a_pending_result_is_none_and_an_older_one_is_tagged() {
     let pending = format!("<entry>{}</entry>", result("<value xsi:type='PQ' nullFlavor='NA'/>"));
     assert!(of("18719-5", "", &pending).resources.is_empty());

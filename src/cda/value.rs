@@ -1,5 +1,5 @@
 //! Observation values and reference ranges.
-//! Spec: CDA R2 §4.3.6.1; FHIR R4 Observation.value[x], Observation.referenceRange; facts §4.5.
+//! Spec: CDA R2 §4.3.6.1; FHIR R4 Observation.value[x], Observation.referenceRange.
 
 use serde_json::{Map, Value, json};
 
@@ -26,7 +26,7 @@ pub(super) fn value(e: &Element, narrative: &Narrative) -> Option<(&'static str,
     }
 }
 
-/// The local part of `xsi:type`, or the type the content shows (facts §5: it is sometimes missing).
+/// The local part of `xsi:type`, or the type the content shows (it is sometimes missing).
 fn type_of(e: &Element) -> &str {
     let named = e.attributes.iter().find(|a| &*a.name == "type" && !a.ns.is_empty()).map(|a| a.value.rsplit(':').next().unwrap_or_default());
     if let Some(kind) = named.filter(|k| !k.is_empty() && *k != "ANY") {

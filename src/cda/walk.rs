@@ -1,5 +1,5 @@
 //! From the body to its statements: sections, groups, statements, each handed to the file of its kind.
-//! Spec: CDA R2 §4.3.5 Section, §4.3.6 Entry; facts §2 (template first, section second), §3, §7.
+//! Spec: CDA R2 §4.3.5 Section, §4.3.6 Entry. Recognised by template first, by section and structure second.
 
 use super::concept::code_of;
 use super::datatypes::{date_time, time_of};
@@ -155,7 +155,7 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// A concern act of a problem section whose observation has no template this server knows (facts §7.4).
+/// A concern act of a problem section whose observation has no template this server knows.
 fn is_problem_by_structure(e: &Element, scope: &Scope<'_>) -> bool {
     let coded = e.child("value").is_some_and(|v| code_of(v).is_some());
     coded && scope.in_section("problem-sections") && scope.concern.is_some_and(|c| c.child("templateId").is_some())

@@ -51,13 +51,8 @@ fn own_server(data: &Path, documents: usize, connections: usize) -> Result<(), S
     crate::tls::generate(&data.join("pki"), &crate::tls::PkiOptions::default()).map_err(|e| e.to_string())?;
     let start = Instant::now();
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
-    let mut child = Command::new(program)
-        .args(["serve", "--bind", "127.0.0.1:0", "--data"])
-        .arg(data)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| e.to_string())?;
+    let mut child =
+        Command::new(program).args(["serve", "--bind", "127.0.0.1:0", "--data"]).arg(data).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|e| e.to_string())?;
     let mut line = String::new();
     let out = child.stdout.take().ok_or("no output")?;
     BufReader::new(out).read_line(&mut line).map_err(|e| e.to_string())?;

@@ -100,7 +100,7 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
     tracing::info!(policy = ?config.access.policy, "access.policy = open: any valid certificate reads and writes; labels hold");
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
-    let app = Arc::new(App { store, read_log, base_url, config });
+    let app = Arc::new(App::new(store, read_log, config, base_url));
     launch(app, tls, listener, own_pki.then(|| data.join("pki")))
 }
 

@@ -33,9 +33,15 @@ impl ParamType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SearchValue {
     /// System ("" when none) and code.
-    Token { system: String, code: String },
+    Token {
+        system: String,
+        code: String,
+    },
     /// [low, high] in µs UTC.
-    Date { low_us: i64, high_us: i64 },
+    Date {
+        low_us: i64,
+        high_us: i64,
+    },
     /// Folded: lower case, no accents, single spaces.
     Text(String),
     /// `Type/id` or an absolute URL.

@@ -150,10 +150,7 @@ mod tests {
     fn identity_is_spliced_and_the_rest_kept() {
         let text = br#"{"resourceType":"Patient",  "meta":{"versionId":"9","tag":[{"code":"x"}]}, "active" : true}"#;
         let out = apply(text, identity(text, &parse(text).unwrap(), "a", 2, "T"));
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            r#"{"resourceType":"Patient","id":"a",  "meta":{"versionId":"2","lastUpdated":"T","tag":[{"code":"x"}]}, "active" : true}"#
-        );
+        assert_eq!(String::from_utf8(out).unwrap(), r#"{"resourceType":"Patient","id":"a",  "meta":{"versionId":"2","lastUpdated":"T","tag":[{"code":"x"}]}, "active" : true}"#);
     }
 
     #[test]

@@ -67,12 +67,7 @@ pub async fn receive(req: &HttpRequest, payload: Payload, limits: &Limits, limit
 fn declared(req: &HttpRequest) -> Result<Option<usize>> {
     match req.headers().get(header::CONTENT_LENGTH) {
         None => Ok(None),
-        Some(value) => value
-            .to_str()
-            .ok()
-            .and_then(|t| t.parse().ok())
-            .map(Some)
-            .ok_or_else(|| Fault::new(FaultKind::Malformed, 304, "Content-Length is not a number")),
+        Some(value) => value.to_str().ok().and_then(|t| t.parse().ok()).map(Some).ok_or_else(|| Fault::new(FaultKind::Malformed, 304, "Content-Length is not a number")),
     }
 }
 

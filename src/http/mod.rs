@@ -8,6 +8,6 @@ mod metrics;
 mod respond;
 mod serve;
 
-pub use metrics::{Metrics, resident_bytes, resident_bytes_of};
 pub use admin::start as start_admin;
+pub use metrics::{Metrics, resident_bytes, resident_bytes_of};
 pub use serve::{Running, start};

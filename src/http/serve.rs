@@ -48,34 +48,26 @@ pub struct Running {
 pub fn start(app: Arc<App>, tls: Arc<TlsState>, metrics: Arc<Metrics>, listener: std::net::TcpListener) -> std::io::Result<Running> {
     let config = app.config.clone();
     let address = listener.local_addr()?;
-    let shared = Shared {
-        budget: Budget::new(config.limits.bodies_bytes),
-        slots: Arc::new(Semaphore::new(config.server.threads * 8)),
-        metrics,
-        app,
-        tls: Arc::clone(&tls),
-    };
+    let shared = Shared { budget: Budget::new(config.limits.bodies_bytes), slots: Arc::new(Semaphore::new(config.server.threads * 8)), metrics, app, tls: Arc::clone(&tls) };
     let tls_config = tls.server_config().map_err(std::io::Error::other)?;
-    let server = HttpServer::new(move || {
-        Actix::new().app_data(web::Data::new(shared.clone())).route("/health", web::get().to(health)).default_service(web::to(handle))
-    })
-    .on_connect(|io, ext| {
-        if let Some(stream) = io.downcast_ref::<TlsStream<TcpStream>>() {
-            let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-            ext.insert(Peer(leaf.and_then(|der| Caller::from_leaf(der).ok())));
-        }
-    })
-    .workers(config.server.workers)
-    .worker_max_blocking_threads(config.server.threads.div_ceil(config.server.workers).max(1))
-    .client_request_timeout(Duration::from_secs(5))
-    .client_disconnect_timeout(Duration::from_secs(1))
-    .keep_alive(Duration::from_secs(60))
-    .tls_handshake_timeout(Duration::from_secs(3))
-    .max_connection_rate(256)
-    .shutdown_timeout(20)
-    .disable_signals()
-    .listen_rustls_0_23(listener, tls_config)?
-    .run();
+    let server = HttpServer::new(move || Actix::new().app_data(web::Data::new(shared.clone())).route("/health", web::get().to(health)).default_service(web::to(handle)))
+        .on_connect(|io, ext| {
+            if let Some(stream) = io.downcast_ref::<TlsStream<TcpStream>>() {
+                let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                ext.insert(Peer(leaf.and_then(|der| Caller::from_leaf(der).ok())));
+            }
+        })
+        .workers(config.server.workers)
+        .worker_max_blocking_threads(config.server.threads.div_ceil(config.server.workers).max(1))
+        .client_request_timeout(Duration::from_secs(5))
+        .client_disconnect_timeout(Duration::from_secs(1))
+        .keep_alive(Duration::from_secs(60))
+        .tls_handshake_timeout(Duration::from_secs(3))
+        .max_connection_rate(256)
+        .shutdown_timeout(20)
+        .disable_signals()
+        .listen_rustls_0_23(listener, tls_config)?
+        .run();
     Ok(Running { address, server })
 }
 
@@ -109,13 +101,7 @@ async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Share
     response
 }
 
-async fn serve(
-    req: &HttpRequest,
-    payload: web::Payload,
-    shared: &web::Data<Shared>,
-    query: Vec<(String, String)>,
-    accept: Vec<String>,
-) -> Result<(String, interaction::Answer)> {
+async fn serve(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>, query: Vec<(String, String)>, accept: Vec<String>) -> Result<(String, interaction::Answer)> {
     let caller = caller(req, shared)?;
     let path = path(req)?;
     let method = method(req)?;
@@ -123,9 +109,7 @@ async fn serve(
     let deposit = path.is_empty() || matches!(path.first().map(String::as_str), Some("$deposit" | "Binary" | "DocumentReference"));
     let limit = if deposit { limits.deposit_bytes } else { limits.body_bytes };
     let received = body::receive(req, payload, limits, limit, &shared.budget).await?;
-    let slot = Arc::clone(&shared.slots)
-        .try_acquire_owned()
-        .map_err(|_| Fault::new(FaultKind::Busy, 311, "too many requests are running; try again"))?;
+    let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Fault::new(FaultKind::Busy, 311, "too many requests are running; try again"))?;
     let call = call(req, shared, caller, method, path, query, accept, received.bytes)?;
     let app = Arc::clone(&shared.app);
     web::block(move || {
@@ -173,7 +157,11 @@ fn path(req: &HttpRequest) -> Result<Vec<String>> {
     if raw.len() > 8192 || req.query_string().len() > 8192 {
         return Err(Fault::new(FaultKind::TooLarge, 317, "the address is over 8 KiB; use POST _search"));
     }
-    Ok(rest.split('/').filter(|s| !s.is_empty()).map(|s| interaction::form_pairs(&format!("x={}", s.replace('+', "%2B"))).into_iter().next().map(|p| p.1).unwrap_or_default()).collect())
+    Ok(rest
+        .split('/')
+        .filter(|s| !s.is_empty())
+        .map(|s| interaction::form_pairs(&format!("x={}", s.replace('+', "%2B"))).into_iter().next().map(|p| p.1).unwrap_or_default())
+        .collect())
 }
 
 fn method(req: &HttpRequest) -> Result<Method> {
@@ -192,16 +180,7 @@ fn text<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
 }
 
 #[expect(clippy::too_many_arguments, reason = "one request has that many parts, and this is the one place that joins them")]
-fn call(
-    req: &HttpRequest,
-    shared: &Shared,
-    caller: Caller,
-    method: Method,
-    path: Vec<String>,
-    query: Vec<(String, String)>,
-    accept: Vec<String>,
-    bytes: Vec<u8>,
-) -> Result<Call> {
+fn call(req: &HttpRequest, shared: &Shared, caller: Caller, method: Method, path: Vec<String>, query: Vec<(String, String)>, accept: Vec<String>, bytes: Vec<u8>) -> Result<Call> {
     let now_us = shared.app.now_us();
     let address = req.peer_addr().map(|a| a.ip().to_string()).unwrap_or_default();
     let request_id = text(req, "x-request-id").filter(|t| t.len() <= 64 && t.bytes().all(|b| b.is_ascii_graphic() && b != b'"')).map_or_else(|| shared.app.new_id(), str::to_owned);

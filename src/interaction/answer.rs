@@ -9,7 +9,10 @@ pub enum Body {
     /// JSON of a resource; sent as XML when the caller prefers it.
     Resource(Vec<u8>),
     /// A document exactly as it came.
-    Raw { mime: String, bytes: Vec<u8> },
+    Raw {
+        mime: String,
+        bytes: Vec<u8>,
+    },
 }
 
 /// An answer. What it disclosed or did is in the event of its [`super::Call`].

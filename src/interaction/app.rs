@@ -5,18 +5,29 @@ use sha2::Sha256;
 
 use crate::config::Config;
 use crate::fhir::Result;
-use crate::store::{ReadLog, Store};
+use crate::keyinfo::Source;
+use crate::store::{Cache, ReadLog, Store};
 
 /// The application: store, audit log, configuration.
 pub struct App {
     pub store: Store,
     pub read_log: ReadLog,
     pub config: Config,
+    /// Documents as a reader of facts wants them named, by resource number and version.
+    pub sources: Cache<(i64, i64), Source>,
     /// `https://host:port/fhir`, no trailing slash.
     pub base_url: String,
 }
 
+/// Sources held at once.
+const SOURCES: usize = 20_000;
+
 impl App {
+    /// Everything opened.
+    pub fn new(store: Store, read_log: ReadLog, config: Config, base_url: String) -> Self {
+        Self { store, read_log, config, sources: Cache::new(SOURCES), base_url }
+    }
+
     /// The clock: µs since 1970, UTC.
     pub fn now_us(&self) -> i64 {
         chrono::Utc::now().timestamp_micros()

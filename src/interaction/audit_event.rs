@@ -21,7 +21,14 @@ pub(super) fn search(app: &App, call: &Call, query: &[(String, String)]) -> Resu
     events.truncate(asked.count);
     let entries: Vec<String> = events
         .iter()
-        .map(|e| Ok(format!("{{\"fullUrl\":\"{}/AuditEvent/{}\",\"resource\":{},\"search\":{{\"mode\":\"match\"}}}}", app.base_url, e.id, String::from_utf8_lossy(&to_bytes(&to_fhir(e))?))))
+        .map(|e| {
+            Ok(format!(
+                "{{\"fullUrl\":\"{}/AuditEvent/{}\",\"resource\":{},\"search\":{{\"mode\":\"match\"}}}}",
+                app.base_url,
+                e.id,
+                String::from_utf8_lossy(&to_bytes(&to_fhir(e))?)
+            ))
+        })
         .collect::<Result<_>>()?;
     Ok(Answer::resource(raw_bundle("searchset", Some(total), &[], &entries)))
 }

@@ -59,8 +59,8 @@ pub(super) type Existing = (i64, resource::Outcome);
 
 /// The one resource that an If-None-Exist finds.
 pub(super) fn existing(reader: &mut Reader<'_>, row: &ResourceRow, condition: &str) -> Result<Option<Existing>> {
-    let identifier = identifier_of(condition)
-        .ok_or_else(|| Fault::new(FaultKind::BadValue, 420, "a conditional create is supported on identifier=system|value").at("If-None-Exist"))?;
+    let identifier =
+        identifier_of(condition).ok_or_else(|| Fault::new(FaultKind::BadValue, 420, "a conditional create is supported on identifier=system|value").at("If-None-Exist"))?;
     let mut found = reader.by_identifier(&row.kind, &identifier)?;
     match (found.pop(), found.is_empty()) {
         (None, _) => Ok(None),

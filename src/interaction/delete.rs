@@ -63,8 +63,5 @@ fn withdraw_in(reader: &mut Reader<'_>, call: &Call, record: i64, document: i64)
     if !reader.structures_of(document)?.iter().any(|s| s == call.visibility.structure()) {
         return Err(Fault::new(FaultKind::Forbidden, 360, "a document is deleted only by a structure that stands behind it"));
     }
-    Ok(vec![
-        Operation::ChangeDocument(ChangeDocument { number: document, deleted: Some(true), ..ChangeDocument::default() }),
-        Operation::EndFacts { record, document },
-    ])
+    Ok(vec![Operation::ChangeDocument(ChangeDocument { number: document, deleted: Some(true), ..ChangeDocument::default() }), Operation::EndFacts { record, document }])
 }

@@ -80,11 +80,8 @@ fn fhir_document(mime: &str, bundle: Value, content: Vec<u8>) -> Result<Bare> {
 
 fn respond(app: &App, call: &Call, done: Done) -> Result<Answer> {
     let location = format!("DocumentReference/{}", done.id);
-    let body = if done.new {
-        done.reference
-    } else {
-        app.store.read(&call.visibility, |r| Ok(r.found("DocumentReference", &done.id, None)?.map(|f| f.body).unwrap_or_default()))?
-    };
+    let body =
+        if done.new { done.reference } else { app.store.read(&call.visibility, |r| Ok(r.found("DocumentReference", &done.id, None)?.map(|f| f.body).unwrap_or_default()))? };
     let mut answer = Answer::resource(body).versioned(1, call.now_us).created(location);
     if !done.new {
         answer.status = 200;
@@ -179,7 +176,8 @@ fn plan(app: &App, call: &Call, bare: &Bare) -> Result<Planned<Done>> {
     remarks.extend(stated.warnings.iter().cloned());
     let reference = reference(app, call, &slots, &chosen, bare, &replaced)?;
     let mut plan = Plan { operations: std::mem::take(&mut chosen.operations), preconditions: std::mem::take(&mut chosen.preconditions), ..Plan::default() };
-    let ready = Ready { slots: &slots, chosen: &chosen, entry, content: bare.content.clone(), reference: reference.clone(), statements: stated, replaced: &replaced, adopted: false };
+    let ready =
+        Ready { slots: &slots, chosen: &chosen, entry, content: bare.content.clone(), reference: reference.clone(), statements: stated, replaced: &replaced, adopted: false };
     document::add(app, call, &mut plan, ready)?;
     submission_set(app, call, &mut plan, &[&slots], &chosen, entry)?;
     let value = Done { id: slots.id, reference, new: true, warnings: remarks };

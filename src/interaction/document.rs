@@ -36,7 +36,9 @@ impl Slots {
 pub(super) enum Known {
     New,
     /// The same bytes: its DocumentReference.
-    Same { id: String },
+    Same {
+        id: String,
+    },
 }
 
 /// Looks the uniqueId up.
@@ -46,7 +48,8 @@ pub(super) enum Known {
 pub(super) fn known(reader: &mut Reader<'_>, unique: &Identifier, sha256: &[u8]) -> Result<Known> {
     for row in reader.documents_by_unique(unique)? {
         if row.sha256 != sha256 {
-            return Err(Fault::new(FaultKind::WriteConflict, 400, "another document with this uniqueId is stored; a new version needs an id of its own and a relation 'replaces'").at("DocumentReference.masterIdentifier"));
+            return Err(Fault::new(FaultKind::WriteConflict, 400, "another document with this uniqueId is stored; a new version needs an id of its own and a relation 'replaces'")
+                .at("DocumentReference.masterIdentifier"));
         }
         if let Some(id) = reader.reference_of(&row)? {
             return Ok(Known::Same { id });
@@ -70,7 +73,11 @@ pub(super) fn replaced(reader: &mut Reader<'_>, targets: &[Identifier], warnings
     for target in targets {
         match reader.documents_by_unique(target)?.into_iter().next_back() {
             Some(row) => out.extend(replaced_row(reader, row)?),
-            None => warnings.push(Issue::warning(IssueType::NotFound, "DocumentReference.relatesTo", "the document to be replaced is not known here; the relation is kept as an identifier")),
+            None => warnings.push(Issue::warning(
+                IssueType::NotFound,
+                "DocumentReference.relatesTo",
+                "the document to be replaced is not known here; the relation is kept as an identifier",
+            )),
         }
     }
     Ok(out)
@@ -96,7 +103,11 @@ pub(super) fn replaced_by_reference(app: &App, reader: &mut Reader<'_>, referenc
         let row = place.map(|p| reader.document(p.document)).transpose()?.flatten();
         match row {
             Some(row) => out.extend(replaced_row(reader, row)?),
-            None => warnings.push(Issue::warning(IssueType::NotFound, "DocumentReference.relatesTo", "the document to be replaced is not known here; the relation is kept as it was sent")),
+            None => warnings.push(Issue::warning(
+                IssueType::NotFound,
+                "DocumentReference.relatesTo",
+                "the document to be replaced is not known here; the relation is kept as it was sent",
+            )),
         }
     }
     Ok(out)
@@ -124,7 +135,8 @@ pub(super) fn same_patient(reader: &mut Reader<'_>, given: Option<&Value>, chose
     }
     let contradicts = theirs.iter().any(|t| ours.iter().any(|o| o.system == t.system && t.system.as_deref().is_some_and(patient::is_ins)));
     if contradicts {
-        return Err(Fault::new(FaultKind::RuleBroken, 404, "the document is about another patient (INS) than the one it is filed under; nothing was stored").at("DocumentReference.subject"));
+        return Err(Fault::new(FaultKind::RuleBroken, 404, "the document is about another patient (INS) than the one it is filed under; nothing was stored")
+            .at("DocumentReference.subject"));
     }
     Ok(())
 }

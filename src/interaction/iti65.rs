@@ -63,4 +63,3 @@ fn warn(answers: &mut [Answered], list: usize, found: &[Issue]) {
         warnings.extend(found.iter().cloned());
     }
 }
-

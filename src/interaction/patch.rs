@@ -16,7 +16,8 @@ use crate::xds::{self, Change};
 
 /// PATCH [type]?identifier=system|value
 pub(super) fn conditional(app: &App, call: &Call, row: &ResourceRow) -> Result<Answer> {
-    let text = call.parameter("identifier").ok_or_else(|| Fault::new(FaultKind::MissingElement, 490, "a conditional PATCH is supported on identifier=system|value").at("identifier"))?;
+    let text =
+        call.parameter("identifier").ok_or_else(|| Fault::new(FaultKind::MissingElement, 490, "a conditional PATCH is supported on identifier=system|value").at("identifier"))?;
     let identifier = identifier_of(text);
     let found = app.store.read(&call.visibility, |r| r.by_identifier(&row.kind, &identifier))?;
     match found.as_slice() {

@@ -12,12 +12,7 @@ use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{Operation, Precondition, Reader};
 
 /// Systems of the INS, in the order they are tried; test and demonstration roots behind the real ones.
-const INS: &[&str] = &[
-    "urn:oid:1.2.250.1.213.1.4.8",
-    "urn:oid:1.2.250.1.213.1.4.9",
-    "urn:oid:1.2.250.1.213.1.4.10",
-    "urn:oid:1.2.250.1.213.1.4.11",
-];
+const INS: &[&str] = &["urn:oid:1.2.250.1.213.1.4.8", "urn:oid:1.2.250.1.213.1.4.9", "urn:oid:1.2.250.1.213.1.4.10", "urn:oid:1.2.250.1.213.1.4.11"];
 
 /// Whether an identifier system is an INS (any root).
 pub(super) fn is_ins(system: &str) -> bool {
@@ -95,7 +90,8 @@ pub(super) fn of_subject(app: &App, call: &Call, reader: &mut Reader<'_>, refere
     let value = super::form_pairs(&format!("v={value}")).pop().map(|p| p.1).unwrap_or_default();
     match hint {
         Some(patient) if ordered(patient).iter().any(|i| i.value == value) => choose(app, call, reader, patient),
-        _ => Err(Fault::new(FaultKind::MultipleMatches, 347, "no patient matches the condition; create the Patient first, or send its traits in context.sourcePatientInfo").at("DocumentReference.subject")),
+        _ => Err(Fault::new(FaultKind::MultipleMatches, 347, "no patient matches the condition; create the Patient first, or send its traits in context.sourcePatientInfo")
+            .at("DocumentReference.subject")),
     }
 }
 
@@ -172,19 +168,15 @@ pub(super) fn provisional(app: &App, call: &Call, patient: &Value, identifiers: 
         ordered.extend(std::mem::take(members));
         *members = ordered;
     }
-    let put = resource::put(resource::Slot { kind: "Patient", id: &id, record, rid: app.store.counters().next_resource(), number: 1, document: 0 }, super::planning::to_bytes(&value)?)?;
+    let put =
+        resource::put(resource::Slot { kind: "Patient", id: &id, record, rid: app.store.counters().next_resource(), number: 1, document: 0 }, super::planning::to_bytes(&value)?)?;
     let preconditions = identifiers
         .iter()
         .filter(|i| i.system.as_deref().is_some_and(|s| INS.contains(&s)))
         .map(|i| Precondition::IdentifierUnused { kind: "Patient".into(), identifier: i.clone() })
         .collect();
     call.about(&id);
-    Ok(Chosen {
-        record,
-        operations: vec![Operation::NewRecord { number: record, pseudonym: app.new_id() }, Operation::Put(Box::new(put))],
-        preconditions,
-        id,
-    })
+    Ok(Chosen { record, operations: vec![Operation::NewRecord { number: record, pseudonym: app.new_id() }, Operation::Put(Box::new(put))], preconditions, id })
 }
 
 /// The identifiers of a Patient, INS first.

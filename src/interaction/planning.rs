@@ -25,8 +25,7 @@ pub(super) fn raw_bundle(kind: &str, total: Option<usize>, links: &[(String, Str
         out.push_str(&format!(",\"total\":{total}"));
     }
     if !links.is_empty() {
-        let links: Vec<String> =
-            links.iter().map(|(relation, url)| format!("{{\"relation\":\"{relation}\",\"url\":{}}}", Value::String(url.clone()))).collect();
+        let links: Vec<String> = links.iter().map(|(relation, url)| format!("{{\"relation\":\"{relation}\",\"url\":{}}}", Value::String(url.clone()))).collect();
         out.push_str(&format!(",\"link\":[{}]", links.join(",")));
     }
     if !entries.is_empty() {
@@ -43,12 +42,7 @@ pub(super) fn outcome(issues: &[Issue]) -> Vec<u8> {
     let issues: Vec<fhir_typed::OutcomeIssue<'_>> = issues
         .iter()
         .take(100)
-        .map(|i| fhir_typed::OutcomeIssue {
-            severity: i.severity.code(),
-            code: i.code.code(),
-            diagnostics: &i.diagnostics,
-            expression: i.expression.as_deref(),
-        })
+        .map(|i| fhir_typed::OutcomeIssue { severity: i.severity.code(), code: i.code.code(), diagnostics: &i.diagnostics, expression: i.expression.as_deref() })
         .collect();
     fhir_typed::operation_outcome(&issues)
 }

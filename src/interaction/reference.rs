@@ -62,7 +62,8 @@ pub(super) fn payload(app: &App, reader: &mut Reader<'_>, reference: &Value) -> 
     }
     let at = "DocumentReference.content[0].attachment.url";
     let url = text("url").ok_or_else(|| {
-        Fault::new(FaultKind::MissingElement, 476, "a document comes with its bytes: attachment.data (ITI-105), a Binary in the same transaction (ITI-65), or a Binary sent before").at(at)
+        Fault::new(FaultKind::MissingElement, 476, "a document comes with its bytes: attachment.data (ITI-105), a Binary in the same transaction (ITI-65), or a Binary sent before")
+            .at(at)
     })?;
     let local = url.strip_prefix(&app.base_url).map_or(url, |u| u.trim_start_matches('/'));
     let missing = || Fault::new(FaultKind::RuleBroken, 477, "the attachment names no part of this Bundle and no Binary waiting for its DocumentReference").at(at);
@@ -114,7 +115,11 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
     if app.config.documents.validation == Validation::Strict
         && let Some(dangling) = warnings.iter().find(|w| w.code == IssueType::NotFound)
     {
-        return Err(Fault::with_issues(FaultKind::RuleBroken, 478, vec![Issue::error(IssueType::NotFound, dangling.expression.clone().unwrap_or_default(), dangling.diagnostics.clone())]));
+        return Err(Fault::with_issues(
+            FaultKind::RuleBroken,
+            478,
+            vec![Issue::error(IssueType::NotFound, dangling.expression.clone().unwrap_or_default(), dangling.diagnostics.clone())],
+        ));
     }
     replaced.retain(|r| superseded.insert(r.row.number));
     super::deposit::same_record(&replaced, &chosen)?;
@@ -174,7 +179,8 @@ fn stated(reader: &mut Reader<'_>, entry: &DocumentEntry, bytes: &[u8], slots: &
         let document = match cda::read(bytes) {
             Ok(document) => document,
             Err(e) if e.kind == FaultKind::RuleBroken => {
-                let warnings = vec![Issue::warning(IssueType::Incomplete, "DocumentReference.content[0]", "the XML is not a CDA R2 document: it is kept as it is, no fact is read from it")];
+                let warnings =
+                    vec![Issue::warning(IssueType::Incomplete, "DocumentReference.content[0]", "the XML is not a CDA R2 document: it is kept as it is, no fact is read from it")];
                 return Ok(Statements { warnings, ..Statements::default() });
             }
             Err(e) => return Err(e.at("DocumentReference.content[0].attachment")),

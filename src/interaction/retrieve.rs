@@ -17,8 +17,8 @@ pub(super) fn binary(app: &App, call: &Call, id: &str) -> Result<Answer> {
         Ok((row, bytes))
     })?;
     let (row, bytes) = found;
-    let wants_resource = call.parameter("_format").is_some_and(|f| f.contains("fhir") || f == "json" || f == "xml")
-        || call.accept.first().is_some_and(|m| m.starts_with("application/fhir+"));
+    let wants_resource =
+        call.parameter("_format").is_some_and(|f| f.contains("fhir") || f == "json" || f == "xml") || call.accept.first().is_some_and(|m| m.starts_with("application/fhir+"));
     if wants_resource && !row.mime.starts_with("application/fhir+") {
         let json = format!(
             "{{\"resourceType\":\"Binary\",\"id\":\"{id}\",\"meta\":{{\"versionId\":\"1\"}},\"contentType\":{},\"data\":\"{}\"}}",
@@ -30,7 +30,11 @@ pub(super) fn binary(app: &App, call: &Call, id: &str) -> Result<Answer> {
     let acceptable = call.accept.is_empty()
         || call.accept.iter().any(|m| m == "*/*" || *m == row.mime || (m.ends_with("/*") && row.mime.starts_with(m.trim_end_matches('*'))) || is_xml(m) && is_xml(&row.mime));
     if !acceptable && !wants_resource {
-        return Err(Fault::new(FaultKind::NotAcceptable, 350, "the document has another type than the Accept header allows; ask for its contentType, or application/fhir+json for the Binary"));
+        return Err(Fault::new(
+            FaultKind::NotAcceptable,
+            350,
+            "the document has another type than the Accept header allows; ask for its contentType, or application/fhir+json for the Binary",
+        ));
     }
     Ok(Answer { status: 200, body: Body::Raw { mime: row.mime, bytes }, location: None, version: Some(1), modified_us: None, warnings: Vec::new() })
 }

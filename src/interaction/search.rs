@@ -59,13 +59,7 @@ fn respond(app: &App, call: &Call, row: &ResourceRow, asked: &parameters::Asked,
     for (some, mode) in [(matches.entries.as_slice(), "match"), (included, "include")] {
         for e in some {
             call.touched(format!("{}/{}", e.kind, e.id));
-            entries.push(format!(
-                "{{\"fullUrl\":\"{}/{}/{}\",\"resource\":{},\"search\":{{\"mode\":\"{mode}\"}}}}",
-                app.base_url,
-                e.kind,
-                e.id,
-                String::from_utf8_lossy(&e.bytes)
-            ));
+            entries.push(format!("{{\"fullUrl\":\"{}/{}/{}\",\"resource\":{},\"search\":{{\"mode\":\"{mode}\"}}}}", app.base_url, e.kind, e.id, String::from_utf8_lossy(&e.bytes)));
         }
     }
     if !asked.warnings.is_empty() {
@@ -113,8 +107,8 @@ fn include(reader: &mut Reader<'_>, row: &ResourceRow, asked: &parameters::Asked
     let mut out: Vec<Entry> = Vec::new();
     for path in &asked.includes {
         for entry in matches {
-            let resource: Value = serde_json::from_slice(&entry.bytes)
-                .map_err(|e| crate::fhir::Fault::new(crate::fhir::FaultKind::Bug, 260, "a stored resource is damaged").because(e))?;
+            let resource: Value =
+                serde_json::from_slice(&entry.bytes).map_err(|e| crate::fhir::Fault::new(crate::fhir::FaultKind::Bug, 260, "a stored resource is damaged").because(e))?;
             for value in values(&resource, ParamType::Reference, path) {
                 let SearchValue::Reference(target) = value else { continue };
                 let Some((kind, id)) = target.split_once('/') else { continue };

@@ -137,4 +137,3 @@ pub(super) fn author_name(entry: &DocumentEntry) -> Option<String> {
     });
     named.or_else(|| group.iter().find_map(|r| Some(r.get("name")?.as_str()?.to_owned())))
 }
-

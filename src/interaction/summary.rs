@@ -1,19 +1,35 @@
 //! `$summary`: the patient's key information as an IPS document.
 //! Spec: IPS 2.0.1 OperationDefinition/summary.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::facts::{self, Block};
-use super::patient;
 use super::planning::to_bytes;
 use super::{Answer, App, Call, read};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
 use crate::keyinfo::{self, Fact, Source, SummaryInput};
-use crate::store::Reader;
+use crate::store::{FactBlock, Reader, VersionRow};
 
 /// Types that a summary is made from, besides the facts of documents.
-const OWN: &[&str] = &["Condition", "AllergyIntolerance", "MedicationStatement", "MedicationRequest", "Immunization", "Observation", "Procedure", "DiagnosticReport"];
+const OWN: &[&str] = &[
+    "Condition",
+    "AllergyIntolerance",
+    "MedicationStatement",
+    "MedicationRequest",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "Immunization",
+    "Observation",
+    "Procedure",
+    "DiagnosticReport",
+    "ServiceRequest",
+    "DeviceUseStatement",
+    "Device",
+    "FamilyMemberHistory",
+];
 
 /// Resources of one type that clients wrote themselves and a summary looks at.
 const MAX_OWN: i64 = 2000;
@@ -55,11 +71,11 @@ fn from_parameters(body: &[u8]) -> Option<String> {
 fn summary(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<Option<String>>) -> Result<Answer> {
     let gathered = app.store.read(&call.visibility, |reader| {
         let id = find(reader)?.ok_or_else(read::not_here)?;
-        gather(reader, &id)
+        gather(app, reader, &id)
     })?;
     call.about(&gathered.id);
     call.touched(format!("Patient/{}", gathered.id));
-    let bundle = compose(app, call, gathered);
+    let bundle = compose(app, call, &gathered);
     Ok(Answer::resource(to_bytes(&bundle)?))
 }
 
@@ -67,50 +83,57 @@ fn summary(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<
 struct Gathered {
     id: String,
     patient: Value,
-    blocks: Vec<Block>,
+    blocks: Vec<Arc<FactBlock>>,
     own: Vec<Value>,
-    /// (document number, DocumentReference).
-    references: Vec<(i64, Value)>,
+    /// What a reader wants to know of each document, by its number.
+    sources: HashMap<i64, Arc<Source>>,
 }
 
-fn gather(reader: &mut Reader<'_>, id: &str) -> Result<Gathered> {
+fn gather(app: &App, reader: &mut Reader<'_>, id: &str) -> Result<Gathered> {
     let found = reader.found("Patient", id, None)?.ok_or_else(read::not_here)?;
     let record = found.row.record;
-    let mut blocks = Vec::new();
-    for block in reader.fact_blocks(record)? {
-        if !block.superseded && !block.archived {
-            blocks.push(facts::parse(block.document, &block.json)?);
-        }
-    }
+    let live = reader.fact_blocks(record)?.into_iter().filter(|f| !f.superseded && !f.archived);
+    let blocks: Vec<Arc<FactBlock>> = live.map(|f| f.block).collect();
     let mut own = Vec::new();
     for kind in OWN {
         for one in reader.all_of(record, kind, MAX_OWN)? {
             own.push(parse(&one.body)?);
         }
     }
-    let mut references = Vec::new();
-    for one in reader.all_of(record, "DocumentReference", MAX_OWN)? {
-        if blocks.iter().any(|b| b.document == one.row.document) {
-            references.push((one.row.document, parse(&one.body)?));
-        }
+    let documents: Vec<i64> = blocks.iter().map(|b| b.document).collect();
+    let mut sources = HashMap::with_capacity(documents.len());
+    for row in reader.references_of(record, &documents)? {
+        sources.insert(row.document, source_of(app, reader, row)?);
     }
-    Ok(Gathered { id: id.to_owned(), patient: parse(&found.body)?, blocks, own, references })
+    Ok(Gathered { id: id.to_owned(), patient: parse(&found.body)?, blocks, own, sources })
+}
+
+/// The source a DocumentReference stands for; a version never changes, so it is worked out once.
+fn source_of(app: &App, reader: &mut Reader<'_>, row: VersionRow) -> Result<Arc<Source>> {
+    let key = (row.rid, row.number);
+    if let Some(held) = app.sources.get(&key) {
+        return Ok(held);
+    }
+    let made = Arc::new(source(&parse(&reader.with_body(row)?.body)?));
+    app.sources.put(key, Arc::clone(&made), 1);
+    Ok(made)
 }
 
 fn parse(bytes: &[u8]) -> Result<Value> {
     serde_json::from_slice(bytes).map_err(|e| Fault::new(FaultKind::Bug, 432, "a stored resource is damaged").because(e))
 }
 
-fn compose(app: &App, call: &Call, gathered: Gathered) -> Value {
-    let sources: Vec<Source> = gathered.references.iter().map(|(_, r)| source(r)).collect();
-    let index = |document: i64| gathered.references.iter().position(|(n, _)| *n == document);
+fn compose(app: &App, call: &Call, gathered: &Gathered) -> Value {
+    let mut sources = Vec::with_capacity(gathered.blocks.len());
     let mut all = Vec::new();
-    for block in gathered.blocks {
-        let source = index(block.document);
-        all.extend(block.resources.into_iter().map(|resource| fact(app, resource, source)));
+    for block in &gathered.blocks {
+        let source = gathered.sources.get(&block.document).map(|s| {
+            sources.push(Source::clone(s));
+            sources.len() - 1
+        });
+        all.extend(block.resources.iter().map(|resource| fact(app, resource, source)));
     }
-    all.extend(gathered.own.into_iter().map(|resource| fact(app, resource, None)));
-    let _ = patient::ordered(&gathered.patient);
+    all.extend(gathered.own.iter().map(|resource| fact(app, resource, None)));
     keyinfo::summary(&mut SummaryInput {
         patient: &gathered.patient,
         facts: &all,
@@ -121,18 +144,16 @@ fn compose(app: &App, call: &Call, gathered: Gathered) -> Value {
     })
 }
 
-fn fact(app: &App, resource: Value, source: Option<usize>) -> Fact {
-    let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+fn fact(app: &App, resource: &Value, source: Option<usize>) -> Fact {
+    let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or("");
     let full_url = format!("{}/{}/{}", app.base_url, text("resourceType"), text("id"));
-    Fact { resource, source, full_url }
+    Fact { resource: resource.clone(), source, full_url }
 }
 
 /// What a reader wants to know of a document beside a fact taken from it.
 fn source(reference: &Value) -> Source {
     let text = |path: &str| reference.pointer(path).and_then(Value::as_str).unwrap_or("").to_owned();
-    let contained = |kind: &str| {
-        reference.get("contained").and_then(Value::as_array).into_iter().flatten().find(|c| c.get("resourceType").and_then(Value::as_str) == Some(kind))
-    };
+    let contained = |kind: &str| reference.get("contained").and_then(Value::as_array).into_iter().flatten().find(|c| c.get("resourceType").and_then(Value::as_str) == Some(kind));
     let person = contained("Practitioner").and_then(|p| p.get("name")?.get(0)).map(person_name).unwrap_or_default();
     let structure = contained("Organization").and_then(|o| o.get("name")?.as_str()).unwrap_or("").to_owned();
     let date = [text("/context/period/start"), text("/content/0/attachment/creation"), text("/date")].into_iter().find(|d| !d.is_empty()).unwrap_or_default();

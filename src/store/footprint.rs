@@ -48,11 +48,11 @@ impl Store {
 fn index_bytes(conn: &mut Conn) -> Result<i64> {
     let size: Size = match conn {
         Conn::Sqlite(c) => diesel::sql_query(format!("SELECT COALESCE(SUM(pgsize), 0) AS bytes FROM dbstat WHERE name IN ({INDEX_TABLES})")).get_result(c).map_err(fault)?,
-        Conn::Postgres(c) => diesel::sql_query(format!(
-            "SELECT COALESCE(SUM(pg_total_relation_size(oid)), 0)::bigint AS bytes FROM pg_class WHERE relkind = 'r' AND relname IN ({INDEX_TABLES})"
-        ))
-        .get_result(c)
-        .map_err(fault)?,
+        Conn::Postgres(c) => {
+            diesel::sql_query(format!("SELECT COALESCE(SUM(pg_total_relation_size(oid)), 0)::bigint AS bytes FROM pg_class WHERE relkind = 'r' AND relname IN ({INDEX_TABLES})"))
+                .get_result(c)
+                .map_err(fault)?
+        }
     };
     Ok(size.bytes)
 }

@@ -5,8 +5,10 @@
 //! which they hold. Waiting writes share one durable commit.
 
 mod backup;
+mod cache;
 mod conn;
 mod counters;
+mod facts;
 mod footprint;
 mod lock;
 mod plan;
@@ -20,12 +22,14 @@ mod writer;
 
 use std::sync::Arc;
 
+pub use backup::verify as verify_backup;
+pub use cache::Cache;
 pub use conn::DatabaseUrl;
 pub use counters::Counters;
+pub use facts::{FactBlock, VisibleFacts};
 pub use footprint::Footprint;
 pub use plan::{AuditLine, ChangeDocument, Cut, Facts, Index, NewDocument, Operation, Plan, Precondition, Put};
-pub use read::{DocumentRow, FactBlock, Found, Reader, VersionRow};
-pub use backup::verify as verify_backup;
+pub use read::{DocumentRow, Found, Reader, VersionRow};
 pub use read_log::{Pending, ReadLog, verify as verify_read_log};
 pub use search::{Condition, DatePrefix, DateTest, Page, PageKey, Query, Sort};
 pub use settings::Settings;
@@ -65,6 +69,7 @@ pub struct Store {
     writer: Option<writer::Writer>,
     counters: Arc<Counters>,
     settings: Settings,
+    facts: facts::FactCache,
     url: DatabaseUrl,
 }
 
@@ -81,7 +86,7 @@ impl Store {
         let counters = Arc::new(Counters::load(&mut conn)?);
         let writer = lock.map(|lock| writer::Writer::start(conn, lock, Arc::clone(&counters), options.queue)).transpose()?;
         let pool = conn::pool(&options.url, options.readers)?;
-        Ok(Self { pool, writer, counters, settings, url: options.url.clone() })
+        Ok(Self { pool, writer, counters, settings, facts: Cache::new(facts::HELD_BYTES), url: options.url.clone() })
     }
 
     /// Runs `f` over one snapshot. Blocking: call it from a blocking thread.
@@ -89,10 +94,8 @@ impl Store {
     /// # Errors
     /// `Busy` when no connection is free within 5 s; whatever `f` returns.
     pub fn read<T>(&self, visibility: &Visibility, f: impl FnOnce(&mut Reader<'_>) -> Result<T>) -> Result<T> {
-        let mut conn = self.pool.get().map_err(|e| {
-            crate::fhir::Fault::new(crate::fhir::FaultKind::Busy, 104, "no database connection is free; try again").because(e)
-        })?;
-        read::snapshot(&mut conn, &self.counters, visibility, f)
+        let mut conn = self.pool.get().map_err(|e| crate::fhir::Fault::new(crate::fhir::FaultKind::Busy, 104, "no database connection is free; try again").because(e))?;
+        read::snapshot(&mut conn, &self.counters, &self.facts, visibility, f)
     }
 
     /// Waits until the plan is durable. Blocking.

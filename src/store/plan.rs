@@ -38,15 +38,26 @@ pub enum Precondition {
 /// One write.
 #[derive(Debug)]
 pub enum Operation {
-    NewRecord { number: i64, pseudonym: String },
+    NewRecord {
+        number: i64,
+        pseudonym: String,
+    },
     Put(Box<Put>),
     NewDocument(Box<NewDocument>),
     ChangeDocument(ChangeDocument),
     Facts(Box<Facts>),
     /// A Binary that waited for its DocumentReference becomes the Binary of `document`; the waiting document `from` ends.
-    AdoptBinary { id: String, from: i64, record: i64, document: i64 },
+    AdoptBinary {
+        id: String,
+        from: i64,
+        record: i64,
+        document: i64,
+    },
     /// Ends the life of a document's facts (withdrawn document).
-    EndFacts { record: i64, document: i64 },
+    EndFacts {
+        record: i64,
+        document: i64,
+    },
 }
 
 /// A new version of a resource.

@@ -4,8 +4,9 @@ use diesel::prelude::*;
 
 use super::conn::{Conn, fault};
 use super::counters::Counters;
+use super::facts::FactCache;
 use super::plan::Cut;
-use super::schema::{audit_event, blob, body, directory, document, fact_block, identifier, receipt, version};
+use super::schema::{audit_event, blob, body, directory, document, identifier, receipt, version};
 use super::visible::visible;
 use crate::access::Visibility;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
@@ -14,20 +15,16 @@ use crate::fhir::{Fault, FaultKind, Identifier, Result};
 pub struct Reader<'a> {
     pub(super) conn: &'a mut Conn,
     pub(super) visibility: &'a Visibility,
+    pub(super) facts: &'a FactCache,
     commit: i64,
 }
 
 /// Runs `f` inside a read transaction.
-pub(super) fn snapshot<T>(
-    conn: &mut Conn,
-    counters: &Counters,
-    visibility: &Visibility,
-    f: impl FnOnce(&mut Reader<'_>) -> Result<T>,
-) -> Result<T> {
+pub(super) fn snapshot<T>(conn: &mut Conn, counters: &Counters, facts: &FactCache, visibility: &Visibility, f: impl FnOnce(&mut Reader<'_>) -> Result<T>) -> Result<T> {
     let mut answer = None;
     let outcome = conn.transaction::<(), diesel::result::Error, _>(|conn| {
         one_snapshot(conn)?;
-        answer = Some(f(&mut Reader { conn, visibility, commit: counters.published() }));
+        answer = Some(f(&mut Reader { conn, visibility, facts, commit: counters.published() }));
         Ok(())
     });
     outcome.map_err(fault)?;
@@ -82,16 +79,6 @@ pub struct DocumentRow {
     pub labels: i32,
     pub superseded: bool,
     pub archived: bool,
-}
-
-/// The facts of one document.
-#[derive(Debug, Clone)]
-pub struct FactBlock {
-    pub document: i64,
-    pub superseded: bool,
-    pub archived: bool,
-    /// JSON of the block.
-    pub json: Vec<u8>,
 }
 
 /// Where a (type, id) lives.
@@ -191,9 +178,7 @@ impl Reader<'_> {
     pub fn by_identifier(&mut self, kind: &str, wanted: &Identifier) -> Result<Vec<VersionRow>> {
         let v = self.visibility;
         let mut query = identifier::table
-            .inner_join(
-                version::table.on(version::rid.eq(identifier::rid).and(version::record.eq(identifier::record)).and(version::kind.eq(identifier::kind))),
-            )
+            .inner_join(version::table.on(version::rid.eq(identifier::rid).and(version::record.eq(identifier::record)).and(version::kind.eq(identifier::kind))))
             .inner_join(document::table.on(document::number.eq(version::document)))
             .filter(identifier::value.eq(&wanted.value))
             .filter(identifier::kind.eq(kind))
@@ -237,11 +222,8 @@ impl Reader<'_> {
         if row.deleted {
             return Ok(Found { row, body: Vec::new() });
         }
-        let (stamp, cuts, bytes): (i32, Option<Vec<u8>>, Vec<u8>) = body::table
-            .find((row.record, row.rid, row.number))
-            .select((body::stamp, body::cuts, body::bytes))
-            .first(self.conn)
-            .map_err(fault)?;
+        let (stamp, cuts, bytes): (i32, Option<Vec<u8>>, Vec<u8>) =
+            body::table.find((row.record, row.rid, row.number)).select((body::stamp, body::cuts, body::bytes)).first(self.conn).map_err(fault)?;
         let mut bytes = unpack(&bytes)?;
         super::read::stamp(&mut bytes, stamp, row.at_us);
         if let Some(cuts) = cuts {
@@ -286,13 +268,7 @@ impl Reader<'_> {
     /// `Bug` or `Busy` from the database.
     pub fn document(&mut self, number: i64) -> Result<Option<DocumentRow>> {
         let v = self.visibility;
-        document::table
-            .filter(document::number.eq(number))
-            .filter(visible!(v))
-            .select(DocumentRow::as_select())
-            .first(self.conn)
-            .optional()
-            .map_err(fault)
+        document::table.filter(document::number.eq(number)).filter(visible!(v)).select(DocumentRow::as_select()).first(self.conn).optional().map_err(fault)
     }
 
     /// Structures behind a document (authors and depositor).
@@ -324,53 +300,13 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` when the stored bytes are damaged.
     pub fn blob(&mut self, row: &DocumentRow) -> Result<Vec<u8>> {
-        let (codec, bytes): (i16, Vec<u8>) =
-            blob::table.find((row.record, row.number)).select((blob::codec, blob::bytes)).first(self.conn).map_err(fault)?;
+        let (codec, bytes): (i16, Vec<u8>) = blob::table.find((row.record, row.number)).select((blob::codec, blob::bytes)).first(self.conn).map_err(fault)?;
         let bytes = if codec == 1 { unpack(&bytes)? } else { bytes };
         use sha2::Digest;
         if sha2::Sha256::digest(&bytes).as_slice() != row.sha256.as_slice() {
             return Err(Fault::new(FaultKind::Bug, 172, "the stored document does not match its hash and is not sent"));
         }
         Ok(bytes)
-    }
-
-    /// The fact blocks of a record whose documents this caller may see, oldest document first.
-    ///
-    /// # Errors
-    /// `Bug` when a block is damaged.
-    pub fn fact_blocks(&mut self, record: i64) -> Result<Vec<FactBlock>> {
-        let v = self.visibility;
-        let rows: Vec<(i64, bool, bool, Vec<u8>)> = fact_block::table
-            .inner_join(document::table.on(document::number.eq(fact_block::document)))
-            .filter(fact_block::record.eq(record))
-            .filter(fact_block::until_commit.eq(i64::MAX))
-            .filter(visible!(v))
-            .select((document::number, document::superseded, document::archived, fact_block::bytes))
-            .order(document::number)
-            .load(self.conn)
-            .map_err(fault)?;
-        rows.into_iter()
-            .map(|(document, superseded, archived, bytes)| Ok(FactBlock { document, superseded, archived, json: unpack(&bytes)? }))
-            .collect()
-    }
-
-    /// The fact block of one document, `None` when it has none or may not be seen.
-    ///
-    /// # Errors
-    /// `Bug` when the block is damaged.
-    pub fn fact_block(&mut self, record: i64, number: i64) -> Result<Option<Vec<u8>>> {
-        if self.document(number)?.is_none() {
-            return Ok(None);
-        }
-        let bytes: Option<Vec<u8>> = fact_block::table
-            .filter(fact_block::record.eq(record))
-            .filter(fact_block::document.eq(number))
-            .filter(fact_block::until_commit.eq(i64::MAX))
-            .select(fact_block::bytes)
-            .first(self.conn)
-            .optional()
-            .map_err(fault)?;
-        bytes.map(|b| unpack(&b)).transpose()
     }
 
     /// The stored answer of a request sent before, by its key.
@@ -414,7 +350,7 @@ impl Reader<'_> {
 /// Largest size a stored block may unpack to: a document of 128 MiB and its frame.
 const UNPACK_LIMIT: usize = 192 << 20;
 
-fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
+pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
     let size = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten().and_then(|n| usize::try_from(n).ok()).unwrap_or(UNPACK_LIMIT);
     zstd::bulk::decompress(bytes, size.min(UNPACK_LIMIT)).map_err(|e| damaged(173, e))
 }

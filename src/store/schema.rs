@@ -238,4 +238,26 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(setting, commit_log, record, record_alias, directory, identifier, version, body, symbol, token_value, date_value, string_value, reference_value, document, document_author, blob, fact_block, receipt, audit_event, job, term);
+diesel::allow_tables_to_appear_in_same_query!(
+    setting,
+    commit_log,
+    record,
+    record_alias,
+    directory,
+    identifier,
+    version,
+    body,
+    symbol,
+    token_value,
+    date_value,
+    string_value,
+    reference_value,
+    document,
+    document_author,
+    blob,
+    fact_block,
+    receipt,
+    audit_event,
+    job,
+    term
+);

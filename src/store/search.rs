@@ -29,15 +29,34 @@ pub struct Query {
 #[derive(Debug, Clone)]
 pub enum Condition {
     /// (system, code) pairs: no system = any, empty system = none.
-    Token { param: i16, any: Vec<(Option<String>, String)>, negated: bool },
+    Token {
+        param: i16,
+        any: Vec<(Option<String>, String)>,
+        negated: bool,
+    },
     /// The resource's range overlaps, or lies in, as the prefix says; [low, high] µs.
-    Date { param: i16, any: Vec<DateTest> },
+    Date {
+        param: i16,
+        any: Vec<DateTest>,
+    },
     /// Folded prefixes.
-    Text { param: i16, any: Vec<String> },
-    Reference { param: i16, any: Vec<String> },
-    Identifier { any: Vec<Identifier> },
-    Ids { any: Vec<String> },
-    LastUpdated { any: Vec<DateTest> },
+    Text {
+        param: i16,
+        any: Vec<String>,
+    },
+    Reference {
+        param: i16,
+        any: Vec<String>,
+    },
+    Identifier {
+        any: Vec<Identifier>,
+    },
+    Ids {
+        any: Vec<String>,
+    },
+    LastUpdated {
+        any: Vec<DateTest>,
+    },
 }
 
 /// A date comparison: the range of the stored value against that of the search value.

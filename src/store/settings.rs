@@ -30,10 +30,7 @@ impl Settings {
         let secret = text(conn, "secret", hex(&fresh))?;
         let instance = text(conn, "instance", uuid::Uuid::new_v4().to_string())?;
         let broken = |what: &str| crate::fhir::Fault::new(crate::fhir::FaultKind::Bug, 130, format!("the stored setting {what} is damaged"));
-        Ok(Self {
-            secret: unhex(&secret).ok_or_else(|| broken("secret"))?,
-            instance: instance.parse().map_err(|_| broken("instance"))?,
-        })
+        Ok(Self { secret: unhex(&secret).ok_or_else(|| broken("secret"))?, instance: instance.parse().map_err(|_| broken("instance"))? })
     }
 }
 

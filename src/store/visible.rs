@@ -5,13 +5,9 @@
 macro_rules! visible {
     ($visibility:expr) => {{
         use crate::store::schema::{document, document_author};
-        document::deleted.eq(false).and(document::visible_from_us.le($visibility.now_us())).and(
-            document::masked.eq(false).or(diesel::dsl::exists(
-                document_author::table
-                    .filter(document_author::document.eq(document::number))
-                    .filter(document_author::structure.eq($visibility.structure().to_owned())),
-            )),
-        )
+        document::deleted.eq(false).and(document::visible_from_us.le($visibility.now_us())).and(document::masked.eq(false).or(diesel::dsl::exists(
+            document_author::table.filter(document_author::document.eq(document::number)).filter(document_author::structure.eq($visibility.structure().to_owned())),
+        )))
     }};
 }
 pub(crate) use visible;

@@ -79,8 +79,7 @@ impl State {
         let rows: Vec<(i64, String, String)> = symbol::table.select((symbol::number, symbol::system, symbol::code)).load(&mut conn).map_err(fault)?;
         let next_symbol = rows.iter().map(|r| r.0).max().unwrap_or(0) + 1;
         let symbols = rows.into_iter().map(|(number, system, code)| ((system, code), number)).collect();
-        let last: Option<String> =
-            audit_event::table.select(audit_event::line).order(audit_event::number.desc()).first(&mut conn).optional().map_err(fault)?;
+        let last: Option<String> = audit_event::table.select(audit_event::line).order(audit_event::number.desc()).first(&mut conn).optional().map_err(fault)?;
         let chain = last.map(|line| chained(&line)).unwrap_or_default();
         Ok(Self { conn, counters, symbols, next_symbol, chain })
     }
@@ -125,15 +124,11 @@ impl State {
     }
 
     fn begin(&mut self) -> Result<()> {
-        <Conn as Connection>::TransactionManager::begin_transaction(&mut self.conn)
-            .map_err(|e| Fault::new(FaultKind::Busy, 144, "the database is busy; try again").because(e))
+        <Conn as Connection>::TransactionManager::begin_transaction(&mut self.conn).map_err(|e| Fault::new(FaultKind::Busy, 144, "the database is busy; try again").because(e))
     }
 
     fn finish(&mut self, written: Written) -> Result<()> {
-        diesel::insert_into(commit_log::table)
-            .values((commit_log::number.eq(written.commit), commit_log::at_us.eq(written.at_us)))
-            .execute(&mut self.conn)
-            .map_err(fault)?;
+        diesel::insert_into(commit_log::table).values((commit_log::number.eq(written.commit), commit_log::at_us.eq(written.at_us))).execute(&mut self.conn).map_err(fault)?;
         <Conn as Connection>::TransactionManager::commit_transaction(&mut self.conn)
             .map_err(|e| Fault::new(FaultKind::CommitUnknown, 145, "the write may or may not have happened; send the same request again").because(e))
     }
@@ -142,8 +137,7 @@ impl State {
     fn recover(&mut self, chain: String) {
         let _ = <Conn as Connection>::TransactionManager::rollback_transaction(&mut self.conn);
         self.chain = chain;
-        let rows: std::result::Result<Vec<(i64, String, String)>, _> =
-            symbol::table.select((symbol::number, symbol::system, symbol::code)).load(&mut self.conn);
+        let rows: std::result::Result<Vec<(i64, String, String)>, _> = symbol::table.select((symbol::number, symbol::system, symbol::code)).load(&mut self.conn);
         if let Ok(rows) = rows {
             self.symbols = rows.into_iter().map(|(number, system, code)| ((system, code), number)).collect();
         }
@@ -178,10 +172,7 @@ impl State {
                 continue;
             }
             let number = self.next_symbol;
-            diesel::insert_into(symbol::table)
-                .values((symbol::number.eq(number), symbol::system.eq(&key.0), symbol::code.eq(&key.1)))
-                .execute(&mut self.conn)
-                .map_err(fault)?;
+            diesel::insert_into(symbol::table).values((symbol::number.eq(number), symbol::system.eq(&key.0), symbol::code.eq(&key.1))).execute(&mut self.conn).map_err(fault)?;
             self.next_symbol += 1;
             self.symbols.insert(key, number);
         }

@@ -83,7 +83,9 @@ fn bodies_of_the_wrong_kind_or_size_are_refused_before_they_are_read(server: &Te
     refused(&server.cabinet().call("POST", "Patient", &[("Content-Type", "application/pdf")], b"%PDF"), 415);
     refused(&server.cabinet().call("POST", "$deposit", &[("Content-Type", "application/pdf")], b"%PDF"), 415);
     refused(&server.cabinet().call("POST", "Patient", &[("Content-Type", FHIR_JSON)], b""), 400);
-    let mut target = passerelle::cli::Target::new(&server.pki(), "client-cabinet", server.port).map(|t| passerelle::tls::connect("localhost", t.port, &t.ca, &t.certificate, &t.key).unwrap()).unwrap();
+    let mut target = passerelle::cli::Target::new(&server.pki(), "client-cabinet", server.port)
+        .map(|t| passerelle::tls::connect("localhost", t.port, &t.ca, &t.certificate, &t.key).unwrap())
+        .unwrap();
     target.write_all(b"POST /fhir/Patient HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\nContent-Length: 99999999999\r\n\r\n").unwrap();
     let mut head = [0u8; 12];
     target.read_exact(&mut head).unwrap();

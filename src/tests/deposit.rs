@@ -168,7 +168,8 @@ fn generate_metadata_stores_the_document_and_answers_a_reference(server: &TestSe
     use base64::Engine;
     let mut cabinet = server.cabinet();
     let data = base64::engine::general_purpose::STANDARD.encode(small_cda(UNIQUE, "270037500000144", ""));
-    let parameters = serde_json::json!({"resourceType": "Parameters", "parameter": [{"name": "document", "resource": {"resourceType": "Binary", "contentType": "text/xml", "data": data}}]});
+    let parameters =
+        serde_json::json!({"resourceType": "Parameters", "parameter": [{"name": "document", "resource": {"resourceType": "Binary", "contentType": "text/xml", "data": data}}]});
     let answer = cabinet.post("DocumentReference/$generate-metadata", &parameters);
     assert_eq!(answer.status, 201, "{}", text(&answer));
     let reference = json(&answer)["parameter"][0]["valueReference"]["reference"].as_str().unwrap().to_owned();

@@ -23,7 +23,8 @@ const DOORS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that one room alone may name.
-const FENCED: &[(&str, &str)] = &[("diesel", "store"), ("actix_web", "http"), ("actix_tls", "http"), ("rustls", "tls"), ("openssl", "tls"), ("rcgen", "tls"), ("x509_parser", "identity")];
+const FENCED: &[(&str, &str)] =
+    &[("diesel", "store"), ("actix_web", "http"), ("actix_tls", "http"), ("rustls", "tls"), ("openssl", "tls"), ("rcgen", "tls"), ("x509_parser", "identity")];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut out = Vec::new();

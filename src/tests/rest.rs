@@ -48,7 +48,9 @@ fn a_resource_lives_from_create_to_delete(server: &TestServer) {
 fn what_was_sent_comes_back_digit_for_digit(server: &TestServer) {
     let mut cabinet = server.cabinet();
     let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
-    let sent = format!("{{\"resourceType\":\"Observation\",\"status\":\"final\",\n  \"code\":{{\"text\":\"été \\u00e0\"}},\"subject\":{{\"reference\":\"{patient}\"}},\"valueQuantity\":{{\"value\":1.50}}}}");
+    let sent = format!(
+        "{{\"resourceType\":\"Observation\",\"status\":\"final\",\n  \"code\":{{\"text\":\"été \\u00e0\"}},\"subject\":{{\"reference\":\"{patient}\"}},\"valueQuantity\":{{\"value\":1.50}}}}"
+    );
     let created = cabinet.call("POST", "Observation", &[("Content-Type", FHIR_JSON)], sent.as_bytes());
     assert_eq!(created.status, 201, "{}", text(&created));
     let id = body(&created)["id"].as_str().unwrap().to_owned();
@@ -60,7 +62,9 @@ fn if_match_keeps_two_writers_apart(server: &TestServer) {
     let mut cabinet = server.cabinet();
     let id = cabinet.patient("270037500000144");
     let patient = cabinet.found(&format!("Patient/{id}"));
-    let put = |c: &mut crate::support::Session, version: &str| c.call("PUT", &format!("Patient/{id}"), &[("Content-Type", FHIR_JSON), ("If-Match", version)], patient.to_string().as_bytes());
+    let put = |c: &mut crate::support::Session, version: &str| {
+        c.call("PUT", &format!("Patient/{id}"), &[("Content-Type", FHIR_JSON), ("If-Match", version)], patient.to_string().as_bytes())
+    };
     assert_eq!(put(&mut cabinet, "W/\"1\"").status, 200);
     refused(&put(&mut cabinet, "W/\"1\""), 412);
     let unchanged = cabinet.call("GET", &format!("Patient/{id}"), &[("If-None-Match", "W/\"2\"")], b"");
@@ -70,7 +74,9 @@ fn if_match_keeps_two_writers_apart(server: &TestServer) {
 fn a_conditional_create_makes_one(server: &TestServer) {
     let mut cabinet = server.cabinet();
     let organization = json!({"resourceType": "Organization", "identifier": [{"system": "urn:x", "value": "7"}], "name": "Maison de santé"});
-    let create = |c: &mut crate::support::Session| c.call("POST", "Organization", &[("Content-Type", FHIR_JSON), ("If-None-Exist", "identifier=urn:x|7")], organization.to_string().as_bytes());
+    let create = |c: &mut crate::support::Session| {
+        c.call("POST", "Organization", &[("Content-Type", FHIR_JSON), ("If-None-Exist", "identifier=urn:x|7")], organization.to_string().as_bytes())
+    };
     let first = create(&mut cabinet);
     let second = create(&mut cabinet);
     assert_eq!((first.status, second.status), (201, 200));

@@ -32,15 +32,45 @@ fn every_parameter_of_iti67_finds_and_excludes(server: &TestServer) {
     let answer = cabinet.post("/fhir", &bundle);
     assert_eq!(answer.status, 200, "{}", text(&answer));
     let hits = [
-        "status=current", "type=http://loinc.org|11488-4", "type=11488-4", "category=10", "format=urn:ihe:iti:xds:2017:mimeTypeSufficient", "facility=SA07", "setting=AMBULATOIRE",
-        "event=24725-4", "security-label=N", "identifier=urn:oid:1.2.3.40", "identifier=urn:ietf:rfc:3986|urn:oid:1.2.3.40", "date=2026-03-10", "date=ge2026-01", "creation=2026-03-10",
-        "period=ge2026-03-10", "period-start=ge2026-03-10", "period-end=le2026-03-11", "author.identifier=801234567897", "author.given=cla", "author.family=Martin",
-        "related:identifier=urn:oid:1.2.9|ACC-1", "status=current,superseded",
+        "status=current",
+        "type=http://loinc.org|11488-4",
+        "type=11488-4",
+        "category=10",
+        "format=urn:ihe:iti:xds:2017:mimeTypeSufficient",
+        "facility=SA07",
+        "setting=AMBULATOIRE",
+        "event=24725-4",
+        "security-label=N",
+        "identifier=urn:oid:1.2.3.40",
+        "identifier=urn:ietf:rfc:3986|urn:oid:1.2.3.40",
+        "date=2026-03-10",
+        "date=ge2026-01",
+        "creation=2026-03-10",
+        "period=ge2026-03-10",
+        "period-start=ge2026-03-10",
+        "period-end=le2026-03-11",
+        "author.identifier=801234567897",
+        "author.given=cla",
+        "author.family=Martin",
+        "related:identifier=urn:oid:1.2.9|ACC-1",
+        "status=current,superseded",
     ];
     for query in hits {
         assert_eq!(found(&mut cabinet, &format!("DocumentReference?patient={patient}&{}", query.replace('|', "%7C"))), 1, "{query}");
     }
-    for query in ["status=superseded", "type=60591-5", "category=11", "facility=SA01", "event=1", "security-label=R", "identifier=urn:oid:1.2.3.41", "date=2025", "period-start=lt2026", "author.family=Durand", "isArchived=true"] {
+    for query in [
+        "status=superseded",
+        "type=60591-5",
+        "category=11",
+        "facility=SA01",
+        "event=1",
+        "security-label=R",
+        "identifier=urn:oid:1.2.3.41",
+        "date=2025",
+        "period-start=lt2026",
+        "author.family=Durand",
+        "isArchived=true",
+    ] {
         assert_eq!(found(&mut cabinet, &format!("DocumentReference?patient={patient}&{query}")), 0, "{query}");
     }
     assert_eq!(found(&mut cabinet, "DocumentReference?patient.identifier=urn:oid:1.2.250.1.213.1.4.10%7C270037500000144&status=current"), 1);
@@ -52,7 +82,14 @@ fn every_parameter_of_iti66_finds_and_excludes(server: &TestServer) {
     let patient = cabinet.patient("270037500000144");
     let answer = cabinet.post("/fhir", &submission(&format!("Patient/{patient}"), "urn:oid:1.2.3.50", "application/pdf", b"%PDF", |_| {}));
     assert_eq!(answer.status, 200, "{}", text(&answer));
-    for query in ["code=submissionset&status=current", "code=https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes|submissionset", "date=ge2026-03-01", "designationType=07", "sourceId=urn:oid:1.2.3.4", "identifier=urn:oid:1.2.3.50.1"] {
+    for query in [
+        "code=submissionset&status=current",
+        "code=https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes|submissionset",
+        "date=ge2026-03-01",
+        "designationType=07",
+        "sourceId=urn:oid:1.2.3.4",
+        "identifier=urn:oid:1.2.3.50.1",
+    ] {
         assert_eq!(found(&mut cabinet, &format!("List?patient={patient}&{}", query.replace('|', "%7C"))), 1, "{query}");
     }
     for query in ["code=folder", "date=ge2027", "designationType=99"] {
@@ -64,7 +101,8 @@ fn post_search_is_get_search(server: &TestServer) {
     let mut cabinet = server.cabinet();
     let patient = cabinet.patient("270037500000144");
     cabinet.post("/fhir", &submission(&format!("Patient/{patient}"), "urn:oid:1.2.3.51", "application/pdf", b"%PDF", |_| {}));
-    let answer = cabinet.call("POST", "DocumentReference/_search", &[("Content-Type", "application/x-www-form-urlencoded")], format!("patient={patient}&status=current").as_bytes());
+    let answer =
+        cabinet.call("POST", "DocumentReference/_search", &[("Content-Type", "application/x-www-form-urlencoded")], format!("patient={patient}&status=current").as_bytes());
     assert_eq!(crate::support::json(&answer)["total"], 1);
     refused(&cabinet.post("DocumentReference/_search", &json!({"a": 1})), 415);
 }
@@ -73,7 +111,9 @@ fn pages_follow_each_other_and_their_links_are_the_callers_own(server: &TestServ
     let mut cabinet = server.cabinet();
     let patient = cabinet.patient("270037500000144");
     for i in 0..5 {
-        let bundle = submission(&format!("Patient/{patient}"), &format!("urn:oid:1.2.3.6.{i}"), "application/pdf", format!("%PDF {i}").as_bytes(), |r| r["date"] = json!(format!("2026-03-1{i}T10:00:00+01:00")));
+        let bundle = submission(&format!("Patient/{patient}"), &format!("urn:oid:1.2.3.6.{i}"), "application/pdf", format!("%PDF {i}").as_bytes(), |r| {
+            r["date"] = json!(format!("2026-03-1{i}T10:00:00+01:00"))
+        });
         assert_eq!(cabinet.post("/fhir", &bundle).status, 200);
     }
     let mut path = format!("/fhir/DocumentReference?patient={patient}&_count=2&_sort=-date");

@@ -156,7 +156,10 @@ fn a_replacing_submission_supersedes_its_target(server: &TestServer) {
     });
     let patch = json!({"resourceType": "Parameters", "parameter": [{"name": "operation", "part": [
         {"name": "type", "valueCode": "replace"}, {"name": "path", "valueString": "DocumentReference.status"}, {"name": "value", "valueCode": "superseded"}]}]});
-    second["entry"].as_array_mut().unwrap().push(json!({"fullUrl": "urn:uuid:00000000-0000-4000-8000-0000000000f1", "resource": patch, "request": {"method": "PATCH", "url": old}}));
+    second["entry"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"fullUrl": "urn:uuid:00000000-0000-4000-8000-0000000000f1", "resource": patch, "request": {"method": "PATCH", "url": old}}));
     let answer = provide(&mut cabinet, &second);
     assert_eq!(answer.status, 200, "{}", text(&answer));
     assert_eq!(cabinet.found(&old)["status"], "superseded");
@@ -210,9 +213,15 @@ fn metadata_patch_changes_three_elements_and_nothing_else(server: &TestServer) {
     let first = body(&provide(&mut cabinet, &pdf(&patient, "urn:oid:1.2.3.13")));
     let path = first["entry"][1]["response"]["location"].as_str().unwrap().split("/_history").next().unwrap().to_owned();
     let mut patch = |path: &str, operations: Value| cabinet.call("PATCH", path, &[("Content-Type", "application/json-patch+json")], operations.to_string().as_bytes());
-    let archived = patch(&path, json!([{"op": "replace", "path": "/extension[url:'https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived']/valueBoolean", "value": true}]));
+    let archived = patch(
+        &path,
+        json!([{"op": "replace", "path": "/extension[url:'https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived']/valueBoolean", "value": true}]),
+    );
     assert_eq!((archived.status, archived.header("etag")), (200, Some("W/\"2\"")), "{}", text(&archived));
-    let masked = patch("DocumentReference?identifier=urn:ietf:rfc:3986%7Curn:oid:1.2.3.13", json!([{"op": "replace", "path": "/securityLabel/0", "value": coding("https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument", "MASQUE_PS")}]));
+    let masked = patch(
+        "DocumentReference?identifier=urn:ietf:rfc:3986%7Curn:oid:1.2.3.13",
+        json!([{"op": "replace", "path": "/securityLabel/0", "value": coding("https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument", "MASQUE_PS")}]),
+    );
     assert_eq!(masked.status, 200, "{}", text(&masked));
     let labels: Vec<String> = body(&masked)["securityLabel"].as_array().unwrap().iter().map(|l| l["coding"][0]["code"].as_str().unwrap().to_owned()).collect();
     assert!(labels.contains(&"N".to_owned()) && labels.contains(&"MASQUE_PS".to_owned()), "labels are a set: {labels:?}");

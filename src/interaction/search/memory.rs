@@ -18,11 +18,7 @@ const MAX_CANDIDATES: i64 = 20_000;
 
 /// Runs the search.
 pub(super) fn find(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, asked: &Asked, cursor: Option<&Cursor>) -> Result<Matches> {
-    let mut hits: Vec<(i64, Value)> = candidates(reader, row, asked)?
-        .into_iter()
-        .filter(|v| matches(row, asked, v))
-        .map(|v| (sort_key(row, asked, &v), v))
-        .collect();
+    let mut hits: Vec<(i64, Value)> = candidates(reader, row, asked)?.into_iter().filter(|v| matches(row, asked, v)).map(|v| (sort_key(row, asked, &v), v)).collect();
     match asked.sort.unwrap_or(Sort::DateDown) {
         Sort::DateDown | Sort::LastUpdatedDown => hits.sort_by_key(|(key, _)| Reverse(*key)),
         Sort::DateUp | Sort::LastUpdatedUp => hits.sort_by_key(|(key, _)| *key),
@@ -118,8 +114,8 @@ fn by_document(reader: &mut Reader<'_>, row: &ResourceRow, asked: &Asked) -> Res
     for target in targets {
         let Some(id) = target.rsplit_once("DocumentReference/").map(|t| t.1) else { continue };
         let Some(place) = reader.place("DocumentReference", id)? else { continue };
-        if let Some(json) = reader.fact_block(place.record, place.document)? {
-            out.extend(facts::parse(place.document, &json)?.provenance);
+        if let Some(block) = reader.fact_block(place.record, place.document)? {
+            out.extend(block.provenance.clone());
         }
     }
     Ok(Some(out))
@@ -138,9 +134,7 @@ fn matches(row: &ResourceRow, asked: &Asked, resource: &Value) -> bool {
 
 fn has_identifier(resource: &Value, asked: &Asked) -> bool {
     values(resource, ParamType::Token, &["identifier".to_owned()]).iter().any(|v| match v {
-        SearchValue::Token { system, code } => {
-            asked.identifiers.iter().any(|i| &i.value == code && i.system.as_ref().is_none_or(|s| s == system))
-        }
+        SearchValue::Token { system, code } => asked.identifiers.iter().any(|i| &i.value == code && i.system.as_ref().is_none_or(|s| s == system)),
         _ => false,
     })
 }
@@ -154,9 +148,7 @@ fn holds(row: &ResourceRow, asks: &Asks, resource: &Value) -> bool {
 
 fn value_matches(test: &Test, value: &SearchValue) -> bool {
     match (test, value) {
-        (Test::Token(any), SearchValue::Token { system, code }) => any.iter().any(|(s, c)| {
-            (c.is_empty() || c == code) && s.as_ref().is_none_or(|s| s == system)
-        }),
+        (Test::Token(any), SearchValue::Token { system, code }) => any.iter().any(|(s, c)| (c.is_empty() || c == code) && s.as_ref().is_none_or(|s| s == system)),
         (Test::Date(any), SearchValue::Date { low_us, high_us }) => any.iter().any(|t| date_matches(t, *low_us, *high_us)),
         (Test::Text(any), SearchValue::Text(text)) => any.iter().any(|t| text.starts_with(t.as_str())),
         (Test::Text(any), SearchValue::Uri(text)) => any.iter().any(|t| fold(text).starts_with(t.as_str())),

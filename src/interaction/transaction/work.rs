@@ -23,7 +23,13 @@ pub(in crate::interaction) enum Offer {
 
 /// What became of an entry.
 pub(in crate::interaction) enum Answered {
-    Written { kind: String, id: String, number: i64, created: bool, warnings: Vec<Issue> },
+    Written {
+        kind: String,
+        id: String,
+        number: i64,
+        created: bool,
+        warnings: Vec<Issue>,
+    },
     Deleted,
     Read(Vec<u8>),
     /// Left undone under tolerant validation, with the reason.

@@ -56,9 +56,7 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
     for one in all {
         match one {
             Operation::NewRecord { number, pseudonym } => {
-                diesel::insert_into(record::table)
-                    .values((record::number.eq(number), record::from_commit.eq(at.commit), record::pseudonym.eq(pseudonym)))
-                    .execute(conn)?;
+                diesel::insert_into(record::table).values((record::number.eq(number), record::from_commit.eq(at.commit), record::pseudonym.eq(pseudonym))).execute(conn)?;
             }
             Operation::Put(p) => put(conn, p, symbols, at)?,
             Operation::NewDocument(d) => new_document(conn, d, at)?,
@@ -126,8 +124,7 @@ fn end_previous(conn: &mut Conn, p: &Put, at: Written) -> Done {
     end!(date_value, ());
     end!(string_value, ());
     end!(reference_value, ());
-    diesel::delete(identifier::table.filter(identifier::rid.eq(p.rid)).filter(identifier::kind.eq(&p.kind)).filter(identifier::record.eq(p.record)))
-        .execute(conn)?;
+    diesel::delete(identifier::table.filter(identifier::rid.eq(p.rid)).filter(identifier::kind.eq(&p.kind)).filter(identifier::record.eq(p.record))).execute(conn)?;
     Ok(())
 }
 
@@ -141,8 +138,7 @@ fn body_row(conn: &mut Conn, p: &Put) -> Done {
 }
 
 fn index_rows(conn: &mut Conn, p: &Put, symbols: &HashMap<(String, String), i64>, at: Written) -> Done {
-    let mut tokens: Vec<(i16, i64)> =
-        p.index.tokens.iter().filter_map(|(param, system, code)| symbols.get(&(system.clone(), code.clone())).map(|n| (*param, *n))).collect();
+    let mut tokens: Vec<(i16, i64)> = p.index.tokens.iter().filter_map(|(param, system, code)| symbols.get(&(system.clone(), code.clone())).map(|n| (*param, *n))).collect();
     tokens.sort_unstable();
     tokens.dedup();
     let mut dates = p.index.dates.clone();
@@ -154,24 +150,84 @@ fn index_rows(conn: &mut Conn, p: &Put, symbols: &HashMap<(String, String), i64>
     let mut references = p.index.references.clone();
     references.sort_unstable();
     references.dedup();
-    insert_rows!(conn, token_value::table, tokens.into_iter().map(|(param, symbol)| (
-        token_value::record.eq(p.record), token_value::param.eq(param), token_value::symbol.eq(symbol), token_value::rid.eq(p.rid),
-        token_value::from_commit.eq(at.commit), token_value::until_commit.eq(OPEN))).collect::<Vec<_>>());
-    insert_rows!(conn, date_value::table, dates.into_iter().map(|(param, low, high)| (
-        date_value::record.eq(p.record), date_value::param.eq(param), date_value::low_us.eq(low), date_value::high_us.eq(high), date_value::rid.eq(p.rid),
-        date_value::from_commit.eq(at.commit), date_value::until_commit.eq(OPEN))).collect::<Vec<_>>());
-    insert_rows!(conn, string_value::table, strings.into_iter().map(|(param, value)| (
-        string_value::record.eq(p.record), string_value::param.eq(param), string_value::value.eq(value), string_value::rid.eq(p.rid),
-        string_value::from_commit.eq(at.commit), string_value::until_commit.eq(OPEN))).collect::<Vec<_>>());
-    insert_rows!(conn, reference_value::table, references.into_iter().map(|(param, target)| (
-        reference_value::record.eq(p.record), reference_value::param.eq(param), reference_value::target.eq(target), reference_value::rid.eq(p.rid),
-        reference_value::from_commit.eq(at.commit), reference_value::until_commit.eq(OPEN))).collect::<Vec<_>>());
+    insert_rows!(
+        conn,
+        token_value::table,
+        tokens
+            .into_iter()
+            .map(|(param, symbol)| (
+                token_value::record.eq(p.record),
+                token_value::param.eq(param),
+                token_value::symbol.eq(symbol),
+                token_value::rid.eq(p.rid),
+                token_value::from_commit.eq(at.commit),
+                token_value::until_commit.eq(OPEN)
+            ))
+            .collect::<Vec<_>>()
+    );
+    insert_rows!(
+        conn,
+        date_value::table,
+        dates
+            .into_iter()
+            .map(|(param, low, high)| (
+                date_value::record.eq(p.record),
+                date_value::param.eq(param),
+                date_value::low_us.eq(low),
+                date_value::high_us.eq(high),
+                date_value::rid.eq(p.rid),
+                date_value::from_commit.eq(at.commit),
+                date_value::until_commit.eq(OPEN)
+            ))
+            .collect::<Vec<_>>()
+    );
+    insert_rows!(
+        conn,
+        string_value::table,
+        strings
+            .into_iter()
+            .map(|(param, value)| (
+                string_value::record.eq(p.record),
+                string_value::param.eq(param),
+                string_value::value.eq(value),
+                string_value::rid.eq(p.rid),
+                string_value::from_commit.eq(at.commit),
+                string_value::until_commit.eq(OPEN)
+            ))
+            .collect::<Vec<_>>()
+    );
+    insert_rows!(
+        conn,
+        reference_value::table,
+        references
+            .into_iter()
+            .map(|(param, target)| (
+                reference_value::record.eq(p.record),
+                reference_value::param.eq(param),
+                reference_value::target.eq(target),
+                reference_value::rid.eq(p.rid),
+                reference_value::from_commit.eq(at.commit),
+                reference_value::until_commit.eq(OPEN)
+            ))
+            .collect::<Vec<_>>()
+    );
     let mut identifiers: Vec<(&str, &str)> = p.identifiers.iter().map(|i| (i.value.as_str(), i.system.as_deref().unwrap_or(""))).collect();
     identifiers.sort_unstable();
     identifiers.dedup();
-    insert_rows!(conn, identifier::table, identifiers.into_iter().map(|(value, system)| (
-        identifier::value.eq(value), identifier::system.eq(system), identifier::kind.eq(&p.kind), identifier::rid.eq(p.rid), identifier::record.eq(p.record)))
-        .collect::<Vec<_>>());
+    insert_rows!(
+        conn,
+        identifier::table,
+        identifiers
+            .into_iter()
+            .map(|(value, system)| (
+                identifier::value.eq(value),
+                identifier::system.eq(system),
+                identifier::kind.eq(&p.kind),
+                identifier::rid.eq(p.rid),
+                identifier::record.eq(p.record)
+            ))
+            .collect::<Vec<_>>()
+    );
     Ok(())
 }
 
@@ -189,7 +245,11 @@ fn new_document(conn: &mut Conn, d: &NewDocument, at: Written) -> Done {
     let mut structures: Vec<&String> = d.structures.iter().chain([&d.depositor]).collect();
     structures.sort_unstable();
     structures.dedup();
-    insert_rows!(conn, document_author::table, structures.into_iter().map(|s| (document_author::document.eq(d.number), document_author::structure.eq(s.as_str()))).collect::<Vec<_>>());
+    insert_rows!(
+        conn,
+        document_author::table,
+        structures.into_iter().map(|s| (document_author::document.eq(d.number), document_author::structure.eq(s.as_str()))).collect::<Vec<_>>()
+    );
     if !d.binary_id.is_empty() {
         diesel::insert_into(directory::table)
             .values((directory::kind.eq("Binary"), directory::id.eq(&d.binary_id), directory::record.eq(d.record), directory::rid.eq(0), directory::document.eq(d.number)))
@@ -197,9 +257,7 @@ fn new_document(conn: &mut Conn, d: &NewDocument, at: Written) -> Done {
     }
     let packed = zstd::bulk::compress(&d.content, ZSTD_LEVEL).map_err(|e| bug(162, e))?;
     let (codec, bytes) = if packed.len() < d.content.len() { (1i16, &packed) } else { (0i16, &d.content) };
-    diesel::insert_into(blob::table)
-        .values((blob::record.eq(d.record), blob::document.eq(d.number), blob::codec.eq(codec), blob::bytes.eq(bytes)))
-        .execute(conn)?;
+    diesel::insert_into(blob::table).values((blob::record.eq(d.record), blob::document.eq(d.number), blob::codec.eq(codec), blob::bytes.eq(bytes))).execute(conn)?;
     Ok(())
 }
 
@@ -227,17 +285,26 @@ fn label_chain(conn: &mut Conn, number: i64, set: i32) -> Done {
     for (other, labels) in all {
         let level = if other == number { set } else { labels } & !labels::VISIBILITY;
         let new = level | (set & labels::VISIBILITY);
-        diesel::update(document::table.filter(document::number.eq(other)))
-            .set((document::labels.eq(new), document::masked.eq(new & labels::MASQUE_PS != 0)))
-            .execute(conn)?;
+        diesel::update(document::table.filter(document::number.eq(other))).set((document::labels.eq(new), document::masked.eq(new & labels::MASQUE_PS != 0))).execute(conn)?;
     }
     Ok(())
 }
 
 fn facts(conn: &mut Conn, f: &Facts, at: Written) -> Done {
-    insert_rows!(conn, directory::table, f.ids.iter().map(|(kind, id)| (
-        directory::kind.eq(kind.as_str()), directory::id.eq(id.as_str()), directory::record.eq(f.record), directory::rid.eq(0i64), directory::document.eq(f.document)))
-        .collect::<Vec<_>>());
+    insert_rows!(
+        conn,
+        directory::table,
+        f.ids
+            .iter()
+            .map(|(kind, id)| (
+                directory::kind.eq(kind.as_str()),
+                directory::id.eq(id.as_str()),
+                directory::record.eq(f.record),
+                directory::rid.eq(0i64),
+                directory::document.eq(f.document)
+            ))
+            .collect::<Vec<_>>()
+    );
     let bytes = zstd::bulk::compress(&f.block, ZSTD_LEVEL).map_err(|e| bug(163, e))?;
     diesel::insert_into(fact_block::table)
         .values((
@@ -256,24 +323,14 @@ fn facts(conn: &mut Conn, f: &Facts, at: Written) -> Done {
 pub(super) fn receipt(conn: &mut Conn, receipt: Option<&(String, Vec<u8>)>, at: Written) -> Done {
     if let Some((key, answer)) = receipt {
         diesel::insert_into(super::super::schema::receipt::table)
-            .values((
-                super::super::schema::receipt::key.eq(key),
-                super::super::schema::receipt::at_us.eq(at.at_us),
-                super::super::schema::receipt::answer.eq(answer),
-            ))
+            .values((super::super::schema::receipt::key.eq(key), super::super::schema::receipt::at_us.eq(at.at_us), super::super::schema::receipt::answer.eq(answer)))
             .execute(conn)?;
     }
     Ok(())
 }
 
 /// Writes the audit lines, each carrying the hash of the one before; returns the new head and the last number.
-pub(super) fn audit(
-    conn: &mut Conn,
-    lines: &[AuditLine],
-    mut number: i64,
-    mut chain: String,
-    at: Written,
-) -> std::result::Result<(String, i64), super::Rollback> {
+pub(super) fn audit(conn: &mut Conn, lines: &[AuditLine], mut number: i64, mut chain: String, at: Written) -> std::result::Result<(String, i64), super::Rollback> {
     for one in lines {
         number += 1;
         let line = format!("{{\"prev\":\"{chain}\",\"number\":{number},\"commit\":{},\"event\":{}}}", at.commit, one.line);
@@ -294,4 +351,3 @@ pub(super) fn audit(
 fn bug(number: u16, cause: impl std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Bug, number, "a resource could not be packed for storage").because(cause)
 }
-

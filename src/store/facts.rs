@@ -1,0 +1,123 @@
+//! Reading the facts of documents. A block never changes once written, so its parsed form is held in memory for a while; who
+//! may see it is asked of the database each time.
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use serde_json::Value;
+
+use super::cache::Cache;
+use super::conn::fault;
+use super::read::{Reader, VersionRow, unpack};
+use super::schema::{document, fact_block, version};
+use super::visible::visible;
+use crate::fhir::{Fault, FaultKind, Result};
+
+/// Bytes of JSON whose parsed form is held; the parsed form takes several times as much.
+pub(super) const HELD_BYTES: usize = 8 << 20;
+
+/// The parsed blocks held, by document number and first commit.
+pub type FactCache = Cache<(i64, i64), FactBlock>;
+
+/// What one document states.
+#[derive(Debug)]
+pub struct FactBlock {
+    /// Number of the document.
+    pub document: i64,
+    pub provenance: Option<Value>,
+    /// Derived resources with id and meta.
+    pub resources: Vec<Value>,
+}
+
+/// A block as one caller finds it.
+#[derive(Debug, Clone)]
+pub struct VisibleFacts {
+    pub superseded: bool,
+    pub archived: bool,
+    pub block: Arc<FactBlock>,
+}
+
+impl Reader<'_> {
+    /// The fact blocks of a record whose documents this caller may see, oldest document first.
+    ///
+    /// # Errors
+    /// `Bug` when a block is damaged.
+    pub fn fact_blocks(&mut self, record: i64) -> Result<Vec<VisibleFacts>> {
+        let v = self.visibility;
+        let rows: Vec<(i64, bool, bool, i64)> = fact_block::table
+            .inner_join(document::table.on(document::number.eq(fact_block::document)))
+            .filter(fact_block::record.eq(record))
+            .filter(fact_block::until_commit.eq(i64::MAX))
+            .filter(visible!(v))
+            .select((document::number, document::superseded, document::archived, fact_block::from_commit))
+            .order(document::number)
+            .load(self.conn)
+            .map_err(fault)?;
+        rows.into_iter().map(|(number, superseded, archived, from)| Ok(VisibleFacts { superseded, archived, block: self.block(record, number, from)? })).collect()
+    }
+
+    /// The fact block of one document, `None` when it has none or may not be seen.
+    ///
+    /// # Errors
+    /// `Bug` when the block is damaged.
+    pub fn fact_block(&mut self, record: i64, number: i64) -> Result<Option<Arc<FactBlock>>> {
+        let v = self.visibility;
+        let from: Option<i64> = fact_block::table
+            .inner_join(document::table.on(document::number.eq(fact_block::document)))
+            .filter(fact_block::record.eq(record))
+            .filter(fact_block::document.eq(number))
+            .filter(fact_block::until_commit.eq(i64::MAX))
+            .filter(visible!(v))
+            .select(fact_block::from_commit)
+            .first(self.conn)
+            .optional()
+            .map_err(fault)?;
+        from.map(|from| self.block(record, number, from)).transpose()
+    }
+
+    /// A block whose visibility has been asked.
+    fn block(&mut self, record: i64, number: i64, from: i64) -> Result<Arc<FactBlock>> {
+        if let Some(held) = self.facts.get(&(number, from)) {
+            return Ok(held);
+        }
+        let bytes: Vec<u8> = fact_block::table.find((record, number, from)).select(fact_block::bytes).first(self.conn).map_err(fault)?;
+        let json = unpack(&bytes)?;
+        let block = Arc::new(parse(number, &json)?);
+        self.facts.put((number, from), Arc::clone(&block), json.len());
+        Ok(block)
+    }
+
+    /// The current DocumentReferences of some documents of a record that this caller may see, without their bodies.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn references_of(&mut self, record: i64, documents: &[i64]) -> Result<Vec<VersionRow>> {
+        let v = self.visibility;
+        let mut out = Vec::with_capacity(documents.len());
+        for some in documents.chunks(500) {
+            let rows: Vec<VersionRow> = version::table
+                .inner_join(document::table.on(document::number.eq(version::document)))
+                .filter(version::record.eq(record))
+                .filter(version::kind.eq("DocumentReference"))
+                .filter(version::until_commit.eq(i64::MAX))
+                .filter(version::deleted.eq(false))
+                .filter(version::document.eq_any(some.to_vec()))
+                .filter(visible!(v))
+                .select(VersionRow::as_select())
+                .load(self.conn)
+                .map_err(fault)?;
+            out.extend(rows);
+        }
+        Ok(out)
+    }
+}
+
+fn parse(document: i64, json: &[u8]) -> Result<FactBlock> {
+    let mut value: Value = serde_json::from_slice(json).map_err(|e| Fault::new(FaultKind::Bug, 174, "stored facts are damaged").because(e))?;
+    let provenance = value.get_mut("provenance").map(Value::take).filter(|v| !v.is_null());
+    let resources = match value.get_mut("resources").map(Value::take) {
+        Some(Value::Array(items)) => items,
+        _ => Vec::new(),
+    };
+    Ok(FactBlock { document, provenance, resources })
+}
