@@ -63,15 +63,37 @@ pub struct Tls {
 pub struct Database {
     /// `sqlite:PATH` or `postgres://USER@HOST:PORT/NAME`; empty = `sqlite:DIR/passerelle.db`. It alone chooses the database.
     pub url: String,
+    /// What the database is for, fixed at its first start. `production`: test and demonstration INS roots are refused. `trial`: every
+    /// root is taken. Default `trial`.
+    pub environment: Environment,
     /// Connections for reading, 1–64. Default 4.
     pub readers: u32,
     /// Writes that may wait for the writer, 1–4096; more are answered 503. Default 256.
     pub queue: usize,
 }
 
+/// See [`Database::environment`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    #[default]
+    Trial,
+    Production,
+}
+
+impl Environment {
+    /// The word of the configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Trial => "trial",
+            Self::Production => "production",
+        }
+    }
+}
+
 impl Default for Database {
     fn default() -> Self {
-        Self { url: String::new(), readers: 4, queue: 256 }
+        Self { url: String::new(), environment: Environment::Trial, readers: 4, queue: 256 }
     }
 }
 

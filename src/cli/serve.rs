@@ -94,6 +94,7 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let tls = Arc::new(tls::load(tls_paths(&config)).map_err(|e| e.to_string())?);
     let url = DatabaseUrl::parse(&config.database.url)?;
     let store = Store::open(&StoreOptions { url, readers: config.database.readers, queue: config.database.queue }).map_err(shown)?;
+    store.pin_environment(config.database.environment.word()).map_err(shown)?;
     let read_log = ReadLog::open(&data.join("audit-reads.log")).map_err(shown)?;
     let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}", config.server.bind))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;

@@ -45,7 +45,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
         plan.preconditions.push(Precondition::IdentifierUnused { kind: row.kind.clone(), identifier });
     }
     let slot = resource::Slot { kind: &row.kind, id: &id, record, rid: app.store.counters().next_resource(), number: 1, document: 0 };
-    let bytes = sent.with_identity(&id, 1)?;
+    let bytes = sent.with_identity(app, &id, 1)?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
     if row.kind == "Patient" {
         call.about(&id);

@@ -13,13 +13,14 @@ pub(super) fn one(reader: &mut Reader<'_>, kind: &str, id: &str) -> Result<Optio
     found.map(super::planning::to_bytes).transpose()
 }
 
-/// The derived resources of a type in a record, with the Provenances when the type is Provenance.
+/// The derived resources of a type in a record, with the Provenances when the type is Provenance. What a replaced document stated
+/// is found through its Provenance and by its id, no longer by a search of the record.
 pub(super) fn of_kind(reader: &mut Reader<'_>, record: i64, kind: &str) -> Result<Vec<Value>> {
     let mut out = Vec::new();
     for found in reader.fact_blocks(record)? {
         if kind == "Provenance" {
             out.extend(found.block.provenance.clone());
-        } else {
+        } else if !found.superseded {
             out.extend(found.block.resources.iter().filter(|r| r.get("resourceType").and_then(Value::as_str) == Some(kind)).cloned());
         }
     }

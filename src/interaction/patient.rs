@@ -7,12 +7,28 @@
 use serde_json::{Value, json};
 
 use super::{App, Call, resource};
+use crate::config::Environment;
 use crate::fhir::search::fold;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{Operation, Precondition, Reader};
 
 /// Systems of the INS, in the order they are tried; test and demonstration roots behind the real ones.
 const INS: &[&str] = &["urn:oid:1.2.250.1.213.1.4.8", "urn:oid:1.2.250.1.213.1.4.9", "urn:oid:1.2.250.1.213.1.4.10", "urn:oid:1.2.250.1.213.1.4.11"];
+
+/// Roots of test and demonstration: never in a production database.
+const NOT_REAL: &[&str] = &["urn:oid:1.2.250.1.213.1.4.10", "urn:oid:1.2.250.1.213.1.4.11"];
+
+/// Refuses an identity of a test or demonstration root in a production database.
+///
+/// # Errors
+/// `RuleBroken`.
+pub(super) fn belongs_here(app: &App, patient: &Value) -> Result<()> {
+    let production = app.config.database.environment == Environment::Production;
+    if production && ordered(patient).iter().any(|i| i.system.as_deref().is_some_and(|s| NOT_REAL.contains(&s))) {
+        return Err(Fault::new(FaultKind::RuleBroken, 349, "the identity is of a test or demonstration root; this database is for production").at("Patient.identifier"));
+    }
+    Ok(())
+}
 
 /// Whether an identifier system is an INS (any root).
 pub(super) fn is_ins(system: &str) -> bool {
@@ -44,6 +60,7 @@ pub(super) fn choose(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &
     if identifiers.is_empty() {
         return Err(Fault::new(FaultKind::MissingElement, 340, "the document names no patient identifier (recordTarget/patientRole/id), so it belongs to no record"));
     }
+    belongs_here(app, patient)?;
     if let Some(chosen) = known(reader, patient)? {
         return Ok(chosen);
     }

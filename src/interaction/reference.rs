@@ -202,6 +202,7 @@ fn stated(reader: &mut Reader<'_>, entry: &DocumentEntry, bytes: &[u8], slots: &
 fn own_bytes(app: &App, sent: &resource::Sent, slots: &Slots, payload: &Payload) -> Result<Vec<u8>> {
     let node = gate::parse(&sent.bytes)?;
     let mut edits = splice::identity(&sent.bytes, &node, &slots.id, 1, time::PLACEHOLDER);
+    edits.extend(resource::local_references(app, &sent.bytes, &node));
     let content = node.get("content").map(Node::items).unwrap_or_default();
     if let Some(attachment) = content.first().and_then(|c| c.get("attachment")) {
         edits.extend(attachment_edits(app, attachment, slots, payload));

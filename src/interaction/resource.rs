@@ -57,13 +57,15 @@ impl Sent {
         self.value.get("id").and_then(Value::as_str)
     }
 
-    /// The bytes with the server's identity spliced in, lastUpdated as placeholder.
+    /// The bytes with the server's identity spliced in, lastUpdated as placeholder, absolute references to this server made relative.
     ///
     /// # Errors
     /// `Malformed` never, as the bytes passed the gate.
-    pub(super) fn with_identity(&self, id: &str, version: i64) -> Result<Vec<u8>> {
+    pub(super) fn with_identity(&self, app: &App, id: &str, version: i64) -> Result<Vec<u8>> {
         let node = gate::parse(&self.bytes)?;
-        Ok(splice::apply(&self.bytes, splice::identity(&self.bytes, &node, id, version, time::PLACEHOLDER)))
+        let mut edits = splice::identity(&self.bytes, &node, id, version, time::PLACEHOLDER);
+        edits.extend(local_references(app, &self.bytes, &node));
+        Ok(splice::apply(&self.bytes, edits))
     }
 
     /// References to other entries of a transaction replaced by what they became; conditional ones resolved.
@@ -90,6 +92,13 @@ impl Sent {
     pub(super) fn patient(&self, row: &ResourceRow) -> Option<&str> {
         row.patient.iter().find_map(|path| self.value.get(path)?.get("reference")?.as_str())
     }
+}
+
+/// Edits that make absolute references to this server relative, so that one form is compared, indexed and cut.
+pub(super) fn local_references(app: &App, bytes: &[u8], node: &gate::Node<'_>) -> Vec<splice::Edit> {
+    let own = format!("{}/", app.base_url);
+    let all = splice::references(bytes, node).into_iter();
+    all.filter_map(|p| Some(splice::Edit { start: p.start, end: p.end, text: format!("\"{}\"", p.target.strip_prefix(&own)?) })).collect()
 }
 
 /// `Type?identifier=system|value` with exactly one match.
@@ -226,6 +235,7 @@ fn identifiers(value: &Value) -> Vec<Identifier> {
 /// `RuleBroken` when it names a patient that is not known, or would move to another record.
 pub(super) fn record_for(app: &App, reader: &mut Reader<'_>, row: &ResourceRow, sent: &Sent, current: Option<i64>) -> Result<(i64, Vec<Operation>)> {
     if row.kind == "Patient" {
+        patient::belongs_here(app, &sent.value)?;
         return Ok(match current {
             Some(record) => (record, Vec::new()),
             None => {

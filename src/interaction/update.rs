@@ -45,7 +45,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
         }
     };
     let slot = resource::Slot { kind: &row.kind, id, record, rid, number, document: 0 };
-    let bytes = sent.with_identity(id, number)?;
+    let bytes = sent.with_identity(app, id, number)?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
     call.touched(format!("{}/{id}", row.kind));
     let outcome = resource::Outcome { id: id.to_owned(), number, bytes, created: place.as_ref().is_none_or(|p| p.deleted) };

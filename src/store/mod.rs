@@ -89,6 +89,14 @@ impl Store {
         Ok(Self { pool, writer, counters, settings, facts: Cache::new(facts::HELD_BYTES), url: options.url.clone() })
     }
 
+    /// Fixes what the database is for (`trial`, `production`) at its first start.
+    ///
+    /// # Errors
+    /// `RuleBroken` when it was created for another environment.
+    pub fn pin_environment(&self, wanted: &str) -> Result<()> {
+        settings::pin_environment(&mut self.url.open()?, wanted)
+    }
+
     /// Runs `f` over one snapshot. Blocking: call it from a blocking thread.
     ///
     /// # Errors

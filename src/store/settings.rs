@@ -34,6 +34,22 @@ impl Settings {
     }
 }
 
+/// The environment a database is for: written at its first start, never changed.
+///
+/// # Errors
+/// `RuleBroken` when the database is for another one.
+pub(super) fn pin_environment(conn: &mut Conn, wanted: &str) -> Result<()> {
+    let kept = text(conn, "environment", wanted.to_owned())?;
+    if kept == wanted {
+        return Ok(());
+    }
+    Err(crate::fhir::Fault::new(
+        crate::fhir::FaultKind::RuleBroken,
+        131,
+        format!("this database was created for database.environment = {kept}, which is fixed; use another database for {wanted}"),
+    ))
+}
+
 fn text(conn: &mut Conn, name: &str, otherwise: String) -> Result<String> {
     let found: Option<String> = setting::table.find(name).select(setting::value).first(conn).optional().map_err(fault)?;
     if let Some(value) = found {

@@ -10,6 +10,7 @@ on_both! {
     a_deleted_document_and_its_facts_are_gone
     only_a_structure_behind_a_document_deletes_it
     a_masked_replacement_hides_the_whole_chain
+    a_reference_written_with_the_whole_address_is_cut_like_any_other
 }
 
 fn masked(server: &TestServer) -> (String, String, String) {
@@ -104,4 +105,16 @@ fn a_masked_replacement_hides_the_whole_chain(server: &TestServer) {
     let mut other = server.client("client-imagerie");
     assert_eq!(other.get(&format!("DocumentReference/{}", first["id"].as_str().unwrap())).status, 404);
     assert_eq!(other.found(&format!("DocumentReference?patient={}", first["subject"]["reference"].as_str().unwrap()))["total"], 0);
+}
+
+fn a_reference_written_with_the_whole_address_is_cut_like_any_other(server: &TestServer) {
+    let (patient, id, _) = masked(server);
+    let mut cabinet = server.cabinet();
+    let observation = serde_json::json!({"resourceType": "Observation", "status": "final", "code": {"text": "relu"}, "subject": {"reference": patient},
+        "derivedFrom": [{"reference": format!("{}/DocumentReference/{id}", server.base)}]});
+    let answer = cabinet.post("Observation", &observation);
+    assert_eq!(answer.status, 201, "{}", crate::support::text(&answer));
+    let path = format!("Observation/{}", json(&answer)["id"].as_str().unwrap());
+    assert_eq!(cabinet.found(&path)["derivedFrom"][0]["reference"], format!("DocumentReference/{id}"));
+    assert!(server.client("client-imagerie").found(&path).get("derivedFrom").is_none());
 }

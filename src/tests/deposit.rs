@@ -11,6 +11,7 @@ on_both! {
     facts_come_back_through_their_provenance
     depositing_twice_makes_nothing_twice
     a_document_that_replaces_another_supersedes_it
+    facts_of_a_replaced_document_leave_the_searches
     what_the_header_cannot_say_comes_as_parameters
     an_identity_that_contradicts_the_record_is_refused_and_nothing_is_stored
     a_fhir_document_is_deposited_like_any_other
@@ -113,6 +114,25 @@ fn a_document_that_replaces_another_supersedes_it(server: &TestServer) {
     let patient = second["subject"]["reference"].as_str().unwrap();
     let current = cabinet.found(&format!("DocumentReference?patient={patient}&status=current"));
     assert_eq!(current["total"], 1);
+}
+
+/// What a replaced document stated is not found beside what its successor states.
+fn facts_of_a_replaced_document_leave_the_searches(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let cda = String::from_utf8(sample("06-vaccinations.xml")).unwrap();
+    let first = cabinet.deposited(cda.as_bytes());
+    let (patient, id) = (first["subject"]["reference"].as_str().unwrap(), first["id"].as_str().unwrap());
+    let count = |c: &mut crate::support::Session| c.found(&format!("Immunization?patient={patient}&_summary=count"))["total"].as_u64().unwrap();
+    let before = count(&mut cabinet);
+    let unique = first["masterIdentifier"]["value"].as_str().unwrap().trim_start_matches("urn:oid:").to_owned();
+    let own = format!("<id root=\"{unique}\"/>");
+    assert!(cda.contains(&own));
+    let second = cda.replacen(&own, "<id root=\"2.25.77\"/>", 1);
+    let answer = cabinet.call("POST", &format!("$deposit?replaces={unique}"), &[("Content-Type", "text/xml")], second.as_bytes());
+    assert_eq!(answer.status, 201, "{}", text(&answer));
+    assert_eq!(count(&mut cabinet), before);
+    let old = cabinet.found(&format!("Provenance?entity=DocumentReference/{id}&_include=Provenance:target"));
+    assert_eq!(u64::try_from(resources(&old, "Immunization").len()).unwrap(), before, "they stay reachable through their Provenance");
 }
 
 fn what_the_header_cannot_say_comes_as_parameters(server: &TestServer) {

@@ -166,7 +166,8 @@ impl Check<'_> {
             let code = lab["code"].as_str().unwrap_or("");
             let quantity = found.iter().find(|o| codes(&o["code"]).contains(&code)).map_or(&Value::Null, |o| &o["valueQuantity"]);
             let comparator = quantity["comparator"].as_str();
-            let right = quantity["value"].to_string() == lab["value"].as_str().unwrap_or("") && quantity["code"] == lab["unit"] && comparator == lab["comparator"].as_str();
+            let digits = quantity["value"].to_string();
+            let right = digits == lab["value"].as_str().unwrap_or("") && quantity["code"] == lab["unit"] && comparator == lab["comparator"].as_str();
             self.must(right, format!("result {code}: {quantity} instead of {} {} {}", lab["comparator"], lab["value"], lab["unit"]));
         }
     }

@@ -101,3 +101,18 @@ fn a_wrong_configuration_is_refused_with_its_key() {
     assert!(!run.status.success());
     assert!(String::from_utf8_lossy(&run.stderr).contains("server.workers"));
 }
+
+#[test]
+fn a_production_database_takes_no_test_identity_and_stays_one() {
+    use passerelle::config::Environment;
+    let mut server = TestServer::with(On::Sqlite, |c| c.database.environment = Environment::Production);
+    let cda = small_cda("2.25.73", "270037500000144", "");
+    crate::support::refused(&server.cabinet().deposit(&cda), 422);
+    let real = String::from_utf8(cda).unwrap().replace("1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.8");
+    assert_eq!(server.cabinet().deposit(real.as_bytes()).status, 201);
+    server.stop();
+    let mut config = passerelle::config::Config::default();
+    config.server.bind = "127.0.0.1:0".into();
+    let refused = passerelle::cli::start(&server.dir, config).err().expect("the environment is fixed");
+    assert!(refused.contains("production"), "{refused}");
+}

@@ -11,6 +11,7 @@ use super::step::Step;
 use super::work::{Answered, Bench, Work};
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::Reader;
+use crate::xds;
 
 impl Work {
     /// A DocumentReference and its bytes.
@@ -25,6 +26,10 @@ impl Work {
         let name = self.names.get(&subject).cloned().unwrap_or(subject);
         let record = self.records.get(&name).copied().ok_or_else(|| patient::unknown("DocumentReference.subject"))?;
         let sent = sent.renamed(&self.names, reader)?;
+        let unique = xds::entry_of_reference(&sent.value).unique_id;
+        if !unique.value.is_empty() && !self.unique.insert(unique) {
+            return Err(Fault::new(FaultKind::RuleBroken, 470, "two documents of the Bundle carry the same uniqueId").at("DocumentReference.masterIdentifier"));
+        }
         let mut slots = Slots::new(bench.app);
         slots.id.clone_from(&step.id);
         if let Some(part) = part.and_then(|i| bench.steps.get(i)) {

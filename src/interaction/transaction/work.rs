@@ -9,7 +9,7 @@ use super::super::resource::{self, Sent, Slot};
 use super::super::{App, Call, Method, create, delete, dispatch, patch, patient, read, update};
 use super::step::Step;
 use crate::config::Validation;
-use crate::fhir::{Fault, FaultKind, Issue, IssueType, Result, gate};
+use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, gate};
 use crate::store::{Operation, Plan, Precondition, Reader};
 
 /// What a transaction may hold.
@@ -92,6 +92,8 @@ pub(super) struct Work {
     pub records: HashMap<String, i64>,
     /// Numbers of the documents this plan marks superseded already.
     pub superseded: HashSet<i64>,
+    /// uniqueIds of the documents this plan brings.
+    pub unique: HashSet<Identifier>,
     pub plan: Plan,
     pub record: i64,
     pub answers: HashMap<usize, Answered>,
@@ -99,7 +101,16 @@ pub(super) struct Work {
 
 impl Work {
     fn new(offer: Offer) -> Self {
-        Self { offer, names: HashMap::new(), records: HashMap::new(), superseded: HashSet::new(), plan: Plan::default(), record: 0, answers: HashMap::new() }
+        Self {
+            offer,
+            names: HashMap::new(),
+            records: HashMap::new(),
+            superseded: HashSet::new(),
+            unique: HashSet::new(),
+            plan: Plan::default(),
+            record: 0,
+            answers: HashMap::new(),
+        }
     }
 
     /// Gives a create its id, or finds the resource its If-None-Exist names.
@@ -211,7 +222,7 @@ impl Work {
             Some(c) => Precondition::VersionIs { kind: step.row.kind.clone(), id: step.id.clone(), number: c.number },
             None => Precondition::IdUnused { kind: step.row.kind.clone(), id: step.id.clone() },
         });
-        let bytes = sent.with_identity(&step.id, number)?;
+        let bytes = sent.with_identity(app, &step.id, number)?;
         let slot = Slot { kind: &step.row.kind, id: &step.id, record, rid, number, document: 0 };
         self.plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
         self.record = record;
