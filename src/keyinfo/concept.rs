@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::Fact;
-use super::references::tail;
 use super::tables::FRENCH;
 use crate::fhir::search::fold;
 
@@ -14,50 +13,45 @@ const MAX_LABEL: usize = 240;
 
 /// Facts by the references that may name them.
 pub(super) struct Index<'a> {
-    /// By `Type/id` of this server, else by the whole URL.
-    by_tail: HashMap<&'a str, usize>,
+    by_url: HashMap<&'a str, usize>,
     base_url: &'a str,
 }
 
 impl<'a> Index<'a> {
     /// Over all facts.
     pub fn new(facts: &'a [Fact], base_url: &'a str) -> Self {
-        Self { by_tail: facts.iter().enumerate().map(|(i, f)| (tail(&f.full_url, base_url), i)).collect(), base_url }
+        Self { by_url: facts.iter().enumerate().map(|(i, f)| (f.full_url.as_str(), i)).collect(), base_url }
     }
 
     /// The fact that a reference names: absolute, or `Type/id` on this server.
     pub fn find(&self, reference: &str) -> Option<usize> {
-        if reference.starts_with('#') { None } else { self.by_tail.get(tail(reference, self.base_url)).copied() }
+        if let Some(found) = self.by_url.get(reference) {
+            return Some(*found);
+        }
+        if reference.contains(':') || reference.starts_with('#') {
+            return None;
+        }
+        self.by_url.get(format!("{}/{reference}", self.base_url).as_str()).copied()
     }
 
     /// The resource that a reference inside `holder` names: contained in it, or another fact.
     pub fn resolve(&self, facts: &'a [Fact], holder: &'a Value, reference: &'a Value) -> Option<&'a Value> {
-        let text = str_of(reference, "reference")?;
+        let text = reference.get("reference")?.as_str()?;
         match text.strip_prefix('#') {
-            Some(id) => items(holder, "contained").find(|c| str_of(c, "id") == Some(id)),
+            Some(id) => items(holder, "contained").find(|c| c.get("id").and_then(Value::as_str) == Some(id)),
             None => facts.get(self.find(text)?).map(|f| &f.resource),
         }
     }
 
     /// The Device that a DeviceUseStatement names.
     pub fn device(&self, facts: &'a [Fact], holder: &'a Value) -> Option<&'a Value> {
-        self.resolve(facts, holder, get(holder, "device")?)
+        self.resolve(facts, holder, holder.get("device")?)
     }
-}
-
-/// An element of an object. Objects of FHIR are small: comparing names in turn is quicker than hashing one.
-pub(super) fn get<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    value.as_object()?.iter().find(|(k, _)| *k == name).map(|(_, v)| v)
-}
-
-/// Text of an element, as it stands.
-pub(super) fn str_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    get(value, name)?.as_str()
 }
 
 /// The items of an element: an array's, or the one value.
 pub(super) fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    match get(value, name) {
+    match value.get(name) {
         Some(Value::Array(list)) => list.iter(),
         Some(one) => std::slice::from_ref(one).iter(),
         None => [].iter(),
@@ -67,7 +61,7 @@ pub(super) fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'
 /// The value at a path of names and array positions, `/a/0/b`; as a JSON pointer without escapes, and without its allocations.
 pub(super) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('/').skip(1).try_fold(value, |v, step| match v {
-        Value::Object(_) => get(v, step),
+        Value::Object(map) => map.get(step),
         Value::Array(list) => list.get(step.parse::<usize>().ok()?),
         _ => None,
     })
@@ -80,14 +74,14 @@ pub(super) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
 
 /// The codes of a CodeableConcept.
 pub(super) fn codes(concept: &Value) -> impl Iterator<Item = &str> {
-    items(concept, "coding").filter_map(|c| str_of(c, "code"))
+    items(concept, "coding").filter_map(|c| c.get("code")?.as_str())
 }
 
 /// What a concept is called: the display of its code with the words of the document when they say more; `None` when it says nothing.
 pub(super) fn label(concept: &Value) -> Option<String> {
     let (shown, said) = (display(concept), text(concept, "/text"));
     let both = match (shown, said) {
-        (None, "") => return items(concept, "coding").find_map(|c| str_of(c, "code")).map(str::to_owned),
+        (None, "") => return items(concept, "coding").find_map(|c| c.get("code")?.as_str()).map(str::to_owned),
         (None, said) => said.to_owned(),
         (Some(shown), "") => shown.to_owned(),
         (Some(shown), said) => {
@@ -144,7 +138,7 @@ fn untagged(name: &str) -> &str {
 }
 
 fn display(concept: &Value) -> Option<&str> {
-    items(concept, "coding").find_map(|c| str_of(c, "display")).map(str::trim).filter(|d| !d.is_empty())
+    items(concept, "coding").find_map(|c| c.get("display")?.as_str()).map(str::trim).filter(|d| !d.is_empty())
 }
 
 /// Cut at a number of characters, white space collapsed.
@@ -165,7 +159,7 @@ pub(super) enum Key<'a> {
 
 /// The key of a concept; `None` when it has neither code nor words.
 pub(super) fn key(concept: &Value) -> Option<Key<'_>> {
-    let coding = items(concept, "coding").find_map(|c| Some((str_of(c, "system")?, str_of(c, "code")?)));
+    let coding = items(concept, "coding").find_map(|c| Some((c.get("system")?.as_str()?, c.get("code")?.as_str()?)));
     if let Some((system, code)) = coding {
         return Some(Key::Code(system, code));
     }
@@ -178,7 +172,7 @@ pub(super) fn key(concept: &Value) -> Option<Key<'_>> {
 
 /// The names of a concept: its displays and its text.
 pub(super) fn names(concept: &Value) -> impl Iterator<Item = &str> {
-    items(concept, "coding").filter_map(|c| str_of(c, "display")).chain(str_of(concept, "text")).filter(|n| !n.is_empty())
+    items(concept, "coding").filter_map(|c| c.get("display")?.as_str()).chain(concept.get("text").and_then(Value::as_str)).filter(|n| !n.is_empty())
 }
 
 #[cfg(test)]

@@ -36,11 +36,6 @@ impl Group {
     pub fn affirming(&self) -> impl Iterator<Item = usize> + '_ {
         std::iter::once(self.lead).chain(self.merged.iter().copied())
     }
-
-    /// What the Bundle holds of it: the lead, the value before, values at the same time from other documents.
-    pub fn shown(&self) -> impl Iterator<Item = usize> + '_ {
-        std::iter::once(self.lead).chain(self.previous).chain(self.discordant.iter().copied())
-    }
 }
 
 /// Groups in the order of their first statement; statements of absence and groups of denials alone are not among them.
@@ -162,7 +157,7 @@ fn extra<'a>(device: Option<&Value>, s: &Statement<'_>, key: &Key<'a>, ordinals:
         "AllergyIntolerance" => String::new(),
         "Condition" => side(s),
         "Observation" if s.isolate.is_some() => format!("{}|{}|{:?}", unit(s.resource), side(s), s.isolate.and_then(concept::key)),
-        "Observation" if get(s.resource, "bodySite").is_none() => unit(s.resource).to_owned(),
+        "Observation" if s.resource.get("bodySite").is_none() => unit(s.resource).to_owned(),
         "Observation" => format!("{}|{}", unit(s.resource), side(s)),
         "Procedure" => happened(s, key, &side(s), ordinals),
         "DiagnosticReport" => happened(s, key, &fold(text(s.resource, "/conclusion")), ordinals),
@@ -220,8 +215,8 @@ fn dose(resource: &Value) -> String {
 }
 
 fn family_extra(resource: &Value) -> String {
-    let conditions: Vec<Key<'_>> = items(resource, "condition").filter_map(|c| concept::key(get(c, "code")?)).collect();
-    let relation: Vec<&str> = get(resource, "relationship").into_iter().flat_map(concept::codes).collect();
+    let conditions: Vec<Key<'_>> = items(resource, "condition").filter_map(|c| concept::key(c.get("code")?)).collect();
+    let relation: Vec<&str> = resource.get("relationship").into_iter().flat_map(concept::codes).collect();
     format!("{relation:?}|{}|{conditions:?}", fold(text(resource, "/name")))
 }
 

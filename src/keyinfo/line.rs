@@ -19,8 +19,6 @@ pub(super) struct Context<'a> {
     pub facts: &'a [Fact],
     pub sources: &'a [Source],
     pub statements: &'a [Statement<'a>],
-    /// Of each source, the absolute URL of its DocumentReference.
-    pub document_urls: &'a [String],
 }
 
 /// A line: the thing, what is said of it, and from which documents.
@@ -156,9 +154,9 @@ fn device(context: &Context<'_>, resource: &Value) -> Option<String> {
 }
 
 fn family(resource: &Value) -> String {
-    let relation = get(resource, "relationship");
+    let relation = resource.get("relationship");
     let word = relation.into_iter().flat_map(concept::codes).find_map(|c| FRENCH.word("relation", c)).map(str::to_owned).or_else(|| relation.and_then(spoken));
-    let conditions: Vec<String> = items(resource, "condition").filter_map(|c| get(c, "code").and_then(label)).collect();
+    let conditions: Vec<String> = items(resource, "condition").filter_map(|c| c.get("code").and_then(label)).collect();
     let who = word.unwrap_or_else(|| "parent non précisé".to_owned());
     if conditions.is_empty() { who } else { format!("{who} : {}", conditions.join(", ")) }
 }
@@ -177,8 +175,8 @@ fn details(context: &Context<'_>, s: &Statement<'_>) -> Vec<String> {
 
 fn condition(s: &Statement<'_>) -> Vec<String> {
     let r = s.resource;
-    let verification = get(r, "verificationStatus").into_iter().flat_map(concept::codes).find_map(|c| FRENCH.word("verification", c)).map(str::to_owned);
-    let severity = get(r, "severity").and_then(severity);
+    let verification = r.get("verificationStatus").into_iter().flat_map(concept::codes).find_map(|c| FRENCH.word("verification", c)).map(str::to_owned);
+    let severity = r.get("severity").and_then(severity);
     let ended = [text(r, "/abatementDateTime"), text(r, "/abatementPeriod/end")].into_iter().find(|t| !t.is_empty()).map(|end| format!("fin {}", dates::on(end)));
     sites(s).into_iter().chain(verification).chain(severity).chain(onset(s)).chain(status(s)).chain(ended).collect()
 }
@@ -188,14 +186,14 @@ pub(super) fn onset(s: &Statement<'_>) -> Option<String> {
     match [text(r, "/onsetDateTime"), text(r, "/onsetPeriod/start")].into_iter().find(|t| !t.is_empty()) {
         Some(start) if plain_onset(s) => Some(dates::since(start)),
         Some(start) => Some(dates::on(start)),
-        None => get(r, "onsetAge").and_then(numbers::quantity).map(|a| format!("à l'âge de {a}")).or_else(|| filled(text(r, "/onsetString"))),
+        None => r.get("onsetAge").and_then(numbers::quantity).map(|a| format!("à l'âge de {a}")).or_else(|| filled(text(r, "/onsetString"))),
     }
 }
 
 /// Whether it still goes on, as far as the statement says.
 pub(super) fn plain_onset(s: &Statement<'_>) -> bool {
-    let over = get(s.resource, "clinicalStatus").into_iter().flat_map(concept::codes).any(|c| matches!(c, "inactive" | "resolved" | "remission"));
-    !over && get(s.resource, "abatementDateTime").is_none() && get(s.resource, "abatementPeriod").is_none()
+    let over = s.resource.get("clinicalStatus").into_iter().flat_map(concept::codes).any(|c| matches!(c, "inactive" | "resolved" | "remission"));
+    !over && s.resource.get("abatementDateTime").is_none() && s.resource.get("abatementPeriod").is_none()
 }
 
 fn severity(concept: &Value) -> Option<String> {
@@ -210,7 +208,7 @@ fn allergy(s: &Statement<'_>) -> Vec<String> {
         out.push(format!("réaction : {}", reactions.join(", ")));
     }
     out.extend(FRENCH.word("criticality", text(r, "/criticality")).map(str::to_owned));
-    out.extend(get(r, "verificationStatus").into_iter().flat_map(concept::codes).find_map(|c| match c {
+    out.extend(r.get("verificationStatus").into_iter().flat_map(concept::codes).find_map(|c| match c {
         "unconfirmed" => Some("non confirmée".to_owned()),
         "presumed" => Some("présumée".to_owned()),
         _ => None,
@@ -234,7 +232,7 @@ fn immunization(s: &Statement<'_>) -> Vec<String> {
         said => said.to_owned(),
     })];
     let protocol = at(r, "/protocolApplied/0").unwrap_or(&Value::Null);
-    out.extend(get(protocol, "doseNumberPositiveInt").map(|n| format!("dose n° {n}")).or_else(|| filled(text(protocol, "/doseNumberString")).map(|d| format!("dose {d}"))));
+    out.extend(protocol.get("doseNumberPositiveInt").map(|n| format!("dose n° {n}")).or_else(|| filled(text(protocol, "/doseNumberString")).map(|d| format!("dose {d}"))));
     out.extend(filled(FRENCH.word("series", text(protocol, "/series")).unwrap_or(text(protocol, "/series"))));
     let diseases: Vec<String> = items(protocol, "targetDisease").filter_map(label).collect();
     if !diseases.is_empty() {
@@ -259,7 +257,7 @@ fn sites(s: &Statement<'_>) -> Option<String> {
 }
 
 pub(super) fn status(s: &Statement<'_>) -> Option<String> {
-    let clinical = get(s.resource, "clinicalStatus").into_iter().flat_map(concept::codes).next();
+    let clinical = s.resource.get("clinicalStatus").into_iter().flat_map(concept::codes).next();
     let code = clinical.unwrap_or_else(|| text(s.resource, "/status"));
     FRENCH.word("status", &format!("{}.{code}", s.kind)).and_then(filled)
 }

@@ -23,8 +23,7 @@ fn step(dosage: &Value) -> Option<String> {
     if !said.is_empty() {
         return Some(super::concept::short(said, 400));
     }
-    let parts: Vec<String> =
-        [dose(dosage), timing(get(dosage, "timing")), route(dosage), as_needed(dosage), maximum(dosage), patient_words(dosage)].into_iter().flatten().collect();
+    let parts: Vec<String> = [dose(dosage), timing(dosage.get("timing")), route(dosage), as_needed(dosage), maximum(dosage), patient_words(dosage)].into_iter().flatten().collect();
     if parts.is_empty() { None } else { Some(parts.join(", ")) }
 }
 
@@ -38,7 +37,7 @@ fn dose(dosage: &Value) -> Option<String> {
     };
     let range = |k: &str| rate.get(k).and_then(numbers::range);
     let dose = quantity("doseQuantity").or_else(|| range("doseRange")).or_else(|| quantity("dose"));
-    let speed = quantity("rateQuantity").or_else(|| range("rateRange")).or_else(|| get(rate, "rateRatio").and_then(numbers::ratio));
+    let speed = quantity("rateQuantity").or_else(|| range("rateRange")).or_else(|| rate.get("rateRatio").and_then(numbers::ratio));
     match (dose, speed) {
         (Some(dose), Some(speed)) => Some(format!("{dose} (débit {speed})")),
         (Some(dose), None) => Some(dose),
@@ -49,8 +48,8 @@ fn dose(dosage: &Value) -> Option<String> {
 
 fn timing(timing: Option<&Value>) -> Option<String> {
     let timing = timing?;
-    let repeat = get(timing, "repeat").unwrap_or(&Value::Null);
-    let frequency = frequency(repeat).or_else(|| get(timing, "code").and_then(coded));
+    let repeat = timing.get("repeat").unwrap_or(&Value::Null);
+    let frequency = frequency(repeat).or_else(|| timing.get("code").and_then(coded));
     let parts: Vec<String> = [frequency, when(repeat), weekdays(repeat), bounds(repeat)].into_iter().flatten().collect();
     if parts.is_empty() { None } else { Some(parts.join(", ")) }
 }
@@ -61,10 +60,10 @@ fn coded(code: &Value) -> Option<String> {
 
 /// `2 fois par jour`, `toutes les 8 heures`, `1 fois tous les 3 jours`.
 fn frequency(repeat: &Value) -> Option<String> {
-    let period = numbers::decimal(get(repeat, "period")?)?;
+    let period = numbers::decimal(repeat.get("period")?)?;
     let (one, many) = FRENCH.period.get(text(repeat, "/periodUnit"))?;
-    let times = get(repeat, "frequency").and_then(numbers::decimal);
-    let upto = get(repeat, "frequencyMax").and_then(numbers::decimal).map(|m| format!(" à {m}")).unwrap_or_default();
+    let times = repeat.get("frequency").and_then(numbers::decimal);
+    let upto = repeat.get("frequencyMax").and_then(numbers::decimal).map(|m| format!(" à {m}")).unwrap_or_default();
     let every = if one.ends_with("ure") || one.ends_with("nde") || one.ends_with("ute") || one.ends_with("ine") { "toutes les" } else { "tous les" };
     let times = times.unwrap_or_else(|| "1".to_owned());
     Some(match (times.as_str(), period.as_str(), upto.is_empty()) {
@@ -96,8 +95,8 @@ fn weekdays(repeat: &Value) -> Option<String> {
 
 /// `pendant 7 jours`.
 fn bounds(repeat: &Value) -> Option<String> {
-    let duration = get(repeat, "boundsDuration")?;
-    let value = numbers::decimal(get(duration, "value")?)?;
+    let duration = repeat.get("boundsDuration")?;
+    let value = numbers::decimal(duration.get("value")?)?;
     let code = match text(duration, "/code") {
         "" => text(duration, "/unit"),
         code => code,
@@ -107,24 +106,24 @@ fn bounds(repeat: &Value) -> Option<String> {
 }
 
 fn route(dosage: &Value) -> Option<String> {
-    let route = get(dosage, "route")?;
+    let route = dosage.get("route")?;
     super::concept::codes(route).find_map(|c| FRENCH.word("route", c)).map(str::to_owned).or_else(|| spoken(route))
 }
 
 fn as_needed(dosage: &Value) -> Option<String> {
-    if let Some(reason) = get(dosage, "asNeededCodeableConcept").and_then(spoken) {
+    if let Some(reason) = dosage.get("asNeededCodeableConcept").and_then(spoken) {
         return Some(format!("si besoin ({reason})"));
     }
-    (get(dosage, "asNeededBoolean") == Some(&Value::Bool(true))).then(|| "si besoin".to_owned())
+    (dosage.get("asNeededBoolean") == Some(&Value::Bool(true))).then(|| "si besoin".to_owned())
 }
 
 fn maximum(dosage: &Value) -> Option<String> {
-    let ratio = get(dosage, "maxDosePerPeriod")?;
+    let ratio = dosage.get("maxDosePerPeriod")?;
     let period = at(ratio, "/denominator/value").and_then(numbers::decimal);
     let noun = FRENCH.period.get(text(ratio, "/denominator/code")).or_else(|| FRENCH.period.get(text(ratio, "/denominator/unit")));
     match (period.as_deref(), noun) {
-        (Some("1"), Some((one, _))) => Some(format!("maximum {} par {one}", numbers::quantity(get(ratio, "numerator")?)?)),
-        (Some(period), Some((_, many))) => Some(format!("maximum {} par {period} {many}", numbers::quantity(get(ratio, "numerator")?)?)),
+        (Some("1"), Some((one, _))) => Some(format!("maximum {} par {one}", numbers::quantity(ratio.get("numerator")?)?)),
+        (Some(period), Some((_, many))) => Some(format!("maximum {} par {period} {many}", numbers::quantity(ratio.get("numerator")?)?)),
         _ => Some(format!("maximum {}", numbers::ratio(ratio)?)),
     }
 }
@@ -166,13 +165,13 @@ fn origin(kind: &str, resource: &Value) -> Option<String> {
         _ => return None,
     };
     let date = pointers.iter().map(|p| text(resource, p)).find(|t| !t.is_empty());
-    let quantity = get(resource, "quantity").and_then(numbers::quantity).map(|q| format!(" ({q})")).unwrap_or_default();
+    let quantity = resource.get("quantity").and_then(numbers::quantity).map(|q| format!(" ({q})")).unwrap_or_default();
     Some(format!("{word}{}{quantity}", date.map(|d| format!(" {}", dates::on(d))).unwrap_or_default()))
 }
 
 fn period(resource: &Value) -> Option<String> {
     let bounds = "/dosageInstruction/0/timing/repeat/boundsPeriod";
-    let period = get(resource, "effectivePeriod").or_else(|| at(resource, bounds)).or_else(|| at(resource, "/dosage/0/timing/repeat/boundsPeriod"));
+    let period = resource.get("effectivePeriod").or_else(|| at(resource, bounds)).or_else(|| at(resource, "/dosage/0/timing/repeat/boundsPeriod"));
     let (start, end) = match period {
         Some(p) => (text(p, "/start"), text(p, "/end")),
         None if text(resource, "/resourceType") == "MedicationStatement" => (text(resource, "/effectiveDateTime"), ""),

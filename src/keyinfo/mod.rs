@@ -10,7 +10,6 @@
 mod bundle;
 mod concept;
 mod dates;
-mod document;
 mod group;
 mod line;
 mod medication;
@@ -75,27 +74,21 @@ pub struct SummaryInput<'a> {
 /// `urn:passerelle:disagreement`; what the profile keeps from section.entry by `urn:passerelle:told` on the section.
 /// Spec: IPS 2.0.1 OperationDefinition/summary.
 pub fn summary(input: &mut SummaryInput<'_>) -> Value {
-    // Names are unique and every value is JSON: writing cannot fail.
-    told(input, |bundle| serde_json::to_value(bundle).unwrap_or_default())
-}
-
-/// The same Bundle as JSON, written from the facts without a copy of them: what an answer needs.
-pub fn summary_bytes(input: &mut SummaryInput<'_>) -> Vec<u8> {
-    told(input, |bundle| serde_json::to_vec(bundle).unwrap_or_default())
-}
-
-fn told<T>(input: &mut SummaryInput<'_>, write: impl FnOnce(&document::Bundle<'_>) -> T) -> T {
     let index = concept::Index::new(input.facts, input.base_url);
     let statements = statement::read(input.facts, input.sources, &index);
     let groups = group::form(input.facts, &index, &statements);
-    let document_urls: Vec<String> = input.sources.iter().map(|s| format!("{}/{}", input.base_url, s.document_reference)).collect();
-    let now_us = dates::start_us(input.now).unwrap_or(i64::MAX);
-    let context = line::Context { now_us, index: &index, facts: input.facts, sources: input.sources, statements: &statements, document_urls: &document_urls };
+    let context = line::Context { now_us: dates::start_us(input.now).unwrap_or(i64::MAX), index: &index, facts: input.facts, sources: input.sources, statements: &statements };
     let sections = section::fill(&context, groups);
-    bundle::compose(input, &context, &sections, write)
+    bundle::compose(input, &context, &sections)
 }
 
-/// How a person is addressed in front of the name.
+/// The title in front of a name, as French letters write it.
 pub fn title(text: &str) -> String {
-    text.to_owned()
+    match text.to_uppercase().as_str() {
+        "DR" | "DOCTEUR" => "Dr".to_owned(),
+        "PR" => "Pr".to_owned(),
+        "M" | "MR" => "M.".to_owned(),
+        "MME" => "Mme".to_owned(),
+        _ => text.to_owned(),
+    }
 }

@@ -16,8 +16,8 @@ pub(super) fn decimal(value: &Value) -> Option<String> {
 
 /// `7,2 %`, `< 1,0 mg/L`; `None` without a value.
 pub(super) fn quantity(q: &Value) -> Option<String> {
-    let value = decimal(get(q, "value")?)?;
-    let comparator = str_of(q, "comparator").map_or("", comparator);
+    let value = decimal(q.get("value")?)?;
+    let comparator = q.get("comparator").and_then(Value::as_str).map_or("", comparator);
     Some(with_unit(&format!("{comparator}{value}"), &unit(q)))
 }
 
@@ -61,9 +61,9 @@ fn count_noun(value: &str, unit: &str) -> String {
 
 /// `4 à 6 %`, `≥ 3,9 mmol/L`, `≤ 5`; `None` without a bound.
 pub(super) fn range(r: &Value) -> Option<String> {
-    let bound = |k: &str| r.get(k).filter(|q| get(q, "value").is_some());
+    let bound = |k: &str| r.get(k).filter(|q| q.get("value").is_some());
     match (bound("low"), bound("high")) {
-        (Some(low), Some(high)) if unit(low) == unit(high) => Some(with_unit(&format!("{} à {}", decimal(get(low, "value")?)?, decimal(get(high, "value")?)?), &unit(high))),
+        (Some(low), Some(high)) if unit(low) == unit(high) => Some(with_unit(&format!("{} à {}", decimal(low.get("value")?)?, decimal(high.get("value")?)?), &unit(high))),
         (Some(low), Some(high)) => Some(format!("{} à {}", quantity(low)?, quantity(high)?)),
         (Some(low), None) => Some(format!("≥ {}", quantity(low)?)),
         (None, Some(high)) => Some(format!("≤ {}", quantity(high)?)),
@@ -73,7 +73,7 @@ pub(super) fn range(r: &Value) -> Option<String> {
 
 /// `500 mg / 5 mL`, or without units as titres are written: `1/80`.
 pub(super) fn ratio(r: &Value) -> Option<String> {
-    let (top, bottom) = (get(r, "numerator")?, get(r, "denominator")?);
+    let (top, bottom) = (r.get("numerator")?, r.get("denominator")?);
     if unit(top).is_empty() && unit(bottom).is_empty() {
         return Some(format!("{}/{}", quantity(top)?, quantity(bottom)?));
     }

@@ -38,23 +38,23 @@ pub(super) fn said(resource: &Value) -> String {
     if !both.is_empty() {
         return both.join(" ; ");
     }
-    get(resource, "dataAbsentReason").and_then(absent).or_else(|| notes(resource)).unwrap_or_else(|| "résultat non précisé".to_owned())
+    resource.get("dataAbsentReason").and_then(absent).or_else(|| notes(resource)).unwrap_or_else(|| "résultat non précisé".to_owned())
 }
 
 fn component(component: &Value) -> Option<String> {
-    let value = value(component).or_else(|| get(component, "dataAbsentReason").and_then(absent))?;
+    let value = value(component).or_else(|| component.get("dataAbsentReason").and_then(absent))?;
     let flag = flag(component).map(|f| format!(" ({f})")).unwrap_or_default();
-    Some(format!("{} {value}{flag}", get(component, "code").and_then(spoken)?))
+    Some(format!("{} {value}{flag}", component.get("code").and_then(spoken)?))
 }
 
 /// `135/80 mmHg`, as blood pressure is written.
 fn blood_pressure(resource: &Value) -> Option<String> {
-    let of = |loinc: &str| items(resource, "component").find(|c| get(c, "code").is_some_and(|k| codes(k).any(|x| x == loinc)))?.get("valueQuantity");
+    let of = |loinc: &str| items(resource, "component").find(|c| c.get("code").is_some_and(|k| codes(k).any(|x| x == loinc)))?.get("valueQuantity");
     let (systolic, diastolic) = (of("8480-6")?, of("8462-4")?);
     if items(resource, "component").count() != 2 || numbers::unit(systolic) != numbers::unit(diastolic) {
         return None;
     }
-    Some(format!("{}/{}", numbers::decimal(get(systolic, "value")?)?, numbers::quantity(diastolic)?))
+    Some(format!("{}/{}", numbers::decimal(systolic.get("value")?)?, numbers::quantity(diastolic)?))
 }
 
 fn absent(reason: &Value) -> Option<String> {
@@ -74,7 +74,7 @@ pub(super) fn abnormal(resource: &Value) -> bool {
 
 /// `valeurs de référence 4 à 6 %`: the normal range, when one is given.
 pub(super) fn reference_range(resource: &Value) -> Option<String> {
-    let normal = items(resource, "referenceRange").find(|r| get(r, "type").is_none_or(|t| codes(t).all(|c| c == "normal")))?;
+    let normal = items(resource, "referenceRange").find(|r| r.get("type").is_none_or(|t| codes(t).all(|c| c == "normal")))?;
     let range = numbers::range(normal).or_else(|| Some(text(normal, "/text")).filter(|t| !t.is_empty()).map(str::to_owned))?;
     Some(format!("valeurs de référence {range}"))
 }
@@ -92,7 +92,7 @@ pub(super) fn dated(resource: &Value, when: &str) -> String {
 
 /// Whether the value is a measure, told without a colon before it.
 pub(super) fn is_measure(resource: &Value) -> bool {
-    get(resource, "valueQuantity").is_some() || blood_pressure(resource).is_some()
+    resource.get("valueQuantity").is_some() || blood_pressure(resource).is_some()
 }
 
 /// What a report concludes.

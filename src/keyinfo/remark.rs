@@ -50,7 +50,7 @@ fn variants(s: &Statement<'_>) -> Vec<String> {
     match s.kind {
         "Condition" => {
             let state = if plain_onset(s) { "actif".to_owned() } else { own(status(s)) };
-            let doubt = own(get(r, "verificationStatus").into_iter().flat_map(concept::codes).find_map(|c| FRENCH.word("verification", c)).map(str::to_owned));
+            let doubt = own(r.get("verificationStatus").into_iter().flat_map(concept::codes).find_map(|c| FRENCH.word("verification", c)).map(str::to_owned));
             vec![name, state, own(onset(s)), doubt]
         }
         "AllergyIntolerance" => {

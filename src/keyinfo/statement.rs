@@ -89,7 +89,7 @@ pub(super) fn read<'a>(facts: &'a [Fact], sources: &[Source], index: &Index<'a>)
 fn statement<'a>(facts: &'a [Fact], at: usize, index: &Index<'a>, dated: &[Option<i64>], days: &mut HashMap<&'a str, Option<i64>>) -> Option<Statement<'a>> {
     let fact = facts.get(at)?;
     let resource = &fact.resource;
-    let kind = str_of(resource, "resourceType")?;
+    let kind = resource.get("resourceType")?.as_str()?;
     let rules = BY_TYPE.get(kind)?;
     if rules.leave_out.iter().any(|r| r.takes(kind, resource)) || told_by_its_parts(kind, resource, index) {
         return None;
@@ -120,11 +120,11 @@ const MAX_BATTERIES: usize = 3;
 /// Results that belong to an isolate → the organism: an observation with a coded value and members.
 fn isolates<'a>(facts: &'a [Fact], index: &Index<'a>) -> HashMap<usize, &'a Value> {
     let mut out = HashMap::new();
-    for fact in facts.iter().filter(|f| get(f.resource, "hasMember").is_some()) {
-        let Some(organism) = get(fact.resource, "valueCodeableConcept") else { continue };
+    for fact in facts.iter().filter(|f| f.resource.get("hasMember").is_some()) {
+        let Some(organism) = fact.resource.get("valueCodeableConcept") else { continue };
         let mut level: Vec<&Value> = vec![&fact.resource];
         for _ in 0..MAX_BATTERIES {
-            let members: Vec<usize> = level.iter().flat_map(|r| items(r, "hasMember")).filter_map(|r| index.find(str_of(r, "reference")?)).collect();
+            let members: Vec<usize> = level.iter().flat_map(|r| items(r, "hasMember")).filter_map(|r| index.find(r.get("reference")?.as_str()?)).collect();
             let inside = members.iter().filter(|m| out.insert(**m, organism).is_none());
             level = inside.filter_map(|m| facts.get(*m)).map(|f| &f.resource).collect();
         }
@@ -149,19 +149,19 @@ fn told_by_its_parts(kind: &str, resource: &Value, index: &Index<'_>) -> bool {
         Some(map) => map.iter().any(|(k, v)| (k.starts_with("value") && !v.is_null()) || matches!(k.as_str(), "component" | "conclusion" | "conclusionCode" | "presentedForm")),
         None => false,
     };
-    !speaks && items(resource, parts).any(|r| str_of(r, "reference").is_some_and(|t| index.find(t).is_some()))
+    !speaks && items(resource, parts).any(|r| r.get("reference").and_then(Value::as_str).is_some_and(|t| index.find(t).is_some()))
 }
 
 fn about<'a>(facts: &'a [Fact], kind: &str, resource: &'a Value, index: &Index<'a>) -> Option<&'a Value> {
     if kind.starts_with("Medication") {
-        return get(resource, "medicationCodeableConcept").or_else(|| index.resolve(facts, resource, get(resource, "medicationReference")?)?.get("code"));
+        return resource.get("medicationCodeableConcept").or_else(|| index.resolve(facts, resource, resource.get("medicationReference")?)?.get("code"));
     }
     if kind == "DeviceUseStatement" {
-        return get(resource, "device").and_then(|r| index.resolve(facts, resource, r)).and_then(|d| get(d, "type"));
+        return resource.get("device").and_then(|r| index.resolve(facts, resource, r)).and_then(|d| d.get("type"));
     }
     match ABOUT.iter().find(|(k, _)| *k == kind) {
         Some((_, pointers)) => pointers.iter().find_map(|p| at(resource, p).filter(|c| c.is_object())),
-        None => get(resource, "code"),
+        None => resource.get("code"),
     }
 }
 

@@ -20,7 +20,7 @@ const INS: &[(&str, &str)] = &[
 /// entry and its source in brackets.
 pub fn french_text(bundle: &Value, width: usize) -> String {
     let width = width.max(40);
-    let resource = |kind: &str| items(bundle, "entry").filter_map(|e| get(e, "resource")).find(|r| text(r, "/resourceType") == kind);
+    let resource = |kind: &str| items(bundle, "entry").filter_map(|e| e.get("resource")).find(|r| text(r, "/resourceType") == kind);
     let now = text(bundle, "/timestamp");
     let mut out = String::new();
     if let Some(patient) = resource("Patient") {
@@ -44,7 +44,7 @@ fn heading(patient: &Value, now: &str, width: usize, out: &mut String) {
     let agreed = |masculine: &str| if female { format!("{masculine}e") } else { masculine.to_owned() };
     let mut parts = vec![name(patient)];
     parts.extend(FRENCH.word("gender", text(patient, "/gender")).map(str::to_owned));
-    if deceased.is_empty() && get(patient, "deceasedBoolean") != Some(&Value::Bool(true)) {
+    if deceased.is_empty() && patient.get("deceasedBoolean") != Some(&Value::Bool(true)) {
         parts.extend(dates::age(born, until));
     }
     if !born.is_empty() {
@@ -52,7 +52,7 @@ fn heading(patient: &Value, now: &str, width: usize, out: &mut String) {
     }
     if !deceased.is_empty() {
         parts.push(format!("{} {}", agreed("décédé"), dates::on(deceased)));
-    } else if get(patient, "deceasedBoolean") == Some(&Value::Bool(true)) {
+    } else if patient.get("deceasedBoolean") == Some(&Value::Bool(true)) {
         parts.push(agreed("décédé"));
     }
     wrap(&parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(", "), "", "", width, out);
