@@ -26,6 +26,7 @@ pub enum FaultKind {
     VersionMismatch,
     MultipleMatches,
     TooLarge,
+    AddressTooLong,
     UnsupportedFormat,
     RuleBroken,
     TooCostly,
@@ -83,6 +84,7 @@ fault_rows! {
     VersionMismatch   412 Conflict      0 "If-Match names another version";
     MultipleMatches   412 MultipleMatches 0 "a condition matches several resources, or none where one is needed";
     TooLarge          413 TooLong       0 "the body is over the limit of its route";
+    AddressTooLong    414 TooLong       0 "the address is over 8 KiB: use POST _search";
     UnsupportedFormat 415 NotSupported  0 "the Content-Type or Content-Encoding is not accepted";
     RuleBroken        422 BusinessRule  0 "well formed, against a rule of a profile, of IHE or of this server";
     TooCostly         422 TooCostly     0 "the request would cost more than the limit allows";

@@ -95,7 +95,15 @@ async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Share
             };
             (name, response.unwrap_or_else(|e| respond::fault(&e, format.unwrap_or(Format::Json))))
         }
-        Err(e) => ("refused".to_owned(), respond::fault(&e, format.unwrap_or(Format::Json))),
+        Err(e) => {
+            let mut response = respond::fault(&e, format.unwrap_or(Format::Json));
+            if e.kind == FaultKind::MethodNotAllowed
+                && let Some(allowed) = path(&req).ok().and_then(|p| header::HeaderValue::from_str(&interaction::allowed(&p)).ok())
+            {
+                response.headers_mut().insert(header::ALLOW, allowed);
+            }
+            ("refused".to_owned(), response)
+        }
     };
     shared.metrics.done(&name, response.status().as_u16(), start.elapsed());
     response
@@ -155,7 +163,7 @@ fn path(req: &HttpRequest) -> Result<Vec<String>> {
     let rest = rest.ok_or_else(|| Fault::new(FaultKind::UnknownType, 316, "the API lives under /fhir"))?;
     let rest = rest.trim_start_matches('/');
     if raw.len() > 8192 || req.query_string().len() > 8192 {
-        return Err(Fault::new(FaultKind::TooLarge, 317, "the address is over 8 KiB; use POST _search"));
+        return Err(Fault::new(FaultKind::AddressTooLong, 317, "the address is over 8 KiB; use POST _search"));
     }
     Ok(rest
         .split('/')

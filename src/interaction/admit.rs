@@ -1,19 +1,20 @@
 //! The door of every call: a body in FHIR XML becomes JSON once, here.
 //! Spec: FHIR R4 xml, json.
 
-use super::{App, Call};
+use super::{App, Call, Method};
 use crate::fhir::{Fault, FaultKind, Result, xml_codec};
 
 const JSON: &[&str] = &["application/fhir+json", "application/json", "text/json", "application/json+fhir"];
 const XML: &[&str] = &["application/fhir+xml", "application/xml", "text/xml", "application/xml+fhir"];
 
-/// Converts and checks the type of the body. `$deposit` and `_search` take other types and look themselves.
+/// Converts and checks the type of the body. `$deposit`, `_search` and a Binary in its own type look themselves.
 ///
 /// # Errors
 /// `UnsupportedFormat` for a body that is neither FHIR JSON nor FHIR XML, `Malformed` from the XML reader.
 pub fn admit(_app: &App, call: &mut Call) -> Result<()> {
     let own = call.path.first().is_some_and(|p| p == "$deposit") || call.path.last().is_some_and(|p| p == "_search");
-    if call.body.is_empty() || own {
+    let raw = call.method == Method::Post && call.path == ["Binary"] && !call.content_type.is_empty() && !call.content_type.contains("fhir");
+    if call.body.is_empty() || own || raw {
         return Ok(());
     }
     let kind = call.content_type.as_str();

@@ -1,4 +1,5 @@
-//! POST Binary: the bytes of a document whose DocumentReference follows. Until then only the depositor sees them.
+//! POST Binary, as a resource or in its own type: the bytes of a document whose DocumentReference follows. Until then only the
+//! depositor sees them.
 //! Spec: FHIR R4 binary; IHE MHD 4.2 (ITI-65 and ITI-105 send both at once).
 
 use serde_json::Value;
@@ -13,8 +14,11 @@ use crate::xds;
 
 /// POST Binary
 pub(super) fn create(app: &App, call: &Call) -> Result<Answer> {
-    let sent = resource::Sent::read(&call.body, "Binary")?;
-    let (mime, bytes) = content(&sent.value)?;
+    let (mime, bytes) = if call.content_type.contains("fhir") || call.content_type.is_empty() {
+        content(&resource::Sent::read(&call.body, "Binary")?.value)?
+    } else {
+        (call.content_type.clone(), call.body.clone())
+    };
     let id = app.new_id();
     let mut parts = Some((mime, bytes));
     let (_, written) = app.plan_and_commit(call, || {

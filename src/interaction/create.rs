@@ -31,7 +31,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
             return Ok(Err(existing));
         }
         if row.kind == "Patient" {
-            patient::refuse_known(reader, &sent.value)?;
+            patient::refuse_known(reader, &sent.value, "")?;
         }
         Ok(Ok(resource::record_for(app, reader, row, sent, None)?))
     })?;

@@ -29,7 +29,11 @@ pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, i
         return Ok(Planned { plan: None, record: current.record, value: () });
     }
     let mut plan = Plan::default();
+    update::matches(call.if_match.as_deref(), Some(current.number))?;
     plan.preconditions.push(Precondition::VersionIs { kind: row.kind.clone(), id: id.to_owned(), number: current.number });
+    if row.kind == "Patient" && reader.holds_more(current.record, current.rid)? {
+        return Err(Fault::new(FaultKind::WriteConflict, 361, "the patient's record holds other resources; withdraw those first, or set Patient.active to false"));
+    }
     if current.document != 0 {
         plan.operations.extend(withdraw_in(reader, call, current.record, current.document)?);
     }

@@ -50,9 +50,15 @@ enum Reading {
 pub(super) fn document(app: &App, call: &Call, mime: &str, content: Vec<u8>) -> Result<Answer> {
     call.is("deposit", Action::C);
     let mut bare = read(mime, content)?;
+    if bare.entry.unique_id.value.trim().is_empty() {
+        return Err(Fault::new(FaultKind::MissingElement, 444, "the document has no identifier of its own (ClinicalDocument/id), so it cannot be filed").at("ClinicalDocument/id"));
+    }
     parameters(call, &mut bare.entry)?;
-    let (done, _) = app.plan_and_commit(call, || plan(app, call, &bare))?;
-    respond(app, call, done)
+    let (mut done, written) = app.plan_and_commit(call, || plan(app, call, &bare))?;
+    if !done.new && call.query.iter().any(|(name, _)| PARAMETERS.contains(&name.as_str())) {
+        done.warnings.push(Issue::warning(IssueType::Informational, "", "the document was stored before: what the parameters say was not applied; change labels by PATCH"));
+    }
+    respond(app, call, done, written.map_or(call.now_us, |w| w.at_us))
 }
 
 fn read(mime: &str, content: Vec<u8>) -> Result<Bare> {
@@ -78,14 +84,18 @@ fn fhir_document(mime: &str, bundle: Value, content: Vec<u8>) -> Result<Bare> {
     Ok(Bare { entry, content, reading: Reading::Fhir(bundle), warnings: Vec::new() })
 }
 
-fn respond(app: &App, call: &Call, done: Done) -> Result<Answer> {
+fn respond(app: &App, call: &Call, done: Done, at_us: i64) -> Result<Answer> {
     let location = format!("DocumentReference/{}", done.id);
-    let body =
-        if done.new { done.reference } else { app.store.read(&call.visibility, |r| Ok(r.found("DocumentReference", &done.id, None)?.map(|f| f.body).unwrap_or_default()))? };
-    let mut answer = Answer::resource(body).versioned(1, call.now_us).created(location);
-    if !done.new {
+    let mut answer = if done.new {
+        let mut body = done.reference;
+        resource::stamp(&mut body, at_us)?;
+        Answer::resource(body).versioned(1, at_us).created(location)
+    } else {
+        let found = app.store.read(&call.visibility, |r| r.found("DocumentReference", &done.id, None))?.ok_or_else(super::read::not_here)?;
+        let mut answer = Answer::resource(found.body).versioned(found.row.number, found.row.at_us).created(location);
         answer.status = 200;
-    }
+        answer
+    };
     match call.prefer.returns.as_deref() {
         Some("OperationOutcome") => answer.body = super::Body::Resource(outcome(&informed(&done.warnings))),
         Some("minimal") => answer.body = super::Body::Empty,
@@ -105,14 +115,17 @@ fn informed(warnings: &[Issue]) -> Vec<Issue> {
     warnings.to_vec()
 }
 
+/// What a caller may say beside the document.
+const PARAMETERS: &[&str] = &["security-label", "event", "related", "replaces"];
+
 /// What the header cannot say.
 fn parameters(call: &Call, entry: &mut DocumentEntry) -> Result<()> {
     for (name, value) in &call.query {
         match name.as_str() {
             "security-label" => label(entry, value)?,
             "event" => entry.events.push(coded(value)),
-            "related" => entry.related.push(RelatedIdentifier { kind: None, identifier: identified(value) }),
-            "replaces" => entry.relates_to.push(Replacement { code: "replaces".into(), target: identified(value) }),
+            "related" => entry.related.push(RelatedIdentifier { kind: None, identifier: identified(value, "related")? }),
+            "replaces" => entry.relates_to.push(Replacement { code: "replaces".into(), target: identified(value, "replaces")? }),
             "_format" | "_pretty" => {}
             _ if call.prefer.strict => {
                 return Err(Fault::new(FaultKind::UnknownParameter, 441, "$deposit takes security-label, event, related and replaces"));
@@ -141,13 +154,23 @@ fn coded(text: &str) -> Coding {
     Coding { system, code: code.to_owned(), display: None }
 }
 
-/// `system|value`; a bare OID or UUID means `urn:ietf:rfc:3986`.
-fn identified(text: &str) -> Identifier {
+/// `system|value`; a bare OID, UUID or URN means `urn:ietf:rfc:3986`.
+fn identified(text: &str, name: &str) -> Result<Identifier> {
+    let wrong = || Fault::new(FaultKind::BadValue, 445, "the identifier is system|value, an OID, a UUID or a URN").at(name);
     if let Some((system, value)) = text.split_once('|') {
-        return Identifier { system: Some(system.to_owned()), value: value.to_owned() };
+        return if value.is_empty() { Err(wrong()) } else { Ok(Identifier { system: Some(system.to_owned()), value: value.to_owned() }) };
     }
-    let value = if text.starts_with("urn:") { text.to_owned() } else { format!("urn:oid:{text}") };
-    Identifier { system: Some("urn:ietf:rfc:3986".into()), value }
+    let oid = text.contains('.') && text.split('.').all(|arc| !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()));
+    let value = if text.starts_with("urn:") {
+        text.to_owned()
+    } else if oid {
+        format!("urn:oid:{text}")
+    } else if uuid::Uuid::try_parse(text).is_ok() {
+        format!("urn:uuid:{}", text.to_lowercase())
+    } else {
+        return Err(wrong());
+    };
+    Ok(Identifier { system: Some("urn:ietf:rfc:3986".into()), value })
 }
 
 fn plan(app: &App, call: &Call, bare: &Bare) -> Result<Planned<Done>> {
@@ -174,7 +197,7 @@ fn plan(app: &App, call: &Call, bare: &Bare) -> Result<Planned<Done>> {
         Reading::Fhir(bundle) => statements::of_bundle(bundle, &chosen),
     };
     remarks.extend(stated.warnings.iter().cloned());
-    let reference = reference(app, call, &slots, &chosen, bare, &replaced)?;
+    let reference = document::labelled(reference(app, call, &slots, &chosen, bare, &replaced)?, document::inherited(&replaced))?;
     let mut plan = Plan { operations: std::mem::take(&mut chosen.operations), preconditions: std::mem::take(&mut chosen.preconditions), ..Plan::default() };
     let ready =
         Ready { slots: &slots, chosen: &chosen, entry, content: bare.content.clone(), reference: reference.clone(), statements: stated, replaced: &replaced, adopted: false };
@@ -236,7 +259,9 @@ pub(super) fn submission_set(app: &App, call: &Call, plan: &mut Plan, documents:
             organization: &call.caller.organization,
         },
     );
-    let slot = resource::Slot { kind: "List", id: &id, record: chosen.record, rid: app.store.counters().next_resource(), number: 1, document: 0 };
+    // The set of one document is seen by whoever may see that document.
+    let document = if let [only] = documents { only.number } else { 0 };
+    let slot = resource::Slot { kind: "List", id: &id, record: chosen.record, rid: app.store.counters().next_resource(), number: 1, document };
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, to_bytes(&resource::stamped(value, &id, 1))?)?)));
     call.touched(format!("List/{id}"));
     Ok(())

@@ -131,6 +131,24 @@ fn not_allowed(number: u16, why: &str) -> Fault {
     Fault::new(FaultKind::MethodNotAllowed, number, why)
 }
 
+/// The methods offered at an address, for the Allow header of a 405.
+/// Spec: RFC 9110 §15.5.6.
+pub fn allowed(path: &[String]) -> String {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let table: &[(&str, &str)] = match path.as_slice() {
+        [] => return "POST".to_owned(),
+        ["metadata"] => return "GET, HEAD".to_owned(),
+        [.., last] if last.starts_with('$') => return "GET, POST".to_owned(),
+        [_, "_search"] => return "POST".to_owned(),
+        [_] => &[("search-type", "GET, HEAD"), ("create", "POST"), ("patch", "PATCH")],
+        [_, _] => &[("read", "GET, HEAD"), ("update", "PUT"), ("patch", "PATCH"), ("delete", "DELETE")],
+        _ => return "GET, HEAD".to_owned(),
+    };
+    let row = path.first().and_then(|kind| registry().resource(kind));
+    let offered = table.iter().filter(|(interaction, _)| row.is_some_and(|r| r.offers(interaction))).map(|(_, methods)| *methods);
+    offered.collect::<Vec<_>>().join(", ")
+}
+
 /// Spec: FHIR R4 datatypes#id.
 pub(super) fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')

@@ -9,8 +9,10 @@ use super::planning::to_bytes;
 use super::statements::{self, Statements};
 use super::{App, Call, resource};
 use crate::access::labels;
+use crate::fhir::splice::{self, Edit};
 use crate::fhir::{DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result};
 use crate::store::{ChangeDocument, DocumentRow, NewDocument, Operation, Plan, Precondition, Reader};
+use crate::xds;
 
 /// Ids and numbers of a document that is being deposited.
 pub(super) struct Slots {
@@ -71,7 +73,7 @@ pub(super) struct Replaced {
 pub(super) fn replaced(reader: &mut Reader<'_>, targets: &[Identifier], warnings: &mut Vec<Issue>) -> Result<Vec<Replaced>> {
     let mut out = Vec::new();
     for target in targets {
-        match reader.documents_by_unique(target)?.into_iter().next_back() {
+        match preferred(reader, target)? {
             Some(row) => out.extend(replaced_row(reader, row)?),
             None => warnings.push(Issue::warning(
                 IssueType::NotFound,
@@ -81,6 +83,57 @@ pub(super) fn replaced(reader: &mut Reader<'_>, targets: &[Identifier], warnings
         }
     }
     Ok(out)
+}
+
+/// Of several documents under one uniqueId (two structures deposited the same), the caller's own, else the newest.
+pub(super) fn preferred(reader: &mut Reader<'_>, unique: &Identifier) -> Result<Option<DocumentRow>> {
+    let mut rows = reader.documents_by_unique(unique)?;
+    for (index, row) in rows.iter().enumerate() {
+        if reader.is_own(row.number)? {
+            return Ok(Some(rows.swap_remove(index)));
+        }
+    }
+    Ok(rows.pop())
+}
+
+/// Labels that a document takes over from what it replaces: who may see it at all.
+pub(super) fn inherited(replaced: &[Replaced]) -> i32 {
+    replaced.iter().fold(0, |bits, r| bits | (r.row.labels & labels::VISIBILITY))
+}
+
+/// A DocumentReference (its bytes) that shows these labels besides its own; everything else stays byte for byte.
+pub(super) fn labelled(bytes: Vec<u8>, set: i32) -> Result<Vec<u8>> {
+    let value: Value = serde_json::from_slice(&bytes).map_err(|e| Fault::new(FaultKind::Bug, 405, "a resource is not JSON").because(e))?;
+    let missing = missing_labels(&value, set);
+    if missing.is_empty() {
+        return Ok(bytes);
+    }
+    let node = crate::fhir::gate::parse(&bytes)?;
+    let text = missing.iter().map(Value::to_string).collect::<Vec<_>>().join(",");
+    let edit = match node.get("securityLabel").and_then(|l| l.items().last()) {
+        Some(last) => Edit { start: last.end, end: last.end, text: format!(",{text}") },
+        None => Edit { start: node.end - 1, end: node.end - 1, text: format!(",\"securityLabel\":[{text}]") },
+    };
+    Ok(splice::apply(&bytes, vec![edit]))
+}
+
+/// The concepts of the labels of a set that a DocumentReference does not show yet.
+fn missing_labels(reference: &Value, set: i32) -> Vec<Value> {
+    let shown: Vec<String> = xds::label_codes(reference);
+    let all = labels::TABLE.iter().filter(|(bit, code)| set & bit != 0 && !shown.iter().any(|s| s == code));
+    all.map(|(_, code)| {
+        let coding = xds::confidentiality_coding(code);
+        json!({"coding": [{"system": coding.system, "code": coding.code, "display": coding.display}]})
+    })
+    .map(without_nulls)
+    .collect()
+}
+
+fn without_nulls(mut concept: Value) -> Value {
+    if let Some(Value::Object(coding)) = concept.pointer_mut("/coding/0") {
+        coding.retain(|_, v| !v.is_null());
+    }
+    concept
 }
 
 /// The current DocumentReference of a document.
@@ -162,7 +215,6 @@ pub(super) struct Ready<'a> {
 pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> Result<()> {
     let Ready { slots, chosen, entry, content, reference, statements: stated, replaced, adopted } = ready;
     let own = labels::set(entry.confidentiality.iter().map(|c| c.code.as_str()));
-    let inherited = replaced.iter().fold(0, |bits, r| bits | (r.row.labels & labels::VISIBILITY));
     let document = NewDocument {
         number: slots.number,
         record: chosen.record,
@@ -172,7 +224,7 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         sha256: Sha256::digest(&content).into(),
         size: i64::try_from(content.len()).unwrap_or(i64::MAX),
         mime: entry.mime.clone(),
-        labels: own | inherited,
+        labels: own | inherited(replaced),
         archived: false,
         superseded: false,
         visible_from_us: 0,
@@ -207,6 +259,7 @@ pub(super) fn supersede(plan: &mut Plan, old: &Replaced, successor: i32) -> Resu
     if let Some(members) = body.as_object_mut() {
         members.insert("status".into(), json!("superseded"));
     }
+    show_labels(&mut body, labels.unwrap_or(old.row.labels) & labels::VISIBILITY);
     plan.preconditions.push(Precondition::VersionIs { kind: "DocumentReference".into(), id: old.id.clone(), number: old.version });
     let slot = resource::Slot { kind: "DocumentReference", id: &old.id, record: old.row.record, rid: old.row.rid, number: old.version + 1, document: old.row.number };
     let bytes = to_bytes(&resource::stamped(body, &old.id, old.version + 1))?;
@@ -224,6 +277,28 @@ fn structures(entry: &DocumentEntry) -> Vec<String> {
         .filter_map(|i| i.get("value").and_then(Value::as_str))
         .map(crate::identity::canonical_structure)
         .collect()
+}
+
+/// Adds the labels of a set to those a DocumentReference shows.
+pub(super) fn show_labels(reference: &mut Value, set: i32) {
+    let missing = missing_labels(reference, set);
+    let Some(members) = reference.as_object_mut() else { return };
+    match members.get_mut("securityLabel") {
+        Some(Value::Array(all)) => all.extend(missing),
+        _ if !missing.is_empty() => {
+            members.insert("securityLabel".into(), Value::Array(missing));
+        }
+        _ => {}
+    }
+}
+
+/// Makes a DocumentReference show exactly these visibility labels; its level stays.
+pub(super) fn only_labels(reference: &mut Value, set: i32) {
+    let stays = |label: &Value| label.pointer("/coding/0/code").and_then(Value::as_str).and_then(labels::bit).is_none_or(|bit| bit & labels::VISIBILITY == 0 || bit & set != 0);
+    if let Some(Value::Array(all)) = reference.get_mut("securityLabel") {
+        all.retain(stays);
+    }
+    show_labels(reference, set);
 }
 
 /// Base64 SHA-1, as XDS and MHD want it.

@@ -28,7 +28,7 @@ pub(super) fn provide(app: &App, call: &Call, sent: &Sent) -> Result<Answer> {
         }
         let mut planned = transaction::plan(app, call, sent, Offer::ProvideDocuments)?;
         warn(&mut planned.value, submission.set.index, &submission.warnings);
-        let response = transaction::respond(&planned.value, call.now_us);
+        let response = transaction::respond(&planned.value, None);
         let mut plan = planned.plan.unwrap_or_default();
         plan.receipt = Some((key.clone(), [digest.as_slice(), &response].concat()));
         Ok(Planned { plan: Some(plan), record: planned.record, value: response })

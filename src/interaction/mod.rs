@@ -38,5 +38,5 @@ pub use admit::admit;
 pub use answer::{Answer, Body};
 pub use app::App;
 pub use call::{Call, Method, Prefer};
-pub use dispatch::{dispatch, form_pairs};
+pub use dispatch::{allowed, dispatch, form_pairs};
 pub use planning::outcome_of;

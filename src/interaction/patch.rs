@@ -20,9 +20,11 @@ pub(super) fn conditional(app: &App, call: &Call, row: &ResourceRow) -> Result<A
         call.parameter("identifier").ok_or_else(|| Fault::new(FaultKind::MissingElement, 490, "a conditional PATCH is supported on identifier=system|value").at("identifier"))?;
     let identifier = identifier_of(text);
     let found = app.store.read(&call.visibility, |r| r.by_identifier(&row.kind, &identifier))?;
-    match found.as_slice() {
-        [] => Err(read::not_here()),
-        [one] => patch(app, call, row, &one.id),
+    let own = app.store.read(&call.visibility, |r| found.iter().filter_map(|f| r.is_own(f.document).map(|own| own.then(|| f.id.clone())).transpose()).collect::<Result<Vec<_>>>())?;
+    match (found.as_slice(), own.as_slice()) {
+        ([], _) => Err(read::not_here()),
+        ([one], _) => patch(app, call, row, &one.id),
+        (_, [one]) => patch(app, call, row, one),
         _ => Err(Fault::new(FaultKind::MultipleMatches, 491, "several documents carry this identifier").at("identifier")),
     }
 }
@@ -40,6 +42,7 @@ pub(super) fn patch(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resu
         if withdraws(&changes) {
             plan.operations.extend(delete::withdraw(app, call, &target.row)?);
         }
+        app.store.read(&call.visibility, |r| label_chain(r, &mut plan, &target, &changes))?;
         call.touched(format!("DocumentReference/{id}"));
         let bytes = plan.operations.iter().find_map(|o| if let Operation::Put(p) = o { Some(p.body.clone()) } else { None }).unwrap_or_default();
         Ok(Planned { plan: Some(plan), record: target.row.record, value: resource::Outcome { id: id.to_owned(), number, bytes, created: false } })
@@ -83,6 +86,29 @@ pub(super) fn add(plan: &mut Plan, target: &Replaced, changes: &[Change]) -> Res
     let bytes = to_bytes(&resource::stamped(body, &target.id, number))?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
     Ok(number)
+}
+
+/// Labels that say who may see a document at all hold for its whole chain: the other DocumentReferences show them too.
+fn label_chain(reader: &mut Reader<'_>, plan: &mut Plan, target: &Replaced, changes: &[Change]) -> Result<()> {
+    if !changes.iter().any(|c| matches!(c, Change::SecurityLabel(_))) {
+        return Ok(());
+    }
+    let mut own = target.body.clone();
+    xds::apply_metadata(&mut own, changes)?;
+    let set = labels::set(xds::label_codes(&own).iter().map(String::as_str)) & labels::VISIBILITY;
+    for row in reader.rest_of_chain(&target.row)? {
+        if row.labels & labels::VISIBILITY == set {
+            continue;
+        }
+        let Some(other) = document::replaced_row(reader, row)? else { continue };
+        let mut body = other.body.clone();
+        document::only_labels(&mut body, set);
+        plan.preconditions.push(Precondition::VersionIs { kind: "DocumentReference".into(), id: other.id.clone(), number: other.version });
+        let slot = resource::Slot { kind: "DocumentReference", id: &other.id, record: other.row.record, rid: other.row.rid, number: other.version + 1, document: other.row.number };
+        let bytes = to_bytes(&resource::stamped(body, &other.id, other.version + 1))?;
+        plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
+    }
+    Ok(())
 }
 
 /// What the visibility condition and the lists look at, read from the new metadata.

@@ -123,13 +123,13 @@ pub(super) fn unused(patient: &Value, new: bool) -> Vec<Precondition> {
     ins.map(|identifier| Precondition::IdentifierUnused { kind: "Patient".into(), identifier }).collect()
 }
 
-/// Refuses a new Patient whose INS is in use, with the way out.
+/// Refuses a Patient whose INS is that of another one (`own` is its id, empty for a new one), with the way out.
 ///
 /// # Errors
 /// `WriteConflict`.
-pub(super) fn refuse_known(reader: &mut Reader<'_>, patient: &Value) -> Result<()> {
+pub(super) fn refuse_known(reader: &mut Reader<'_>, patient: &Value, own: &str) -> Result<()> {
     for identifier in ordered(patient).iter().filter(|i| i.system.as_deref().is_some_and(|s| INS.contains(&s))) {
-        if !reader.by_identifier("Patient", identifier)?.is_empty() {
+        if reader.by_identifier("Patient", identifier)?.iter().any(|other| other.id != own) {
             return Err(Fault::new(FaultKind::WriteConflict, 348, "a patient with this INS is registered; update that one, or create with If-None-Exist").at("Patient.identifier"));
         }
     }

@@ -89,6 +89,13 @@ pub(super) fn patient_hint(reference: &Value, payload: &Payload) -> Option<Value
     of_document().or(of_metadata)
 }
 
+/// `type/subtype` of token characters, parameters allowed. Spec: RFC 6838 §4.2.
+fn is_mime(text: &str) -> bool {
+    let token = |t: &str| !t.is_empty() && t.len() <= 127 && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
+    let (essence, rest) = text.split_once(';').unwrap_or((text, ""));
+    essence.trim().split_once('/').is_some_and(|(a, b)| token(a) && token(b)) && rest.len() <= 127 && rest.bytes().all(|b| (0x20..0x7f).contains(&b))
+}
+
 fn is_xml(mime: &str) -> bool {
     matches!(mime, "text/xml" | "application/xml" | "application/hl7-cda+xml" | "application/hl7-sda+xml")
 }
@@ -128,7 +135,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         plan.operations.push(Operation::AdoptBinary { id: id.clone(), from: *number, record, document: slots.number });
         slots.binary_id.clone_from(id);
     }
-    let bytes = own_bytes(app, &sent, &slots, &payload)?;
+    let bytes = document::labelled(own_bytes(app, &sent, &slots, &payload)?, document::inherited(&replaced))?;
     let binary_id = slots.binary_id.clone();
     let adopted = payload.staged.is_some();
     let ready = Ready { slots: &slots, chosen: &chosen, entry: &entry, content: payload.bytes, reference: bytes.clone(), statements: stated, replaced: &replaced, adopted };
@@ -162,6 +169,9 @@ pub(super) fn check(app: &App, reference: &Value, payload: &Payload) -> Result<V
     issues.extend(errors);
     if !issues.is_empty() {
         return Err(Fault::with_issues(FaultKind::RuleBroken, 479, issues));
+    }
+    if attachment.and_then(|a| a.get("contentType")).and_then(Value::as_str).is_some_and(|m| !is_mime(m)) {
+        return Err(Fault::new(FaultKind::BadValue, 446, "contentType is not a media type (type/subtype)").at(at("contentType")));
     }
     let given = attachment.and_then(|a| a.get("contentType")).and_then(Value::as_str);
     if let (Some(given), Some(came)) = (given, &payload.mime)
@@ -203,11 +213,28 @@ fn own_bytes(app: &App, sent: &resource::Sent, slots: &Slots, payload: &Payload)
     let node = gate::parse(&sent.bytes)?;
     let mut edits = splice::identity(&sent.bytes, &node, &slots.id, 1, time::PLACEHOLDER);
     edits.extend(resource::local_references(app, &sent.bytes, &node));
+    edits.extend(entry_uuid(app, &sent.value, &node));
     let content = node.get("content").map(Node::items).unwrap_or_default();
     if let Some(attachment) = content.first().and_then(|c| c.get("attachment")) {
         edits.extend(attachment_edits(app, attachment, slots, payload));
     }
     Ok(splice::apply(&sent.bytes, edits))
+}
+
+/// Gives the reference an entryUUID when the client gave none (ITI-105 leaves it to the recipient).
+fn entry_uuid(app: &App, reference: &Value, node: &Node<'_>) -> Option<Edit> {
+    let all = reference.get("identifier").and_then(Value::as_array).into_iter().flatten();
+    if all.clone().any(|i| i.get("value").and_then(Value::as_str).is_some_and(|v| v.starts_with("urn:uuid:"))) {
+        return None;
+    }
+    let made = serde_json::json!({
+        "type": {"coding": [{"system": "https://profiles.ihe.net/ITI/MHD/CodeSystem/IHE.MHD.MHDIdentifierType", "code": "entryUUID"}]},
+        "use": "official", "system": "urn:ietf:rfc:3986", "value": format!("urn:uuid:{}", app.new_id())
+    });
+    Some(match node.get("identifier").and_then(|i| i.items().last()) {
+        Some(last) => Edit { start: last.end, end: last.end, text: format!(",{made}") },
+        None => Edit { start: node.end - 1, end: node.end - 1, text: format!(",\"identifier\":[{made}]") },
+    })
 }
 
 fn attachment_edits(app: &App, attachment: &Node<'_>, slots: &Slots, payload: &Payload) -> Vec<Edit> {

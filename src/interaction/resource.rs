@@ -75,6 +75,8 @@ impl Sent {
         for place in splice::references(&self.bytes, &node) {
             if let Some(name) = names.get(&place.target) {
                 edits.push(splice::Edit { start: place.start, end: place.end, text: format!("\"{name}\"") });
+            } else if place.target.starts_with("urn:uuid:") {
+                return Err(Fault::new(FaultKind::RuleBroken, 447, "a reference names an entry (urn:uuid) that is not in the Bundle"));
             } else if let Some((kind, query)) = place.target.split_once('?') {
                 let name = conditional(reader, kind, query)?;
                 edits.push(splice::Edit { start: place.start, end: place.end, text: format!("\"{name}\"") });
@@ -126,10 +128,7 @@ pub(super) struct Outcome {
 pub(super) fn answer_written(call: &Call, row: &ResourceRow, outcome: Outcome, at_us: i64) -> Result<Answer> {
     let location = format!("{}/{}/_history/{}", row.kind, outcome.id, outcome.number);
     let mut bytes = outcome.bytes;
-    let offset = stamp_offset(&bytes)?;
-    if let Some(slot) = usize::try_from(offset).ok().and_then(|o| bytes.get_mut(o..o + time::PLACEHOLDER.len())) {
-        slot.copy_from_slice(time::instant(at_us).as_bytes());
-    }
+    stamp(&mut bytes, at_us)?;
     let mut answer = Answer::resource(bytes).versioned(outcome.number, at_us);
     if call.prefer.returns.as_deref() == Some("minimal") {
         answer.body = super::Body::Empty;
@@ -137,6 +136,18 @@ pub(super) fn answer_written(call: &Call, row: &ResourceRow, outcome: Outcome, a
     answer.location = Some(location);
     answer.status = if outcome.created { 201 } else { 200 };
     Ok(answer)
+}
+
+/// Writes lastUpdated over its placeholder.
+///
+/// # Errors
+/// `Malformed` never, as the bytes passed the gate.
+pub(super) fn stamp(bytes: &mut [u8], at_us: i64) -> Result<()> {
+    let offset = stamp_offset(bytes)?;
+    if let Some(slot) = usize::try_from(offset).ok().and_then(|o| bytes.get_mut(o..o + time::PLACEHOLDER.len())) {
+        slot.copy_from_slice(time::instant(at_us).as_bytes());
+    }
+    Ok(())
 }
 
 /// Where a version goes.

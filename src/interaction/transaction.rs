@@ -11,7 +11,7 @@ use super::planning::{outcome, raw_bundle};
 use super::resource;
 use super::{Answer, App, Call, batch, iti65};
 use crate::audit::Action;
-use crate::fhir::{Fault, FaultKind, Result, time};
+use crate::fhir::{Fault, FaultKind, Result, gate, time};
 use crate::xds;
 
 pub(super) use work::{Answered, Offer, plan};
@@ -19,28 +19,53 @@ pub(super) use work::{Answered, Offer, plan};
 /// POST [base]
 pub(super) fn process(app: &App, call: &Call) -> Result<Answer> {
     call.is("transaction", Action::E);
-    let sent = resource::Sent::read(&call.body, "Bundle")?;
-    let entries = sent.value.get("entry").and_then(Value::as_array).map_or(0, Vec::len);
-    if entries > app.config.limits.bundle_entries {
-        return Err(Fault::new(FaultKind::TooCostly, 450, format!("a Bundle may hold {} entries", app.config.limits.bundle_entries)).at("Bundle.entry"));
+    if bundle_type(&call.body).as_deref() == Some("batch") {
+        return batched(app, call);
     }
+    let sent = resource::Sent::read(&call.body, "Bundle")?;
+    within_limit(app, &sent.value)?;
     match sent.value.get("type").and_then(Value::as_str) {
         Some("transaction") if xds::is_provide_bundle(&sent.value) => iti65::provide(app, call, &sent),
         Some("transaction") => {
-            let (outcomes, written) = app.plan_and_commit(call, || work::plan(app, call, &sent, Offer::Plain))?;
-            Ok(Answer::resource(respond(&outcomes, written.map_or(call.now_us, |w| w.at_us))))
-        }
-        Some("batch") => {
-            call.is("batch", Action::E);
-            Ok(batch::batch(app, call, &sent.value))
+            let (mut outcomes, written) = app.plan_and_commit(call, || work::plan(app, call, &sent, Offer::Plain))?;
+            let at_us = written.map_or(call.now_us, |w| w.at_us);
+            for answered in &mut outcomes {
+                if let Answered::Read(bytes) = answered {
+                    resource::stamp(bytes, at_us)?;
+                }
+            }
+            Ok(Answer::resource(respond(&outcomes, Some(at_us))))
         }
         _ => Err(Fault::new(FaultKind::RuleBroken, 451, "the base URL takes a Bundle of type transaction or batch; a document Bundle goes to $deposit").at("Bundle.type")),
     }
 }
 
-/// The transaction-response of some answers, in request order.
-pub(super) fn respond(outcomes: &[Answered], at_us: i64) -> Vec<u8> {
-    let at = time::instant(at_us);
+/// The type a Bundle claims, when the body passes the gate.
+fn bundle_type(body: &[u8]) -> Option<String> {
+    let node = gate::parse(body).ok()?;
+    (node.get("resourceType").and_then(gate::Node::text) == Some("Bundle")).then(|| node.get("type").and_then(gate::Node::text).map(str::to_owned))?
+}
+
+/// A batch is checked entry by entry, so that one wrong entry harms no other.
+fn batched(app: &App, call: &Call) -> Result<Answer> {
+    call.is("batch", Action::E);
+    gate::parse(&call.body)?;
+    let bundle: Value = serde_json::from_slice(&call.body).map_err(|e| Fault::new(FaultKind::Malformed, 449, "the body is not JSON").because(e))?;
+    within_limit(app, &bundle)?;
+    Ok(batch::batch(app, call, &bundle))
+}
+
+fn within_limit(app: &App, bundle: &Value) -> Result<()> {
+    let entries = bundle.get("entry").and_then(Value::as_array).map_or(0, Vec::len);
+    if entries > app.config.limits.bundle_entries {
+        return Err(Fault::new(FaultKind::TooCostly, 450, format!("a Bundle may hold {} entries", app.config.limits.bundle_entries)).at("Bundle.entry"));
+    }
+    Ok(())
+}
+
+/// The transaction-response of some answers, in request order; the commit's time (µs UTC) where it is known already.
+pub(super) fn respond(outcomes: &[Answered], at_us: Option<i64>) -> Vec<u8> {
+    let at = at_us.map(|at| format!(",\"lastModified\":\"{}\"", time::instant(at))).unwrap_or_default();
     let responses: Vec<String> = outcomes.iter().map(|o| response(o, &at)).collect();
     raw_bundle("transaction-response", None, &[], &responses)
 }
@@ -51,7 +76,7 @@ fn response(answered: &Answered, at: &str) -> String {
             let status = if *created { "201 Created" } else { "200 OK" };
             let outcome = if warnings.is_empty() { String::new() } else { format!(",\"outcome\":{}", String::from_utf8_lossy(&outcome(warnings))) };
             format!(
-                "{{\"response\":{{\"status\":\"{status}\",\"location\":\"{kind}/{id}/_history/{number}\",\"etag\":\"W/\\\"{number}\\\"\",\"lastModified\":\"{at}\"{outcome}}}}}"
+                "{{\"response\":{{\"status\":\"{status}\",\"location\":\"{kind}/{id}/_history/{number}\",\"etag\":\"W/\\\"{number}\\\"\"{at}{outcome}}}}}"
             )
         }
         Answered::Deleted => "{\"response\":{\"status\":\"204 No Content\"}}".to_owned(),

@@ -3,7 +3,7 @@
 
 use super::planning::Planned;
 use super::registry::ResourceRow;
-use super::{Answer, App, Call, Method, resource};
+use super::{Answer, App, Call, Method, patient, resource};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{Operation, Plan, Precondition};
@@ -29,10 +29,17 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
         if taken {
             return Err(super::read::not_here());
         }
+        if row.kind == "Patient" {
+            patient::refuse_known(reader, &sent.value, id)?;
+        }
         let (record, operations) = resource::record_for(app, reader, row, sent, place.as_ref().map(|p| p.record))?;
         Ok((place, record, operations))
     })?;
-    matches(call.if_match.as_deref(), place.as_ref().filter(|p| !p.deleted).map(|p| p.number))?;
+    let now = place.as_ref().filter(|p| !p.deleted).map(|p| p.number);
+    matches(call.if_match.as_deref(), now)?;
+    if call.if_none_match.as_deref().map(str::trim) == Some("*") && now.is_some() {
+        return Err(Fault::new(FaultKind::VersionMismatch, 413, "If-None-Match: * asks for a resource that is not here yet, and it is"));
+    }
     let mut plan = Plan { operations, ..Plan::default() };
     let (rid, number) = match &place {
         Some(current) => {
@@ -55,6 +62,9 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
 /// If-Match against the current version.
 pub(super) fn matches(wanted: Option<&str>, current: Option<i64>) -> Result<()> {
     let Some(wanted) = wanted else { return Ok(()) };
+    if wanted.trim() == "*" && current.is_some() {
+        return Ok(());
+    }
     let number = wanted.trim().trim_start_matches("W/").trim_matches('"').parse::<i64>().ok();
     if number.is_some() && number == current {
         return Ok(());

@@ -280,6 +280,41 @@ impl Reader<'_> {
         document_author::table.filter(document_author::document.eq(number)).select(document_author::structure).load(self.conn).map_err(fault)
     }
 
+    /// Whether a record holds anything besides one resource, visible to this caller or not.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn holds_more(&mut self, record: i64, rid: i64) -> Result<bool> {
+        diesel::select(diesel::dsl::exists(
+            version::table.filter(version::record.eq(record)).filter(version::rid.ne(rid)).filter(version::until_commit.eq(i64::MAX)).filter(version::deleted.eq(false)),
+        ))
+        .get_result(self.conn)
+        .map_err(fault)
+    }
+
+    /// Whether the caller's structure stands behind a document.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn is_own(&mut self, number: i64) -> Result<bool> {
+        let own = self.visibility.structure().to_owned();
+        Ok(self.structures_of(number)?.contains(&own))
+    }
+
+    /// The other documents of a replacement chain, seen by this caller or not: labels hold for all of it.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn rest_of_chain(&mut self, row: &DocumentRow) -> Result<Vec<DocumentRow>> {
+        document::table
+            .filter(document::chain.eq(row.chain))
+            .filter(document::number.ne(row.number))
+            .filter(document::deleted.eq(false))
+            .select(DocumentRow::as_select())
+            .load(self.conn)
+            .map_err(fault)
+    }
+
     /// FHIR id of the DocumentReference of a document.
     ///
     /// # Errors

@@ -16,6 +16,11 @@ on_both! {
     an_identity_that_contradicts_the_record_is_refused_and_nothing_is_stored
     a_fhir_document_is_deposited_like_any_other
     generate_metadata_stores_the_document_and_answers_a_reference
+    an_identifier_without_a_value_names_nobody
+    a_document_without_an_id_is_refused_by_that_name
+    the_answer_of_a_deposit_is_the_resource_as_stored
+    of_two_copies_the_callers_own_is_replaced
+    labels_of_a_replaced_document_are_shown_where_they_hold
 }
 
 const UNIQUE: &str = "2.25.329800735698586629295641978511506172918";
@@ -195,4 +200,62 @@ fn generate_metadata_stores_the_document_and_answers_a_reference(server: &TestSe
     let reference = json(&answer)["parameter"][0]["valueReference"]["reference"].as_str().unwrap().to_owned();
     assert_eq!(cabinet.found(&reference)["masterIdentifier"]["value"], format!("urn:oid:{UNIQUE}"));
     refused(&cabinet.post("DocumentReference/$generate-metadata", &serde_json::json!({"resourceType": "Parameters"})), 400);
+}
+
+/// A root alone says who gives identifiers: two such documents must never meet in one record.
+fn an_identifier_without_a_value_names_nobody(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let cda = String::from_utf8(small_cda(UNIQUE, "270037500000144", "")).unwrap();
+    for without in ["", " extension=\"\"", " extension=\"  \""] {
+        let bad = cda.replace(" extension=\"270037500000144\"", without);
+        assert_ne!(bad, cda);
+        refused(&cabinet.deposit(bad.as_bytes()), 400);
+    }
+}
+
+fn a_document_without_an_id_is_refused_by_that_name(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let cda = String::from_utf8(small_cda(UNIQUE, "270037500000144", "")).unwrap();
+    let outcome = refused(&cabinet.deposit(cda.replace(&format!("<id root=\"{UNIQUE}\"/>"), "").as_bytes()), 400);
+    assert!(outcome.to_string().contains("ClinicalDocument/id"), "{outcome}");
+}
+
+fn the_answer_of_a_deposit_is_the_resource_as_stored(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let answered = cabinet.deposited(&small_cda(UNIQUE, "270037500000144", ""));
+    let stored = cabinet.found(&format!("DocumentReference/{}", answered["id"].as_str().unwrap()));
+    assert_eq!(answered, stored);
+}
+
+fn of_two_copies_the_callers_own_is_replaced(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let cda = small_cda(UNIQUE, "270037500000144", "");
+    let masked = cabinet.call("POST", "$deposit?security-label=MASQUE_PS", &[("Content-Type", "text/xml")], &cda);
+    assert_eq!(masked.status, 201);
+    let own = json(&masked)["id"].as_str().unwrap().to_owned();
+    let other = server.client("client-imagerie").deposited(&cda)["id"].as_str().unwrap().to_owned();
+    assert_ne!(own, other);
+    let answer = cabinet.call("POST", &format!("$deposit?replaces={UNIQUE}"), &[("Content-Type", "text/xml")], &small_cda("2.25.88", "270037500000144", ""));
+    assert_eq!(answer.status, 201, "{}", text(&answer));
+    assert_eq!(cabinet.found(&format!("DocumentReference/{own}"))["status"], "superseded");
+    assert_eq!(cabinet.found(&format!("DocumentReference/{other}"))["status"], "current");
+}
+
+fn labels_of_a_replaced_document_are_shown_where_they_hold(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let first = cabinet.deposited(&small_cda(UNIQUE, "270037500000144", ""));
+    let relation = format!(r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="{UNIQUE}"/></parentDocument></relatedDocument>"#);
+    let answer = cabinet.call("POST", "$deposit?security-label=MASQUE_PS", &[("Content-Type", "text/xml")], &small_cda("2.25.4", "270037500000144", &relation));
+    assert_eq!(answer.status, 201, "{}", text(&answer));
+    let codes = |r: &serde_json::Value| r["securityLabel"].to_string();
+    let old = format!("DocumentReference/{}", first["id"].as_str().unwrap());
+    assert!(codes(&cabinet.found(&old)).contains("MASQUE_PS"), "the predecessor is hidden and says so");
+    let third = r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="2.25.4"/></parentDocument></relatedDocument>"#;
+    let last = cabinet.deposited(&small_cda("2.25.5", "270037500000144", third));
+    assert!(codes(&last).contains("MASQUE_PS"), "the successor of a hidden document is hidden and says so");
+    let patch = serde_json::json!([{"op": "replace", "path": "/securityLabel", "value": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "N"}]}]}]);
+    let unmasked = cabinet.call("PATCH", &format!("DocumentReference/{}", last["id"].as_str().unwrap()), &[("Content-Type", "application/json-patch+json")], patch.to_string().as_bytes());
+    assert_eq!(unmasked.status, 200, "{}", text(&unmasked));
+    assert!(!codes(&cabinet.found(&old)).contains("MASQUE_PS"));
+    assert_eq!(server.client("client-imagerie").get(&old).status, 200);
 }

@@ -11,6 +11,10 @@ on_both! {
     if_match_keeps_two_writers_apart
     a_conditional_create_makes_one
     an_ins_names_one_patient
+    a_patient_with_a_record_is_not_deleted
+    preconditions_hold_for_every_method
+    a_transaction_reads_what_it_writes_and_names_nothing_twice
+    one_wrong_entry_harms_no_other_of_a_batch
     xml_is_read_and_written
     a_transaction_is_all_or_nothing
     a_batch_answers_each_entry
@@ -90,6 +94,57 @@ fn an_ins_names_one_patient(server: &TestServer) {
     refused(&cabinet.post("Patient", &twin), 409);
 }
 
+fn a_patient_with_a_record_is_not_deleted(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let id = cabinet.patient("270037500000144");
+    cabinet.post("Observation", &observation(&format!("Patient/{id}")));
+    refused(&server.client("client-imagerie").call("DELETE", &format!("Patient/{id}"), &[], b""), 409);
+    let empty = cabinet.patient("270037500000243");
+    assert_eq!(cabinet.call("DELETE", &format!("Patient/{empty}"), &[], b"").status, 204);
+}
+
+fn preconditions_hold_for_every_method(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let id = cabinet.patient("270037500000144");
+    let patient = cabinet.found(&format!("Patient/{id}"));
+    let path = format!("Patient/{id}");
+    refused(&cabinet.call("DELETE", &path, &[("If-Match", "W/\"77\"")], b""), 412);
+    refused(&cabinet.call("PUT", &path, &[("Content-Type", FHIR_JSON), ("If-None-Match", "*")], patient.to_string().as_bytes()), 412);
+    assert_eq!(cabinet.call("PUT", &path, &[("Content-Type", FHIR_JSON), ("If-Match", "*")], patient.to_string().as_bytes()).status, 200);
+    let other = cabinet.patient("270037500000243");
+    let mut twin = patient.clone();
+    twin["id"] = json!(other);
+    refused(&cabinet.put(&format!("Patient/{other}"), &twin), 409);
+}
+
+fn a_transaction_reads_what_it_writes_and_names_nothing_twice(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let put = json!({"resource": {"resourceType": "Organization", "id": "o1", "name": "Maison de santé"}, "request": {"method": "PUT", "url": "Organization/o1"}});
+    let get = json!({"request": {"method": "GET", "url": "Organization/o1"}});
+    let done = cabinet.post("/fhir", &json!({"resourceType": "Bundle", "type": "transaction", "entry": [get, put]}));
+    assert_eq!(done.status, 200, "{}", text(&done));
+    assert_eq!(body(&done)["entry"][0]["resource"]["name"], "Maison de santé");
+    assert!(!text(&done).contains("1970-01-01"));
+    refused(&cabinet.post("/fhir", &json!({"resourceType": "Bundle", "type": "transaction", "entry": [put, put]})), 400);
+    let dangling = json!({"resource": observation("urn:uuid:00000000-0000-4000-8000-00000000dead"), "request": {"method": "POST", "url": "Observation"}});
+    refused(&cabinet.post("/fhir", &json!({"resourceType": "Bundle", "type": "transaction", "entry": [dangling]})), 422);
+    let patient = json!({"fullUrl": "http://autre.example/fhir/Patient/77", "resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}});
+    let relative = json!({"fullUrl": "http://autre.example/fhir/Observation/1", "resource": observation("Patient/77"), "request": {"method": "POST", "url": "Observation"}});
+    let done = cabinet.post("/fhir", &json!({"resourceType": "Bundle", "type": "transaction", "entry": [patient, relative]}));
+    assert_eq!(done.status, 200, "{}", text(&done));
+}
+
+fn one_wrong_entry_harms_no_other_of_a_batch(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let entries = json!([{"resource": {"resourceType": "Observation", "colour": "blue"}, "request": {"method": "POST", "url": "Observation"}},
+        {"resource": observation(&patient), "request": {"method": "POST", "url": "Observation"}}]);
+    let answer = cabinet.post("/fhir", &json!({"resourceType": "Bundle", "type": "batch", "entry": entries}));
+    assert_eq!(answer.status, 200, "{}", text(&answer));
+    let statuses: Vec<String> = body(&answer)["entry"].as_array().unwrap().iter().map(|e| e["response"]["status"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(statuses, ["422", "201"]);
+}
+
 fn xml_is_read_and_written(server: &TestServer) {
     let mut cabinet = server.cabinet();
     let xml = r#"<Patient xmlns="http://hl7.org/fhir"><identifier><system value="urn:x"/><value value="9"/></identifier><name><family value="D&#39;ORGEVAL"/><given value="Zoé"/></name><birthDate value="1990-02-03"/></Patient>"#;
@@ -150,5 +205,8 @@ fn types_and_interactions_that_are_not_offered_are_refused_with_their_reason(ser
     refused(&cabinet.get("Patient/1/$everythingelse"), 404);
     let outcome = refused(&cabinet.put("DocumentReference/1", &json!({"resourceType": "DocumentReference", "id": "1"})), 405);
     assert!(outcome.to_string().contains("PATCH"), "{outcome}");
-    refused(&cabinet.call("PUT", "", &[("Content-Type", FHIR_JSON)], b"{\"a\":1}"), 405);
+    let answer = cabinet.call("PUT", "", &[("Content-Type", FHIR_JSON)], b"{\"a\":1}");
+    refused(&answer, 405);
+    assert_eq!(answer.header("allow"), Some("POST"));
+    assert_eq!(cabinet.call("PUT", "DocumentReference/1", &[("Content-Type", FHIR_JSON)], b"{\"a\":1}").header("allow"), Some("GET, HEAD, PATCH, DELETE"));
 }

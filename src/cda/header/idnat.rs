@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::codesystems::is_uuid;
 use super::super::datatypes::{attribute, identifier};
 use super::MAX_REPEATS;
 use super::notes::Notes;
@@ -32,6 +33,11 @@ pub(super) fn patient_identifiers(role: &Element, notes: &mut Notes) -> Vec<Valu
     for id in role.all("id").take(MAX_REPEATS) {
         let Some(mut value) = identifier(id) else { continue };
         let root = attribute(id, "root").unwrap_or_default();
+        // A root that is an OID names who gives identifiers, not a person.
+        if attribute(id, "extension").is_none_or(|e| e.trim().is_empty()) && !is_uuid(root) {
+            notes.missing("ClinicalDocument/recordTarget/patientRole/id/@extension", "the identifier is left out: it names an authority and no patient");
+            continue;
+        }
         let known = PATIENT_ROOTS.iter().find(|(oid, _, _)| *oid == root);
         if let Some((_, code, usage)) = known {
             value = typed(value, code, *usage);

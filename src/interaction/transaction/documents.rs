@@ -35,9 +35,13 @@ impl Work {
         if let Some(part) = part.and_then(|i| bench.steps.get(i)) {
             slots.binary_id.clone_from(&part.id);
         }
+        let number = slots.number;
         let incoming = Incoming { sent, slots, record, patient: name, payload, warnings };
         let added = reference::add(bench.app, bench.call, reader, &mut self.plan, &mut self.superseded, incoming)?;
         self.record = record;
+        if !added.known {
+            self.documents.push(number);
+        }
         self.document_answered(bench, step, part, added);
         Ok(())
     }

@@ -92,6 +92,10 @@ pub(super) struct Work {
     pub records: HashMap<String, i64>,
     /// Numbers of the documents this plan marks superseded already.
     pub superseded: HashSet<i64>,
+    /// (type, id) of the resources that entries change.
+    pub touched: HashSet<(String, String)>,
+    /// Numbers of the documents this plan brings.
+    pub documents: Vec<i64>,
     /// uniqueIds of the documents this plan brings.
     pub unique: HashSet<Identifier>,
     pub plan: Plan,
@@ -106,7 +110,9 @@ impl Work {
             names: HashMap::new(),
             records: HashMap::new(),
             superseded: HashSet::new(),
+            touched: HashSet::new(),
             unique: HashSet::new(),
+            documents: Vec::new(),
             plan: Plan::default(),
             record: 0,
             answers: HashMap::new(),
@@ -125,7 +131,17 @@ impl Work {
                 self.answered(step, found.number, false);
             }
         }
+        let identity = (step.row.kind.clone(), step.id.clone());
+        if step.method != Method::Get && step.method != Method::Post && !self.touched.insert(identity) {
+            return Err(Fault::new(FaultKind::BadValue, 448, "two entries of a transaction name the same resource").at(format!("Bundle.entry[{}].request.url", step.index)));
+        }
         if let Some(url) = step.full_url.filter(|_| step.method != Method::Patch) {
+            // A relative reference means the entry under the same base, when there is one.
+            if let Some((kind, id)) = url.contains("://").then(|| url.rsplit_once('/')).flatten().and_then(|(rest, id)| Some((rest.rsplit_once('/')?.1, id)))
+                && kind == step.row.kind
+            {
+                self.names.entry(format!("{kind}/{id}")).or_insert_with(|| format!("{}/{}", step.row.kind, step.id));
+            }
             let known = self.names.insert(url.to_owned(), format!("{}/{}", step.row.kind, step.id));
             if known.is_some() {
                 return Err(Fault::new(FaultKind::RuleBroken, 452, "two entries have the same fullUrl").at(format!("Bundle.entry[{}].fullUrl", step.index)));
@@ -147,6 +163,10 @@ impl Work {
             dispatch::offered(step.row, interaction(step.method))?;
         }
         match step.method {
+            Method::Get if self.written(step).is_some() => {
+                let bytes = self.written(step).unwrap_or_default();
+                self.answers.insert(step.index, Answered::Read(bytes));
+            }
             Method::Get => {
                 let bytes = match read::one(reader, &step.row.kind, &step.id, None)? {
                     read::One::Fact(bytes) => bytes,
@@ -223,12 +243,25 @@ impl Work {
             None => Precondition::IdUnused { kind: step.row.kind.clone(), id: step.id.clone() },
         });
         let bytes = sent.with_identity(app, &step.id, number)?;
-        let slot = Slot { kind: &step.row.kind, id: &step.id, record, rid, number, document: 0 };
+        // The set of one document is seen by whoever may see that document.
+        let document = match (step.row.kind.as_str(), self.documents.as_slice()) {
+            ("List", [only]) => *only,
+            _ => 0,
+        };
+        let slot = Slot { kind: &step.row.kind, id: &step.id, record, rid, number, document };
         self.plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
         self.record = record;
         call.touched(format!("{}/{}", step.row.kind, step.id));
         self.answered(step, number, current.is_none_or(|c| c.deleted));
         Ok(())
+    }
+
+    /// What an earlier entry of this transaction writes under the address of a GET.
+    fn written(&self, step: &Step<'_>) -> Option<Vec<u8>> {
+        self.plan.operations.iter().rev().find_map(|o| match o {
+            Operation::Put(p) if p.kind == step.row.kind && p.id == step.id && !p.deleted => Some(p.body.clone()),
+            _ => None,
+        })
     }
 
     /// ITI-65 sends the Patient along: one whose INS is known here is used as it stands.
