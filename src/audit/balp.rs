@@ -2,66 +2,144 @@
 
 use serde_json::{Value, json};
 
-use super::event::{Action, Event};
+use super::event::{Action, Event, Outcome};
 use crate::fhir::time::instant;
 
 const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const BALP: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.";
+const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
+const ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";
+/// System of the subtype that says which operation it was.
+const OPERATION: &str = "urn:passerelle:operation";
+/// System of the structures that call.
+pub const STRUCTURE: &str = "urn:oid:1.2.250.1.71.4.2.2";
+/// Codes of an AuditEvent's `type`.
+pub const TYPE: (&str, &str) = ("http://terminology.hl7.org/CodeSystem/audit-event-type", "rest");
+
+/// Every code that restful-interaction has; any other name of an interaction is that of an operation.
+/// Spec: FHIR R4 codesystem-restful-interaction.
+const RESTFUL: &[&str] = &[
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history",
+    "history-instance",
+    "history-type",
+    "history-system",
+    "create",
+    "search",
+    "search-type",
+    "search-system",
+    "capabilities",
+    "transaction",
+    "batch",
+    "operation",
+];
+
+/// Subtypes under which BALP has a profile: action, subtypes, name of the profile.
+/// Spec: BALP 1.1 Create, Read, Update, Delete, Query and their Patient* variants.
+const PROFILES: &[(Action, &[&str], &str)] = &[
+    (Action::C, &["create"], "Create"),
+    (Action::R, &["read", "vread"], "Read"),
+    (Action::U, &["update", "patch"], "Update"),
+    (Action::D, &["delete"], "Delete"),
+    (Action::E, &["search", "search-type", "search-system"], "Query"),
+];
 
 /// The AuditEvent of an event.
-/// Spec: BALP 1.1 Create, Read, Update, Delete, Query and their Patient* variants; agent roles swap for reads.
+/// Spec: BALP 1.1; agent roles swap for reads. A profile is claimed only by an event that fulfils it.
 pub fn to_fhir(event: &Event) -> Value {
-    let mut entities: Vec<Value> = event.entities.iter().map(|e| data(event, e)).collect();
-    if let Some(query) = &event.query {
-        entities.push(json!({"type": code("http://terminology.hl7.org/CodeSystem/audit-entity-type", "2"), "role": code("http://terminology.hl7.org/CodeSystem/object-role", "24"), "query": query}));
+    let mut meta = json!({"versionId": "1", "lastUpdated": instant(event.at_us)});
+    if let (Some(profile), Some(members)) = (profile(event), meta.as_object_mut()) {
+        members.insert("profile".into(), json!([profile]));
     }
-    if let Some(patient) = &event.patient {
-        entities.push(json!({"what": {"reference": format!("Patient/{patient}")}, "type": code("http://terminology.hl7.org/CodeSystem/audit-entity-type", "1"), "role": code("http://terminology.hl7.org/CodeSystem/object-role", "1")}));
-    }
-    entities.push(json!({"what": {"identifier": {"value": event.request_id}}, "type": code("https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "XrequestId")}));
-    let mut subtype = vec![code("http://hl7.org/fhir/restful-interaction", &event.interaction)];
-    if let Some(t) = &event.transaction {
-        subtype.push(code("urn:ihe:event-type-code", t));
-    }
+    let subtype: Vec<Value> = subtypes(event).iter().map(|(system, value)| code(system, value)).collect();
     json!({
         "resourceType": "AuditEvent",
         "id": event.id,
-        "meta": {"versionId": "1", "lastUpdated": instant(event.at_us), "profile": [profile(event)]},
-        "type": code("http://terminology.hl7.org/CodeSystem/audit-event-type", "rest"),
+        "meta": meta,
+        "type": code(TYPE.0, TYPE.1),
         "subtype": subtype,
-        "action": letter(event.action),
+        "action": event.action.letter(),
         "recorded": instant(event.at_us),
         "outcome": event.outcome.code(),
         "agent": agents(event),
         "source": {"observer": {"display": "Passerelle"}},
-        "entity": entities,
+        "entity": entities(event),
     })
+}
+
+/// (system, code) of the subtypes: the restful interaction, the operation's name, what a compound interaction amounted to, and
+/// the IHE transaction. A history discloses every version, so it is a vread too.
+pub fn subtypes(event: &Event) -> Vec<(&'static str, String)> {
+    const REST: &str = "http://hl7.org/fhir/restful-interaction";
+    let name = event.interaction.as_str();
+    let restful = RESTFUL.contains(&name);
+    let mut out = vec![(REST, if restful { name } else { "operation" }.to_owned())];
+    if !restful {
+        out.push((OPERATION, name.to_owned()));
+    }
+    let amounts = match (event.outcome, name, event.action) {
+        (Outcome::Refused | Outcome::Failed, ..) => None,
+        (_, "history-instance", _) => Some("vread"),
+        (_, _, action) if !restful || name == "transaction" => effect(action),
+        _ => None,
+    };
+    out.extend(amounts.map(|code| (REST, code.to_owned())));
+    out.extend(event.transaction.iter().map(|number| ("urn:ihe:event-type-code", number.clone())));
+    out
+}
+
+const fn effect(action: Action) -> Option<&'static str> {
+    match action {
+        Action::C => Some("create"),
+        Action::R => Some("read"),
+        Action::U => Some("update"),
+        Action::D => Some("delete"),
+        Action::E => None,
+    }
+}
+
+/// The profile the event fulfils: none for a refusal, none without the data entity (or, for a search, the query) it asks for.
+fn profile(event: &Event) -> Option<String> {
+    if event.outcome != Outcome::Success {
+        return None;
+    }
+    let subtypes = subtypes(event);
+    let (action, _, name) = PROFILES.iter().find(|(action, codes, _)| *action == event.action && subtypes.iter().any(|(_, code)| codes.contains(&code.as_str())))?;
+    let complete = if *action == Action::E { event.query.is_some() } else { !event.entities.is_empty() };
+    let patient = if event.patient.is_some() { "Patient" } else { "" };
+    complete.then(|| format!("{BALP}{patient}{name}"))
 }
 
 fn code(system: &str, code: &str) -> Value {
     json!({"system": system, "code": code})
 }
 
-fn letter(action: Action) -> &'static str {
-    match action {
-        Action::C => "C",
-        Action::R => "R",
-        Action::U => "U",
-        Action::D => "D",
-        Action::E => "E",
+/// BALP allows one entity of type System Object (the data, or the query): what else was touched is typed by its resource type.
+fn entities(event: &Event) -> Vec<Value> {
+    let mut out: Vec<Value> = event.entities.iter().enumerate().map(|(i, e)| data(event.action, e, i == 0)).collect();
+    if let Some(query) = &event.query {
+        out.push(json!({"type": code(ENTITY_TYPE, "2"), "role": code(ROLE, "24"), "query": query}));
     }
+    if let Some(patient) = &event.patient {
+        out.push(json!({"what": {"reference": format!("Patient/{patient}")}, "type": code(ENTITY_TYPE, "1"), "role": code(ROLE, "1")}));
+    }
+    out.push(json!({"what": {"identifier": {"value": event.request_id}}, "type": code("https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "XrequestId")}));
+    out
 }
 
-fn profile(event: &Event) -> String {
-    let name = match event.action {
-        Action::C => "Create",
-        Action::R => "Read",
-        Action::U => "Update",
-        Action::D => "Delete",
-        Action::E => "Query",
+fn data(action: Action, entity: &str, first: bool) -> Value {
+    let (role, result) = match action {
+        Action::C | Action::U | Action::D => ("4", false),
+        Action::R => ("3", false),
+        Action::E => ("3", true),
     };
-    let patient = if event.patient.is_some() { "Patient" } else { "" };
-    format!("{BALP}{patient}{name}")
+    let kind = entity.split('/').next().unwrap_or_default();
+    let of = if first && !result { code(ENTITY_TYPE, "2") } else { code("http://hl7.org/fhir/resource-types", kind) };
+    json!({"what": {"reference": entity}, "type": of, "role": code(ROLE, role)})
 }
 
 /// The client and the server, whose DICOM roles depend on the direction of the data.
@@ -74,7 +152,7 @@ fn agents(event: &Event) -> Vec<Value> {
     vec![
         json!({
             "type": {"coding": [client]},
-            "who": {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.2", "value": event.structure}, "display": event.organization},
+            "who": {"identifier": {"system": STRUCTURE, "value": event.structure}, "display": event.organization},
             "altId": event.fingerprint,
             "name": format!("{} · {}", event.issuer, event.serial),
             "requestor": true,
@@ -89,10 +167,51 @@ fn agents(event: &Event) -> Vec<Value> {
     ]
 }
 
-fn data(event: &Event, entity: &str) -> Value {
-    let role = match event.action {
-        Action::C | Action::U | Action::D => "4",
-        Action::R | Action::E => "3",
-    };
-    json!({"what": {"reference": entity}, "type": code("http://terminology.hl7.org/CodeSystem/audit-entity-type", "2"), "role": code("http://terminology.hl7.org/CodeSystem/object-role", role)})
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(interaction: &str, action: Action) -> Event {
+        let json = json!({"at_us": 0, "id": "e", "interaction": interaction, "transaction": null, "action": action, "outcome": "Success", "structure": "3", "organization": "Cabinet",
+            "fingerprint": "f", "serial": "1", "issuer": "CN=AC", "address": "127.0.0.1", "patient": "p", "entities": ["DocumentReference/1", "List/2"], "query": null, "request_id": "r"});
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn a_profile_is_claimed_only_by_what_fulfils_it() {
+        let claimed = |e: &Event| to_fhir(e).pointer("/meta/profile/0").and_then(Value::as_str).map(|p| p.replace(BALP, ""));
+        assert_eq!(claimed(&event("deposit", Action::C)).as_deref(), Some("PatientCreate"));
+        assert_eq!(claimed(&event("history-instance", Action::R)).as_deref(), Some("PatientRead"));
+        assert_eq!(claimed(&event("patch", Action::U)).as_deref(), Some("PatientUpdate"));
+        assert_eq!(claimed(&event("search-type", Action::E)), None);
+        assert_eq!(claimed(&event("capabilities", Action::E)), None);
+        assert_eq!(claimed(&Event { query: Some("YQ==".into()), ..event("search-type", Action::E) }).as_deref(), Some("PatientQuery"));
+        assert_eq!(claimed(&Event { outcome: Outcome::Refused, ..event("read", Action::R) }), None);
+        assert_eq!(claimed(&Event { entities: Vec::new(), ..event("read", Action::R) }), None);
+    }
+
+    #[test]
+    fn one_entity_is_the_data_and_an_operation_has_a_subtype_of_its_own() {
+        let made = to_fhir(&event("deposit", Action::C));
+        let types: Vec<&str> = made["entity"].as_array().unwrap().iter().filter_map(|e| e["type"]["code"].as_str()).collect();
+        assert_eq!(types, ["2", "List", "1", "XrequestId"]);
+        let codes: Vec<&str> = made["subtype"].as_array().unwrap().iter().filter_map(|s| s["code"].as_str()).collect();
+        assert_eq!(codes, ["operation", "deposit", "create"]);
+    }
+
+    #[test]
+    fn every_event_is_a_valid_resource() {
+        for (name, action) in [("deposit", Action::C), ("history-instance", Action::R), ("search-type", Action::E), ("delete", Action::D)] {
+            let bytes = serde_json::to_vec(&to_fhir(&event(name, action))).unwrap();
+            let issues = crate::fhir::r4::check(&crate::fhir::gate::parse(&bytes).unwrap(), 10);
+            assert!(issues.is_empty(), "{issues:?}");
+        }
+    }
+
+    #[test]
+    fn several_patients_make_several_events() {
+        let made = event("search-type", Action::E).each(&["a".into(), "b".into()], || "new".into());
+        let pairs: Vec<(&str, Option<&str>)> = made.iter().map(|e| (e.id.as_str(), e.patient.as_deref())).collect();
+        assert_eq!(pairs, [("e", Some("a")), ("new", Some("b"))]);
+    }
 }

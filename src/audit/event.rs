@@ -1,5 +1,7 @@
 //! The compact event.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 /// BALP action letters.
@@ -23,6 +25,19 @@ pub enum Outcome {
     Failed,
 }
 
+impl Action {
+    /// The letter as FHIR writes it.
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Self::C => "C",
+            Self::R => "R",
+            Self::U => "U",
+            Self::D => "D",
+            Self::E => "E",
+        }
+    }
+}
+
 impl Outcome {
     /// From an HTTP status.
     pub const fn of_status(status: u16) -> Self {
@@ -43,14 +58,15 @@ impl Outcome {
     }
 }
 
-/// One interaction of one caller with at most one patient.
+/// One interaction of one caller with at most one patient. While it is being collected it may hold several patients and records;
+/// [`Event::each`] makes one event per patient of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// µs UTC.
     pub at_us: i64,
     /// UUID of the event, the id of its AuditEvent.
     pub id: String,
-    /// FHIR restful interaction or operation name (`read`, `search-type`, `summary`, `deposit` …).
+    /// FHIR restful interaction, or the name of an operation (`summary`, `deposit` …).
     pub interaction: String,
     /// IHE transaction, when it is one (`ITI-65` …).
     pub transaction: Option<String>,
@@ -70,8 +86,26 @@ pub struct Event {
     pub patient: Option<String>,
     /// `Type/id` of what was touched, at most 100.
     pub entities: Vec<String>,
-    /// The raw query of a search, base64.
+    /// The raw query of a search, base64: type, query of the address, form. May hold what identifies a patient.
     pub query: Option<String>,
     /// X-Request-Id of the caller or our own.
     pub request_id: String,
+    /// Further patients, while the event is collected.
+    #[serde(skip)]
+    pub also: Vec<String>,
+    /// Records touched whose patients are not named yet, while the event is collected.
+    #[serde(skip)]
+    pub records: BTreeSet<i64>,
+}
+
+impl Event {
+    /// One event per patient, the first under the id of this one; the same event when there is none.
+    /// Spec: BALP 1.1 PatientQuery: one AuditEvent per distinct patient in the result.
+    pub fn each(&self, patients: &[String], mut new_id: impl FnMut() -> String) -> Vec<Self> {
+        let Some((first, others)) = patients.split_first() else { return vec![self.clone()] };
+        let about = |id: String, patient: &String| Self { id, patient: Some(patient.clone()), also: Vec::new(), records: BTreeSet::new(), ..self.clone() };
+        let mut out = vec![about(self.id.clone(), first)];
+        out.extend(others.iter().map(|p| about(new_id(), p)));
+        out
+    }
 }

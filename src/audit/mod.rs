@@ -1,9 +1,10 @@
-//! Who did what, when, to which record: one compact event per interaction, from which a BALP AuditEvent is made when read.
-//! Events name the patient by record pseudonym and resource ids, never by identity; results are never inside.
+//! Who did what, when, to which record: one compact event per interaction and patient, from which a BALP AuditEvent is made when
+//! read. Events name the patient by resource id, never by identity, and hold no result. The one exception is the raw query of a
+//! search, which BALP asks for: a caller may have put an identifier into it.
 //! Spec: IHE BALP 1.1 (RESTful activity), IHE MHD audit messages.
 
 mod balp;
 mod event;
 
-pub use balp::to_fhir;
+pub use balp::{STRUCTURE, TYPE, subtypes, to_fhir};
 pub use event::{Action, Event, Outcome};

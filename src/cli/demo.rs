@@ -23,6 +23,7 @@ const SAMPLES: &[(&str, &str, &str, &[u8])] = &[
 /// Runs the demo; `once` ends after the summary.
 pub(super) fn run(data: Option<PathBuf>, bind: &str, once: bool) -> Result<(), String> {
     let data = data.unwrap_or_else(|| std::env::temp_dir().join(format!("passerelle-demo-{}", std::process::id())));
+    let data = std::path::absolute(data).map_err(|e| e.to_string())?;
     super::logs("warn", false);
     println!("[1/4] development PKI and database in {}", data.display());
     let mut config = Config::load(None, std::env::vars())?;

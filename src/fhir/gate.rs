@@ -96,12 +96,26 @@ struct Parser<'a> {
     at: usize,
     depth: usize,
     nodes: usize,
-    path: Vec<String>,
+    path: Vec<Step<'a>>,
 }
 
-fn refuse(number: u16, what: &str, at: usize, path: &[String]) -> Fault {
+/// A step of the path, spelt only when something is refused.
+enum Step<'a> {
+    Key(Cow<'a, str>),
+    Item(usize),
+}
+
+fn refuse(number: u16, what: &str, at: usize, path: &[Step<'_>]) -> Fault {
     let fault = Fault::new(FaultKind::Malformed, number, format!("{what} (byte {at})"));
-    if path.is_empty() { fault } else { fault.at(path.join(".").replace(".[", "[")) }
+    let mut text = String::new();
+    for step in path {
+        match step {
+            Step::Item(index) => text.push_str(&format!("[{index}]")),
+            Step::Key(key) if text.is_empty() => text.push_str(&safe(key)),
+            Step::Key(key) => text.push_str(&format!(".{}", safe(key))),
+        }
+    }
+    if text.is_empty() { fault } else { fault.at(text) }
 }
 
 impl<'a> Parser<'a> {
@@ -171,7 +185,7 @@ impl<'a> Parser<'a> {
             self.space();
             self.expect(b':')?;
             self.space();
-            self.path.push(safe(&key));
+            self.path.push(Step::Key(key.clone()));
             let value = self.value()?;
             self.path.pop();
             members.push(Member { key, key_start, value });
@@ -189,7 +203,7 @@ impl<'a> Parser<'a> {
             if self.peek() == Some(b']') {
                 return Err(self.fail(508, "an array is empty, or ends in a comma"));
             }
-            self.path.push(format!("[{}]", items.len()));
+            self.path.push(Step::Item(items.len()));
             items.push(self.value()?);
             self.path.pop();
             self.space();

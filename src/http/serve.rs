@@ -8,7 +8,7 @@ use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::http::header;
 use actix_web::rt::net::TcpStream;
 use actix_web::{App as Actix, HttpRequest, HttpResponse, HttpServer, web};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::accept::{self, Format};
 use super::body::{self, Budget};
@@ -72,8 +72,8 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, metrics: Arc<Metrics>, listener:
 }
 
 async fn health(req: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
-    match caller(&req, &shared) {
-        Ok(_) => respond::builder(200).content_type("application/json").body("{\"status\":\"ready\"}"),
+    match caller(&req).and_then(|c| still_valid(&shared, &c)) {
+        Ok(()) => respond::builder(200).content_type("application/json").body("{\"status\":\"ready\"}"),
         Err(e) => respond::fault(&e, Format::Json),
     }
 }
@@ -85,13 +85,13 @@ async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Share
     let query = interaction::form_pairs(req.query_string());
     let wanted = query.iter().find(|(n, _)| n == "_format").map(|(_, v)| v.as_str());
     let format = accept::format(wanted, &accept);
-    let outcome = serve(&req, payload, &shared, query.clone(), accept).await;
+    let outcome = serve(&req, payload, &shared, query.clone(), accept, format.is_some()).await;
     let (name, response) = match outcome {
         Ok((name, answer)) => {
             let raw = matches!(answer.body, interaction::Body::Raw { .. } | interaction::Body::Empty);
             let response = match format.or(raw.then_some(Format::Json)) {
                 Some(format) => respond::answer(answer, format, &shared.app.base_url),
-                None => Err(Fault::new(FaultKind::NotAcceptable, 310, "answers are application/fhir+json or application/fhir+xml")),
+                None => Err(not_acceptable()),
             };
             (name, response.unwrap_or_else(|e| respond::fault(&e, format.unwrap_or(Format::Json))))
         }
@@ -109,8 +109,40 @@ async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Share
     response
 }
 
-async fn serve(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>, query: Vec<(String, String)>, accept: Vec<String>) -> Result<(String, interaction::Answer)> {
-    let caller = caller(req, shared)?;
+async fn serve(
+    req: &HttpRequest,
+    payload: web::Payload,
+    shared: &web::Data<Shared>,
+    query: Vec<(String, String)>,
+    accept: Vec<String>,
+    acceptable: bool,
+) -> Result<(String, interaction::Answer)> {
+    let caller = caller(req)?;
+    let ready = match ready(req, payload, shared, &caller).await {
+        Ok(ready) => ready,
+        Err(e) => return Err(refused(req, shared, &caller, e).await),
+    };
+    let Ready { path, method, bytes, slot } = ready;
+    let call = call(req, shared, caller, method, path, query, accept, bytes)?;
+    let app = Arc::clone(&shared.app);
+    web::block(move || {
+        let _slot = slot;
+        run(&app, call, acceptable)
+    })
+    .await
+    .map_err(|e| Fault::new(FaultKind::Bug, 312, "the request broke off").because(e))?
+}
+
+/// A request whose body is here and that may run.
+struct Ready {
+    path: Vec<String>,
+    method: Method,
+    bytes: Vec<u8>,
+    slot: OwnedSemaphorePermit,
+}
+
+async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>, caller: &Caller) -> Result<Ready> {
+    still_valid(shared, caller)?;
     let path = path(req)?;
     let method = method(req)?;
     let limits = &shared.app.config.limits;
@@ -118,23 +150,37 @@ async fn serve(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shar
     let limit = if deposit { limits.deposit_bytes } else { limits.body_bytes };
     let received = body::receive(req, payload, limits, limit, &shared.budget).await?;
     let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Fault::new(FaultKind::Busy, 311, "too many requests are running; try again"))?;
-    let call = call(req, shared, caller, method, path, query, accept, received.bytes)?;
+    Ok(Ready { path, method, bytes: received.bytes, slot })
+}
+
+/// Traces what was refused before it became a call; the fault to answer. Overload leaves no trace, or the log would add to it.
+async fn refused(req: &HttpRequest, shared: &web::Data<Shared>, caller: &Caller, fault: Fault) -> Fault {
+    if !matches!(Outcome::of_status(fault.kind.row().status), Outcome::Refused) {
+        return fault;
+    }
+    let mut event = Call::event_for(caller, shared.app.now_us(), address(req), request_id(req, &shared.app));
+    (event.interaction, event.action) = Call::presumed(method(req).ok(), &path(req).unwrap_or_default());
+    event.outcome = Outcome::Refused;
     let app = Arc::clone(&shared.app);
-    web::block(move || {
-        let _slot = slot;
-        run(&app, call)
-    })
-    .await
-    .map_err(|e| Fault::new(FaultKind::Bug, 312, "the request broke off").because(e))?
+    match web::block(move || app.trace(&event)?.wait()).await {
+        Ok(Ok(())) => fault,
+        Ok(Err(untraced)) => untraced,
+        Err(e) => Fault::new(FaultKind::Bug, 319, "the request broke off").because(e),
+    }
 }
 
 /// On a blocking thread: the interaction, then the durable trace, then the answer.
-fn run(app: &App, mut call: Call) -> Result<(String, interaction::Answer)> {
+fn run(app: &App, mut call: Call, acceptable: bool) -> Result<(String, interaction::Answer)> {
+    call.presume();
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        if !acceptable && !answers_without_resource(&call) {
+            return Err(not_acceptable());
+        }
         interaction::admit(app, &mut call)?;
         interaction::dispatch(app, &call)
     }))
-    .unwrap_or_else(|_| Err(Fault::new(FaultKind::Bug, 313, "a defect of this server stopped the request")));
+    .unwrap_or_else(|_| Err(Fault::new(FaultKind::Bug, 313, "a defect of this server stopped the request")))
+    .and_then(|answer| if !acceptable && matches!(answer.body, interaction::Body::Resource(_)) { Err(not_acceptable()) } else { Ok(answer) });
     let status = match &outcome {
         Ok(answer) => answer.status,
         Err(e) => e.kind.row().status,
@@ -147,13 +193,35 @@ fn run(app: &App, mut call: Call) -> Result<(String, interaction::Answer)> {
     outcome.map(|answer| (event.interaction, answer))
 }
 
-fn caller(req: &HttpRequest, shared: &Shared) -> Result<Caller> {
+/// What may be answered whatever Accept says: nothing, or the document itself.
+fn answers_without_resource(call: &Call) -> bool {
+    let binary = call.path.first().is_some_and(|p| p == "Binary");
+    call.method == Method::Delete || call.prefer.returns.as_deref() == Some("minimal") || binary && matches!(call.method, Method::Get | Method::Post)
+}
+
+fn not_acceptable() -> Fault {
+    Fault::new(FaultKind::NotAcceptable, 310, "answers are application/fhir+json or application/fhir+xml")
+}
+
+fn caller(req: &HttpRequest) -> Result<Caller> {
     let peer = req.conn_data::<Peer>().and_then(|p| p.0.clone());
-    let caller = peer.ok_or_else(|| Fault::new(FaultKind::Unauthenticated, 314, "the client certificate does not name an organisation this server knows how to read"))?;
-    if !shared.tls.still_valid(&caller) {
-        return Err(Fault::new(FaultKind::Unauthenticated, 315, "the client certificate is no longer valid"));
+    peer.ok_or_else(|| Fault::new(FaultKind::Unauthenticated, 314, "the client certificate does not name an organisation this server knows how to read"))
+}
+
+fn still_valid(shared: &Shared, caller: &Caller) -> Result<()> {
+    if shared.tls.still_valid(caller) {
+        return Ok(());
     }
-    Ok(caller)
+    Err(Fault::new(FaultKind::Unauthenticated, 315, "the client certificate is no longer valid"))
+}
+
+fn address(req: &HttpRequest) -> String {
+    req.peer_addr().map(|a| a.ip().to_string()).unwrap_or_default()
+}
+
+/// X-Request-Id when it is short and plain, else one of our own.
+fn request_id(req: &HttpRequest, app: &App) -> String {
+    text(req, "x-request-id").filter(|t| t.len() <= 64 && t.bytes().all(|b| b.is_ascii_graphic() && b != b'"')).map_or_else(|| app.new_id(), str::to_owned)
 }
 
 /// Decoded segments below `/fhir`.
@@ -190,13 +258,11 @@ fn text<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
 #[expect(clippy::too_many_arguments, reason = "one request has that many parts, and this is the one place that joins them")]
 fn call(req: &HttpRequest, shared: &Shared, caller: Caller, method: Method, path: Vec<String>, query: Vec<(String, String)>, accept: Vec<String>, bytes: Vec<u8>) -> Result<Call> {
     let now_us = shared.app.now_us();
-    let address = req.peer_addr().map(|a| a.ip().to_string()).unwrap_or_default();
-    let request_id = text(req, "x-request-id").filter(|t| t.len() <= 64 && t.bytes().all(|b| b.is_ascii_graphic() && b != b'"')).map_or_else(|| shared.app.new_id(), str::to_owned);
     let prefer = prefer(text(req, "prefer").unwrap_or(""));
     let content_type = text(req, header::CONTENT_TYPE.as_str()).unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase();
     Ok(Call {
         visibility: Visibility::of(caller.structure.canonical(), now_us),
-        event: std::cell::RefCell::new(Call::event_for(&caller, now_us, address, request_id)),
+        event: std::cell::RefCell::new(Call::event_for(&caller, now_us, address(req), request_id(req, &shared.app))),
         caller,
         now_us,
         method,

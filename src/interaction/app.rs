@@ -15,17 +15,21 @@ pub struct App {
     pub config: Config,
     /// Documents as a reader of facts wants them named, by resource number and version.
     pub sources: Cache<(i64, i64), Source>,
+    /// FHIR id of the patient of a record, for the trace.
+    pub patients: Cache<i64, String>,
     /// `https://host:port/fhir`, no trailing slash.
     pub base_url: String,
 }
 
 /// Sources held at once.
 const SOURCES: usize = 20_000;
+/// Names of patients held at once.
+const PATIENTS: usize = 50_000;
 
 impl App {
     /// Everything opened.
     pub fn new(store: Store, read_log: ReadLog, config: Config, base_url: String) -> Self {
-        Self { store, read_log, config, sources: Cache::new(SOURCES), base_url }
+        Self { store, read_log, config, sources: Cache::new(SOURCES), patients: Cache::new(PATIENTS), base_url }
     }
 
     /// The clock: µs since 1970, UTC.

@@ -5,17 +5,20 @@ use serde_json::Value;
 
 use super::planning::{outcome_of, raw_bundle, to_bytes};
 use super::{Answer, App, Body, Call, Method, dispatch};
+use crate::audit::Outcome;
 use crate::fhir::{Fault, FaultKind, Result};
+use crate::store::Pending;
 
-/// Carries out every entry; one that fails harms no other.
+/// Carries out every entry; one that fails harms no other. The events of the reads are durable together, before the answer.
 pub(super) fn batch(app: &App, call: &Call, bundle: &Value) -> Answer {
     let entries = bundle.get("entry").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let responses: Vec<String> = entries.iter().map(|e| entry(app, call, e)).collect();
+    let done: Vec<(Result<Answer>, Option<Pending>)> = entries.iter().map(|e| carry_out(app, call, e)).collect();
+    let responses: Vec<String> = done.into_iter().map(|(outcome, traced)| response(traced.map_or(Ok(()), Pending::wait).and(outcome))).collect();
     Answer::resource(raw_bundle("batch-response", None, &[], &responses))
 }
 
-fn entry(app: &App, call: &Call, entry: &Value) -> String {
-    match carry_out(app, call, entry) {
+fn response(outcome: Result<Answer>) -> String {
+    match outcome {
         Ok(answer) => {
             let location = answer.location.map(|l| format!(",\"location\":\"{l}\"")).unwrap_or_default();
             let etag = answer.version.map(|v| format!(",\"etag\":\"W/\\\"{v}\\\"\"")).unwrap_or_default();
@@ -29,15 +32,24 @@ fn entry(app: &App, call: &Call, entry: &Value) -> String {
     }
 }
 
-fn carry_out(app: &App, call: &Call, entry: &Value) -> Result<Answer> {
-    let sub = sub_call(call, entry)?;
+/// What an entry answers, once its event (of a read or a refusal) is durable.
+fn carry_out(app: &App, call: &Call, entry: &Value) -> (Result<Answer>, Option<Pending>) {
+    let sub = match sub_call(call, entry) {
+        Ok(sub) => sub,
+        Err(e) => return (Err(e), None),
+    };
+    sub.presume();
     let outcome = dispatch(app, &sub);
-    if !sub.committed.get() {
-        let status = outcome.as_ref().map_or_else(|e| e.kind.row().status, |a| a.status);
-        sub.event.borrow_mut().outcome = crate::audit::Outcome::of_status(status);
-        app.trace(&sub.event.borrow())?.wait()?;
+    if sub.committed.get() {
+        return (outcome, None);
     }
-    outcome
+    let status = outcome.as_ref().map_or_else(|e| e.kind.row().status, |a| a.status);
+    sub.event.borrow_mut().outcome = Outcome::of_status(status);
+    let traced = app.trace(&sub.event.borrow());
+    match traced {
+        Ok(pending) => (outcome, Some(pending)),
+        Err(e) => (Err(e), None),
+    }
 }
 
 /// The request an entry stands for; it goes through the same door as any other.
@@ -58,9 +70,8 @@ fn sub_call(call: &Call, entry: &Value) -> Result<Call> {
         return Err(bad("url"));
     }
     let body = entry.get("resource").map(to_bytes).transpose()?.unwrap_or_default();
-    let mut event = call.event.borrow().clone();
-    event.id = uuid::Uuid::new_v4().to_string();
-    event.entities.clear();
+    let shell = call.event.borrow();
+    let event = Call::event_for(&call.caller, call.now_us, shell.address.clone(), shell.request_id.clone());
     Ok(Call {
         caller: call.caller.clone(),
         visibility: call.visibility.clone(),

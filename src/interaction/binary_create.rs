@@ -23,10 +23,10 @@ pub(super) fn create(app: &App, call: &Call) -> Result<Answer> {
     let mut parts = Some((mime, bytes));
     let (_, written) = app.plan_and_commit(call, || {
         let (mime, bytes) = parts.take().ok_or_else(|| Fault::new(FaultKind::WriteConflict, 482, "send the request again"))?;
+        call.touched(format!("Binary/{id}"));
         let operations = vec![staged(app, call, &id, mime, bytes)];
         Ok(Planned { plan: Some(Plan { operations, ..Plan::default() }), record: 0, value: () })
     })?;
-    call.touched(format!("Binary/{id}"));
     let at_us = written.map_or(call.now_us, |w| w.at_us);
     Ok(Answer::empty(201).versioned(1, at_us).created(format!("Binary/{id}/_history/1")))
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use super::registry::registry;
 use crate::access::Visibility;
 use crate::audit::{Action, Event, Outcome};
 use crate::identity::Caller;
@@ -74,7 +75,39 @@ impl Call {
             entities: Vec::new(),
             query: None,
             request_id,
+            also: Vec::new(),
+            records: std::collections::BTreeSet::new(),
         }
+    }
+
+    /// What a request looks like before anything of it was carried out: a refusal must be traced under some name.
+    pub fn presumed(method: Option<Method>, path: &[String]) -> (String, Action) {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let operation = path.last().and_then(|p| p.strip_prefix('$'));
+        if let Some(name) = operation {
+            let known = registry().operations.iter().find(|o| o.name == name);
+            return (known.map_or_else(|| "operation".to_owned(), |o| o.name.clone()), if known.is_some_and(|o| o.affects_state) { Action::C } else { Action::R });
+        }
+        let (name, action) = match (method, path.as_slice()) {
+            (Some(Method::Get), ["metadata"]) => ("capabilities", Action::E),
+            (Some(Method::Post), []) => ("transaction", Action::E),
+            (Some(Method::Get), [_]) | (Some(Method::Post), [_, "_search"]) => ("search-type", Action::E),
+            (Some(Method::Get), [_, _, "_history"]) => ("history-instance", Action::R),
+            (Some(Method::Get), [_, _, "_history", _]) => ("vread", Action::R),
+            (Some(Method::Get), [_, ..]) => ("read", Action::R),
+            (Some(Method::Post), _) => ("create", Action::C),
+            (Some(Method::Put), _) => ("update", Action::U),
+            (Some(Method::Patch), _) => ("patch", Action::U),
+            (Some(Method::Delete), _) => ("delete", Action::D),
+            _ => ("operation", Action::E),
+        };
+        (name.to_owned(), action)
+    }
+
+    /// Names the interaction before it is known whether it will be carried out.
+    pub fn presume(&self) {
+        let (name, action) = Self::presumed(Some(self.method), &self.path);
+        self.is(&name, action);
     }
 
     /// Names the interaction in the event.
@@ -92,14 +125,39 @@ impl Call {
     /// Adds what was touched (at most 100 are kept).
     pub fn touched(&self, reference: String) {
         let mut event = self.event.borrow_mut();
-        if event.entities.len() < 100 {
+        if event.entities.len() < 100 && !event.entities.contains(&reference) {
             event.entities.push(reference);
         }
     }
 
-    /// Names the patient.
+    /// Names a patient; each one gets an event.
     pub fn about(&self, patient: &str) {
-        self.event.borrow_mut().patient = Some(patient.to_owned());
+        let mut event = self.event.borrow_mut();
+        match &event.patient {
+            None => event.patient = Some(patient.to_owned()),
+            Some(first) if first == patient || event.also.iter().any(|p| p == patient) => {}
+            Some(_) => event.also.push(patient.to_owned()),
+        }
+    }
+
+    /// Notes the record of something touched, whose patient the trace will name; 0, the shared record, has none.
+    pub fn in_record(&self, record: i64) {
+        if record != 0 {
+            self.event.borrow_mut().records.insert(record);
+        }
+    }
+
+    /// Keeps the query of a search as it came: `Type?address`, with the form behind it after POST.
+    /// Spec: BALP 1.1 Query (entity.query is the raw request, base64).
+    pub fn queried(&self) {
+        use base64::Engine;
+        let form = if self.method == Method::Post { self.body.as_slice() } else { &[] };
+        let mut raw = format!("{}?{}", self.path.join("/"), self.raw_query).into_bytes();
+        if !self.raw_query.is_empty() && !form.is_empty() {
+            raw.push(b'&');
+        }
+        raw.extend_from_slice(form);
+        self.event.borrow_mut().query = Some(base64::engine::general_purpose::STANDARD.encode(raw));
     }
 
     /// The last value of a query parameter.

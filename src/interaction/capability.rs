@@ -6,14 +6,14 @@ use std::sync::OnceLock;
 use fhir_typed::{CapabilityExtra, CapabilityInput, Operation, ResourceCapability, ResourceExtra, SearchParam};
 
 use super::registry::{OperationRow, ResourceRow, registry};
-use super::search::indexed_parameters;
+use super::search::includes;
 use super::{Answer, App, Call};
 use crate::audit::Action;
 use crate::fhir::Result;
 use crate::fhir::search::ParamType;
 
 /// Day of the last change of what is offered; part of the statement.
-const DATE: &str = "2026-11-24";
+const DATE: &str = "2026-11-25";
 
 static STATEMENT: OnceLock<Vec<u8>> = OnceLock::new();
 
@@ -45,7 +45,7 @@ fn extra() -> CapabilityExtra {
         jurisdiction: Some("FR".to_owned()),
         instantiates: vec!["https://interop.esante.gouv.fr/ig/fhir/pdsm/CapabilityStatement/PDSm-GestionnaireDePartageDeDocuments".to_owned()],
         implementation_guides: ["https://interop.esante.gouv.fr/ig/fhir/pdsm", "https://profiles.ihe.net/ITI/MHD", "http://hl7.org/fhir/uv/ips"].map(str::to_owned).to_vec(),
-        patch_formats: ["application/json-patch+json", "application/fhir+json"].map(str::to_owned).to_vec(),
+        patch_formats: ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"].map(str::to_owned).to_vec(),
         resources: registry().resources.iter().map(resource_extra).collect(),
         ..CapabilityExtra::default()
     }
@@ -54,15 +54,22 @@ fn extra() -> CapabilityExtra {
 fn resource_extra(row: &ResourceRow) -> ResourceExtra {
     let mut reasons: Vec<String> = row.refused.iter().map(|(interaction, why)| format!("- {interaction}: {why}")).collect();
     reasons.sort_unstable();
+    let refused = (!reasons.is_empty()).then(|| format!("Not offered:\n{}", reasons.join("\n")));
+    let notes: Vec<String> = refused.into_iter().chain(row.note.clone()).collect();
     ResourceExtra {
         kind: row.kind.clone(),
-        documentation: (!reasons.is_empty()).then(|| format!("Not offered:\n{}", reasons.join("\n"))),
+        documentation: (!notes.is_empty()).then(|| notes.join("\n\n")),
+        interaction_notes: if row.offers("patch") { vec![("patch".to_owned(), CONDITIONAL_PATCH.to_owned())] } else { Vec::new() },
         update_create: row.offers("update").then_some(true),
         conditional_create: row.offers("create").then_some(row.kind != "DocumentReference" && row.kind != "Binary"),
         conditional_update: row.offers("patch").then_some(true),
         ..ResourceExtra::default()
     }
 }
+
+/// R4 has one flag for conditional PUT and PATCH; PDSm sets it for its PATCH.
+const CONDITIONAL_PATCH: &str =
+    "By id, or conditional: `PATCH [type]?identifier=system|value` (PDSm flux 03/04), which is what conditionalUpdate = true stands for here; conditional PUT is not offered.";
 
 fn resource(row: &ResourceRow) -> ResourceCapability {
     ResourceCapability {
@@ -76,30 +83,55 @@ fn resource(row: &ResourceRow) -> ResourceCapability {
     }
 }
 
-fn includes(row: &ResourceRow) -> Vec<String> {
-    let own = row.parameter.iter().filter(|p| p.kind == ParamType::Reference).map(|p| format!("{}:{}", row.kind, p.code));
-    let shared: &[&str] = match row.kind.as_str() {
-        "List" => &["List:item", "List:patient"],
-        "DocumentReference" => &["DocumentReference:relatesto", "DocumentReference:patient"],
-        _ => &[],
-    };
-    own.chain(shared.iter().map(|s| (*s).to_owned())).collect()
-}
-
 fn operation(row: &OperationRow) -> Operation {
     Operation { name: row.name.clone(), definition: row.definition.clone(), documentation: Some(row.summary.clone()) }
+}
+
+fn one(name: &str, kind: &str, documentation: &str) -> SearchParam {
+    SearchParam { name: name.to_owned(), kind: kind.to_owned(), documentation: (!documentation.is_empty()).then(|| documentation.to_owned()) }
 }
 
 fn parameters(row: &ResourceRow) -> Vec<SearchParam> {
     if !row.offers("search-type") {
         return Vec::new();
     }
-    let one = |name: &str, kind: &str| SearchParam { name: name.to_owned(), kind: kind.to_owned(), documentation: None };
-    let mut out = vec![one("_id", "token"), one("_lastUpdated", "date")];
+    let mut out = vec![one("_id", "token", ""), one("_lastUpdated", "date", DATES)];
     if row.search.is_some() {
-        out.extend([one("patient", "reference"), one("subject", "reference"), one("identifier", "token")]);
-        out.extend(indexed_parameters().into_iter().map(|(code, kind)| one(code, kind)));
+        out.extend([one("patient", "reference", PATIENT), one("subject", "reference", PATIENT), one("patient.identifier", "token", PATIENT)]);
+        out.push(one("identifier", "token", "masterIdentifier and identifier: `value`, `system|value`; `system|` together with a patient."));
+        let indexed = registry().indexed.iter().filter(|p| !p.internal && p.on.contains(&row.kind));
+        out.extend(indexed.map(|p| one(&p.code, p.kind.code(), about(p.kind, false))));
     }
-    out.extend(row.parameter.iter().map(|p| one(&p.code, p.kind.code())));
+    let trace = row.kind == "AuditEvent";
+    out.extend(row.parameter.iter().map(|p| one(&p.code, p.kind.code(), if trace { "" } else { about(p.kind, true) })));
+    out.extend([
+        one("_count", "number", "0 gives the total alone."),
+        one("_sort", "string", sorts(row)),
+        one("_summary", "token", "`count`, `false`."),
+        one("_total", "token", TOTAL),
+    ]);
     out
+}
+
+const DATES: &str = "eq, ne, gt, lt, ge, le, sa, eb, ap (a tenth of the distance from now); commas are alternatives.";
+const PATIENT: &str = "`patient`, `subject`, `patient.identifier`, `patient:identifier`, also as `subject:Patient…`.";
+const TOTAL: &str = "`none` leaves the total out; it is exact otherwise.";
+
+/// What is supported of a parameter, by its type.
+fn about(kind: ParamType, exact: bool) -> &'static str {
+    match (kind, exact) {
+        (ParamType::Token, _) => "`code`, `system|code`, `|code`, `system|`; `:not`, `:missing`.",
+        (ParamType::Date, _) => DATES,
+        (ParamType::String, true) => "Begins with, without case and accents; `:contains`, `:exact`, `:missing`.",
+        (ParamType::String, false) => "Begins with, without case and accents; `:contains`, `:missing`.",
+        _ => "",
+    }
+}
+
+/// What `_sort` takes.
+fn sorts(row: &ResourceRow) -> &'static str {
+    if row.kind == "AuditEvent" {
+        return "`-date`, as it always is.";
+    }
+    if row.search.is_some() { "`date` or `_lastUpdated`, either way; `_id` may follow." } else { "A date parameter or `_lastUpdated`, either way; `_id` may follow." }
 }

@@ -37,7 +37,13 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
     })?;
     let (record, operations) = match found {
         Ok(new) => new,
-        Err((record, outcome)) => return Ok(Planned { plan: None, record, value: outcome }),
+        Err((record, outcome)) => {
+            // Nothing is created: the caller is shown what was there.
+            call.is("create", Action::R);
+            call.in_record(record);
+            call.touched(format!("{}/{}", row.kind, outcome.id));
+            return Ok(Planned { plan: None, record, value: outcome });
+        }
     };
     let id = app.new_id();
     let mut plan = Plan { operations, ..Plan::default() };

@@ -25,6 +25,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resul
 /// [`plan`] inside a snapshot that is open already.
 pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, id: &str) -> Result<Planned<()>> {
     let Some(current) = reader.version(&row.kind, id, None)? else { return Err(read::not_here()) };
+    call.in_record(current.record);
     if current.deleted {
         return Ok(Planned { plan: None, record: current.record, value: () });
     }

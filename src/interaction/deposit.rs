@@ -26,13 +26,13 @@ struct Done {
 
 /// POST $deposit
 pub(super) fn deposit(app: &App, call: &Call) -> Result<Answer> {
-    document(app, call, &call.content_type, call.body.clone())
+    document(app, call, &call.content_type, &call.body)
 }
 
 /// A bare document on its way in: what it says of itself, and what it states.
-struct Bare {
+struct Bare<'a> {
     entry: DocumentEntry,
-    content: Vec<u8>,
+    content: &'a [u8],
     reading: Reading,
     warnings: Vec<Issue>,
 }
@@ -47,7 +47,7 @@ enum Reading {
 ///
 /// # Errors
 /// `UnsupportedFormat` for a type whose metadata cannot be derived; what reading, planning and writing answer.
-pub(super) fn document(app: &App, call: &Call, mime: &str, content: Vec<u8>) -> Result<Answer> {
+pub(super) fn document(app: &App, call: &Call, mime: &str, content: &[u8]) -> Result<Answer> {
     call.is("deposit", Action::C);
     let mut bare = read(mime, content)?;
     if bare.entry.unique_id.value.trim().is_empty() {
@@ -61,16 +61,16 @@ pub(super) fn document(app: &App, call: &Call, mime: &str, content: Vec<u8>) -> 
     respond(app, call, done, written.map_or(call.now_us, |w| w.at_us))
 }
 
-fn read(mime: &str, content: Vec<u8>) -> Result<Bare> {
+fn read<'a>(mime: &str, content: &'a [u8]) -> Result<Bare<'a>> {
     match mime {
         "application/xml" | "text/xml" | "application/hl7-cda+xml" => {
-            let document = cda::read(&content)?;
+            let document = cda::read(content)?;
             let (mut entry, warnings) = cda::header(&document);
             mime.clone_into(&mut entry.mime);
             Ok(Bare { entry, content, reading: Reading::Cda(document), warnings })
         }
-        "application/fhir+json" => fhir_document(mime, resource::Sent::read(&content, "Bundle")?.value, content),
-        "application/fhir+xml" => fhir_document(mime, resource::Sent::read(&xml_codec::to_json(&content)?, "Bundle")?.value, content),
+        "application/fhir+json" => fhir_document(mime, resource::Sent::read(content, "Bundle")?.value, content),
+        "application/fhir+xml" => fhir_document(mime, resource::Sent::read(&xml_codec::to_json(content)?, "Bundle")?.value, content),
         _ => Err(Fault::new(
             FaultKind::UnsupportedFormat,
             440,
@@ -79,7 +79,7 @@ fn read(mime: &str, content: Vec<u8>) -> Result<Bare> {
     }
 }
 
-fn fhir_document(mime: &str, bundle: Value, content: Vec<u8>) -> Result<Bare> {
+fn fhir_document<'a>(mime: &str, bundle: Value, content: &'a [u8]) -> Result<Bare<'a>> {
     let entry = xds::entry_of_document(&bundle, mime)?;
     Ok(Bare { entry, content, reading: Reading::Fhir(bundle), warnings: Vec::new() })
 }
@@ -92,6 +92,8 @@ fn respond(app: &App, call: &Call, done: Done, at_us: i64) -> Result<Answer> {
         Answer::resource(body).versioned(1, at_us).created(location)
     } else {
         let found = app.store.read(&call.visibility, |r| r.found("DocumentReference", &done.id, None))?.ok_or_else(super::read::not_here)?;
+        call.in_record(found.row.record);
+        call.touched(location.clone());
         let mut answer = Answer::resource(found.body).versioned(found.row.number, found.row.at_us).created(location);
         answer.status = 200;
         answer
@@ -173,9 +175,9 @@ fn identified(text: &str, name: &str) -> Result<Identifier> {
     Ok(Identifier { system: Some("urn:ietf:rfc:3986".into()), value })
 }
 
-fn plan(app: &App, call: &Call, bare: &Bare) -> Result<Planned<Done>> {
+fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
     let entry = &bare.entry;
-    let sha256 = Sha256::digest(&bare.content);
+    let sha256 = Sha256::digest(bare.content);
     let mut remarks = bare.warnings.clone();
     let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
     let resolved = app.store.read(&call.visibility, |reader| {
@@ -200,7 +202,7 @@ fn plan(app: &App, call: &Call, bare: &Bare) -> Result<Planned<Done>> {
     let reference = document::labelled(reference(app, call, &slots, &chosen, bare, &replaced)?, document::inherited(&replaced))?;
     let mut plan = Plan { operations: std::mem::take(&mut chosen.operations), preconditions: std::mem::take(&mut chosen.preconditions), ..Plan::default() };
     let ready =
-        Ready { slots: &slots, chosen: &chosen, entry, content: bare.content.clone(), reference: reference.clone(), statements: stated, replaced: &replaced, adopted: false };
+        Ready { slots: &slots, chosen: &chosen, entry, content: bare.content.to_vec(), reference: reference.clone(), statements: stated, replaced: &replaced, adopted: false };
     document::add(app, call, &mut plan, ready)?;
     submission_set(app, call, &mut plan, &[&slots], &chosen, entry)?;
     let value = Done { id: slots.id, reference, new: true, warnings: remarks };
@@ -216,7 +218,7 @@ pub(super) fn same_record(replaced: &[Replaced], chosen: &Chosen) -> Result<()> 
 }
 
 /// The DocumentReference that the server makes from a DocumentEntry.
-fn reference(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, bare: &Bare, replaced: &[Replaced]) -> Result<Vec<u8>> {
+fn reference(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, bare: &Bare<'_>, replaced: &[Replaced]) -> Result<Vec<u8>> {
     let entry = &bare.entry;
     let targets: Vec<(Identifier, Option<String>)> = entry
         .relates_to
@@ -233,7 +235,7 @@ fn reference(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, bare: &Bare
             subject: &chosen.reference(),
             url: &url,
             size: bare.content.len(),
-            sha1_base64: &document::sha1_base64(&bare.content),
+            sha1_base64: &document::sha1_base64(bare.content),
             entry_uuid: &format!("urn:uuid:{}", app.new_id()),
             now: &time::instant(call.now_us),
             targets: &targets,

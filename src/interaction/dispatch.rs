@@ -5,6 +5,9 @@ use super::{Answer, App, Call, Method};
 use super::{audit_event, capability, create, delete, deposit, generate_metadata, history, patch, read, search, summary, transaction, update};
 use crate::fhir::{Fault, FaultKind, Result};
 
+/// Bytes of the form of a search.
+const MAX_FORM: usize = 64 << 10;
+
 /// Carries out a request below the base URL.
 ///
 /// # Errors
@@ -48,6 +51,10 @@ fn find(app: &App, call: &Call, row: &ResourceRow, query: &[(String, String)]) -
 fn search_by_post(app: &App, call: &Call, row: &ResourceRow) -> Result<Answer> {
     if call.content_type != "application/x-www-form-urlencoded" {
         return Err(Fault::new(FaultKind::UnsupportedFormat, 214, "_search takes application/x-www-form-urlencoded"));
+    }
+    // The form is kept whole in the trace.
+    if call.body.len() > MAX_FORM {
+        return Err(Fault::new(FaultKind::TooLarge, 221, "the form of a search may hold 64 KiB"));
     }
     let text = std::str::from_utf8(&call.body).map_err(|_| Fault::new(FaultKind::Malformed, 215, "the form is not UTF-8"))?;
     let mut query = call.query.clone();

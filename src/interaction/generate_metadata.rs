@@ -17,7 +17,7 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Answer> {
         Some("Bundle") => ("application/fhir+json".to_owned(), bundle_bytes(&sent.bytes)?),
         _ => return Err(Fault::new(FaultKind::RuleBroken, 494, "the document is a Binary (CDA) or a Bundle of type document").at("Parameters.parameter[0].resource")),
     };
-    let answer = deposit::document(app, call, &mime, bytes)?;
+    let answer = deposit::document(app, call, &mime, &bytes)?;
     let reference = answer.location.clone().unwrap_or_default();
     let out = json!({"resourceType": "Parameters", "parameter": [{"name": "DocumentReference", "valueReference": {"reference": reference}}]});
     Ok(Answer { body: super::Body::Resource(to_bytes(&out)?), ..answer })

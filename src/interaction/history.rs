@@ -12,9 +12,8 @@ pub(super) fn instance(app: &App, call: &Call, row: &ResourceRow, id: &str) -> R
     call.is("history-instance", Action::R);
     call.touched(format!("{}/{id}", row.kind));
     let versions = app.store.read(&call.visibility, |r| r.history(&row.kind, id))?;
-    if versions.is_empty() {
-        return Err(read::not_here());
-    }
+    let Some(newest) = versions.first() else { return Err(read::not_here()) };
+    call.in_record(newest.row.record);
     let entries = versions.iter().map(|v| {
         let (method, status) = match (v.row.deleted, v.row.number) {
             (true, _) => ("DELETE", "204"),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::document::Slots;
 use super::planning::Planned;
-use super::reference::{self, Added, Incoming};
+use super::reference::{self, Added, Incoming, Payload};
 use super::registry::registry;
 use super::{Answer, App, Call, deposit, patient, resource};
 use crate::audit::Action;
@@ -24,19 +24,45 @@ struct Done {
 pub(super) fn publish(app: &App, call: &Call) -> Result<Answer> {
     call.is("create", Action::C);
     call.is_transaction("ITI-105");
-    let sent = resource::Sent::read(&call.body, "DocumentReference")?;
-    let (done, written) = app.plan_and_commit(call, || plan(app, call, &sent))?;
+    let (sent, mut held) = read(app, call)?;
+    let inline = held.is_some();
+    let (done, written) = app.plan_and_commit(call, || {
+        // Planned again after a conflict: the bytes went with the first plan and are decoded once more.
+        let held = if inline && held.is_none() { read(app, call)?.1 } else { held.take() };
+        plan(app, call, &sent, held)
+    })?;
     let row = registry().resource("DocumentReference").ok_or_else(|| Fault::new(FaultKind::Bug, 486, "the registry has no DocumentReference"))?;
     let mut answer = resource::answer_written(call, row, done.outcome, written.map_or(call.now_us, |w| w.at_us))?;
     answer.warnings = done.warnings;
     Ok(answer)
 }
 
-fn plan(app: &App, call: &Call, sent: &resource::Sent) -> Result<Planned<Done>> {
+/// Bytes of the document, and what its metadata are remarked for.
+type Held = (Payload, Vec<Issue>);
+
+/// The metadata, and the document when it is inside.
+fn read(app: &App, call: &Call) -> Result<(resource::Sent, Option<Held>)> {
+    let sent = resource::Sent::read(&call.body, "DocumentReference")?;
+    match reference::inline(&sent.value)? {
+        Some(payload) => {
+            let warnings = reference::check(app, &sent.value, &payload)?;
+            Ok((reference::without_data(sent)?, Some((payload, warnings))))
+        }
+        None => Ok((sent, None)),
+    }
+}
+
+fn plan(app: &App, call: &Call, sent: &resource::Sent, held: Option<Held>) -> Result<Planned<Done>> {
     app.store.read(&call.visibility, |reader| {
         let mut plan = Plan::default();
-        let payload = reference::payload(app, reader, &sent.value)?;
-        let warnings = reference::check(app, &sent.value, &payload)?;
+        let (payload, warnings) = match held {
+            Some(held) => held,
+            None => {
+                let payload = reference::payload(app, reader, &sent.value)?;
+                let warnings = reference::check(app, &sent.value, &payload)?;
+                (payload, warnings)
+            }
+        };
         let subject = sent.value.pointer("/subject/reference").and_then(Value::as_str);
         let subject = subject.ok_or_else(|| Fault::new(FaultKind::MissingElement, 487, "a document needs a subject").at("DocumentReference.subject"))?;
         let hint = reference::patient_hint(&sent.value, &payload);
@@ -51,6 +77,7 @@ fn plan(app: &App, call: &Call, sent: &resource::Sent) -> Result<Planned<Done>> 
         let incoming = Incoming { sent: renamed, slots, record: chosen.record, patient: chosen.reference(), payload, warnings };
         let added = reference::add(app, call, reader, &mut plan, &mut std::collections::HashSet::new(), incoming)?;
         if added.known {
+            call.touched(format!("DocumentReference/{}", added.id));
             return existing(reader, added);
         }
         let entry = xds::entry_of_reference(&sent.value);

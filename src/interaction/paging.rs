@@ -1,4 +1,7 @@
-//! Page links: {query, commit, last key, caller} under a persistent MAC key. Rights are decided again per page.
+//! Page links: {query, commit, last key, caller, end of life} under a persistent MAC key. Rights are decided again per page.
+//!
+//! A link is signed, not encrypted: whoever reads it reads the query, as in the self link and in the request itself. It holds
+//! what the caller sent (the patient asked for, too) and nothing of what was found but a date and an internal number.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,29 +13,49 @@ use crate::store::PageKey;
 
 /// Seconds a page link lives.
 const LIFE_S: i64 = 3600;
+/// Bytes of a page link, so that it passes every proxy; only a query of dozens of alternatives comes near.
+const MAX_LINK: usize = 2048;
 
 /// What a page link holds.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Cursor {
     pub query: Vec<(String, String)>,
+    /// When the first page was asked for, µs UTC.
+    pub now_us: i64,
     pub commit: i64,
-    pub key: Option<PageKey>,
-    /// Entries already sent, for searches made in memory.
-    pub offset: usize,
+    pub mark: Mark,
     structure: String,
     expires_s: i64,
 }
 
+/// Where the page before ended.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) enum Mark {
+    Key(PageKey),
+    /// Entries already sent, for searches made in memory.
+    Offset(usize),
+    /// Events already sent, and the newest line of the log of reads when the first page was asked for.
+    Trace {
+        log: i64,
+        offset: usize,
+    },
+}
+
 impl Cursor {
-    pub(super) fn new(call: &Call, query: &[(String, String)], commit: i64, key: Option<PageKey>, offset: usize) -> Self {
-        Self { query: query.to_vec(), commit, key, offset, structure: call.visibility.structure().to_owned(), expires_s: call.now_us / 1_000_000 + LIFE_S }
+    /// The link after a page of `query`, first asked for at `now_us`.
+    pub(super) fn new(call: &Call, query: &[(String, String)], now_us: i64, commit: i64, mark: Mark) -> Self {
+        Self { query: query.to_vec(), now_us, commit, mark, structure: call.visibility.structure().to_owned(), expires_s: call.now_us / 1_000_000 + LIFE_S }
     }
 
     /// The value of `_page`.
     pub(super) fn seal(&self, app: &App) -> Result<String> {
         let json = super::planning::json_bytes(self)?;
         let mac = app.mac(&[b"page", &json])?;
-        Ok(format!("{}.{}", URL_SAFE_NO_PAD.encode(&json), URL_SAFE_NO_PAD.encode(mac.get(..16).unwrap_or(&mac))))
+        let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(&json), URL_SAFE_NO_PAD.encode(mac.get(..16).unwrap_or(&mac)));
+        if text.len() > MAX_LINK {
+            return Err(Fault::new(FaultKind::TooCostly, 251, "the query is too long for pages; give fewer alternatives, or a _count that holds every match"));
+        }
+        Ok(text)
     }
 
     /// Reads a `_page` of this caller.

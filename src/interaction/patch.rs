@@ -20,7 +20,8 @@ pub(super) fn conditional(app: &App, call: &Call, row: &ResourceRow) -> Result<A
         call.parameter("identifier").ok_or_else(|| Fault::new(FaultKind::MissingElement, 490, "a conditional PATCH is supported on identifier=system|value").at("identifier"))?;
     let identifier = identifier_of(text);
     let found = app.store.read(&call.visibility, |r| r.by_identifier(&row.kind, &identifier))?;
-    let own = app.store.read(&call.visibility, |r| found.iter().filter_map(|f| r.is_own(f.document).map(|own| own.then(|| f.id.clone())).transpose()).collect::<Result<Vec<_>>>())?;
+    let own =
+        app.store.read(&call.visibility, |r| found.iter().filter_map(|f| r.is_own(f.document).map(|own| own.then(|| f.id.clone())).transpose()).collect::<Result<Vec<_>>>())?;
     match (found.as_slice(), own.as_slice()) {
         ([], _) => Err(read::not_here()),
         ([one], _) => patch(app, call, row, &one.id),
@@ -36,6 +37,7 @@ pub(super) fn patch(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resu
     let changes = changes(&call.body, &call.content_type)?;
     let (outcome, written) = app.plan_and_commit(call, || {
         let target = app.store.read(&call.visibility, |r| target(r, id))?.ok_or_else(read::not_here)?;
+        call.in_record(target.row.record);
         update::matches(call.if_match.as_deref(), Some(target.version))?;
         let mut plan = Plan::default();
         let number = add(&mut plan, &target, &changes)?;

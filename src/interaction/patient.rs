@@ -1,7 +1,8 @@
 //! Whose record a deposit belongs to.
 //!
 //! Match on (system, value) in the order INS-NIR, INS-NIA, local identifiers. One match with equal birth name, birth date and
-//! sex is used; one with differing traits is refused; several are refused; none makes a provisional Patient.
+//! sex is used; one with differing traits is refused; several are refused; none makes a provisional Patient. A local identifier never
+//! overrules two INS that differ.
 //! Spec: RNIV (traits stricts); FHIR R4 http#transaction for conditional references.
 
 use serde_json::{Value, json};
@@ -80,12 +81,26 @@ pub(super) fn known(reader: &mut Reader<'_>, patient: &Value) -> Result<Option<C
             (Some(row), true) => {
                 let known = reader.with_body(row)?;
                 let stored: Value = serde_json::from_slice(&known.body).map_err(|e| Fault::new(FaultKind::Bug, 342, "a stored resource is damaged").because(e))?;
+                if contradicts(&stored, patient, identifier) {
+                    continue;
+                }
                 same_person(&stored, patient)?;
                 return Ok(Some(Chosen { record: known.row.record, id: known.row.id, operations: Vec::new(), preconditions: Vec::new() }));
             }
         }
     }
     Ok(None)
+}
+
+/// A match by a local identifier counts for nothing when both sides have an INS of the same kind and they differ: establishments
+/// reuse local numbers, nobody shares an INS.
+fn contradicts(stored: &Value, given: &Value, by: &Identifier) -> bool {
+    if by.system.as_deref().is_some_and(is_ins) {
+        return false;
+    }
+    let (ours, theirs) = (ordered(stored), ordered(given));
+    let mut ins = theirs.iter().filter(|t| t.system.as_deref().is_some_and(is_ins));
+    ins.any(|t| ours.iter().any(|o| o.system == t.system && o.value != t.value))
 }
 
 /// Whether a reference names a patient, in any of the forms read here.

@@ -1,12 +1,16 @@
 //! Small things every interaction shares: bytes, bundles, outcomes, and writing a plan with its audit event.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{App, Call};
-use crate::audit::Outcome;
+use crate::access::Visibility;
+use crate::audit::{Event, Outcome};
 use crate::fhir::{Fault, FaultKind, Issue, Result};
-use crate::store::{AuditLine, Plan, Written};
+use crate::store::{AuditLine, Pending, Plan, Written};
 
 /// JSON of anything.
 pub(super) fn json_bytes(value: &impl Serialize) -> Result<Vec<u8>> {
@@ -57,13 +61,13 @@ pub fn outcome_of(fault: &Fault) -> Vec<u8> {
 }
 
 impl App {
-    /// Hands an event of a read (or of a refusal) to the log.
+    /// Hands an event of a read (or of a refusal) to the log: one line per patient, durable together.
     ///
     /// # Errors
     /// `Busy` when the log cannot take it.
-    pub fn trace(&self, event: &crate::audit::Event) -> Result<crate::store::Pending> {
-        let line = String::from_utf8(json_bytes(event)?).unwrap_or_default();
-        self.read_log.append(line)
+    pub fn trace(&self, event: &Event) -> Result<Pending> {
+        let lines = self.named(event, 0)?.iter().map(line).collect::<Result<_>>()?;
+        self.read_log.append(lines)
     }
 
     /// Writes a plan together with the event of this call.
@@ -73,8 +77,9 @@ impl App {
     pub(super) fn commit(&self, call: &Call, mut plan: Plan, record: i64) -> Result<Written> {
         let mut event = call.event.borrow().clone();
         event.outcome = Outcome::Success;
-        let line = String::from_utf8(json_bytes(&event)?).unwrap_or_default();
-        plan.audit.push(AuditLine { record, line });
+        for event in self.named(&event, record)? {
+            plan.audit.push(AuditLine { record, line: line(&event)? });
+        }
         let written = self.store.write(plan)?;
         call.committed.set(true);
         Ok(written)
@@ -85,18 +90,73 @@ impl App {
     /// # Errors
     /// What planning or writing answers.
     pub(super) fn plan_and_commit<T>(&self, call: &Call, mut plan: impl FnMut() -> Result<Planned<T>>) -> Result<(T, Option<Written>)> {
+        let before = call.event.borrow().clone();
         let mut last = Fault::new(FaultKind::WriteConflict, 321, "others write the same thing; send the request again");
         for _ in 0..3 {
-            let Planned { plan, record, value } = plan()?;
-            let Some(plan) = plan else { return Ok((value, None)) };
-            match self.commit(call, plan, record) {
-                Ok(written) => return Ok((value, Some(written))),
+            call.event.replace(before.clone());
+            let done = plan().and_then(|Planned { plan, record, value }| {
+                let Some(plan) = plan else { return Ok((value, None)) };
+                Ok((value, Some(self.commit(call, plan, record)?)))
+            });
+            match done {
+                Ok(done) => return Ok(done),
                 Err(e) if e.kind == FaultKind::WriteConflict => last = e,
-                Err(e) => return Err(e),
+                Err(e) => {
+                    self.undone(call, before)?;
+                    return Err(e);
+                }
             }
         }
+        self.undone(call, before)?;
         Err(last)
     }
+
+    /// What was planned never came to be: its ids leave the event, the patients that exist stay.
+    fn undone(&self, call: &Call, before: Event) -> Result<()> {
+        let planned = call.event.replace(before);
+        let names: Vec<&String> = planned.patient.iter().chain(&planned.also).collect();
+        if !names.is_empty() {
+            self.store.read(&call.visibility, |reader| {
+                for id in names {
+                    if reader.place("Patient", id)?.is_some() {
+                        call.about(id);
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        call.event.borrow_mut().records = planned.records;
+        Ok(())
+    }
+
+    /// The events of an interaction: one per patient, those of the records it touched included. `record` is asked only when no
+    /// patient and no record was named.
+    fn named(&self, event: &Event, record: i64) -> Result<Vec<Event>> {
+        let mut patients: Vec<String> = event.patient.iter().chain(&event.also).cloned().collect();
+        let mut seen: HashSet<String> = patients.iter().cloned().collect();
+        let fallback = if patients.is_empty() && event.records.is_empty() { record } else { 0 };
+        for record in event.records.iter().copied().chain([fallback]).filter(|r| *r != 0) {
+            let patient = self.patient_of(event, record)?;
+            patients.extend(patient.filter(|p| seen.insert(p.clone())));
+        }
+        Ok(event.each(&patients, || self.new_id()))
+    }
+
+    /// FHIR id of the patient of a record; it never changes, so it is looked up once.
+    fn patient_of(&self, event: &Event, record: i64) -> Result<Option<String>> {
+        if let Some(held) = self.patients.get(&record) {
+            return Ok(Some(String::clone(&held)));
+        }
+        let found = self.store.read(&Visibility::of(event.structure.as_str(), event.at_us), |r| r.patient_of(record))?;
+        if let Some(id) = &found {
+            self.patients.put(record, Arc::new(id.clone()), 1);
+        }
+        Ok(found)
+    }
+}
+
+fn line(event: &Event) -> Result<String> {
+    Ok(String::from_utf8(json_bytes(event)?).unwrap_or_default())
 }
 
 /// A plan with what will be answered when it is written; no plan means that there is nothing to write.

@@ -33,8 +33,8 @@ pub(super) fn vread(app: &App, call: &Call, row: &ResourceRow, id: &str, version
 /// A resource as this caller may see it, from its own versions or from the facts of a document.
 pub(super) fn one(reader: &mut Reader<'_>, kind: &str, id: &str, version: Option<i64>) -> Result<One> {
     if id.starts_with(App::DERIVED) {
-        return match facts::one(reader, kind, id)? {
-            Some(bytes) if version.unwrap_or(1) == 1 => Ok(One::Fact(bytes)),
+        return match facts::located(reader, kind, id)? {
+            Some((record, bytes)) if version.unwrap_or(1) == 1 => Ok(One::Fact(record, bytes)),
             _ => Err(not_here()),
         };
     }
@@ -45,13 +45,24 @@ pub(super) fn one(reader: &mut Reader<'_>, kind: &str, id: &str, version: Option
 /// What [`one`] found.
 pub(super) enum One {
     Stored(Box<Found>),
-    /// A derived resource; it has one version.
-    Fact(Vec<u8>),
+    /// The record and the bytes of a derived resource; it has one version.
+    Fact(i64, Vec<u8>),
+}
+
+impl One {
+    /// Whose it is; 0 = nobody's.
+    pub(super) fn record(&self) -> i64 {
+        match self {
+            Self::Stored(found) => found.row.record,
+            Self::Fact(record, _) => *record,
+        }
+    }
 }
 
 fn answer(call: &Call, found: One) -> Result<Answer> {
+    call.in_record(found.record());
     match found {
-        One::Fact(bytes) => Ok(Answer::resource(bytes)),
+        One::Fact(_, bytes) => Ok(Answer::resource(bytes)),
         One::Stored(found) if found.row.deleted => Err(gone()),
         One::Stored(found) => {
             if call.if_none_match.as_deref() == Some(&format!("W/\"{}\"", found.row.number)) && found.row.document == 0 {

@@ -49,17 +49,42 @@ pub(super) struct Added {
     pub bytes: Vec<u8>,
 }
 
+/// The bytes an attachment holds itself.
+///
+/// # Errors
+/// `BadValue` for broken base64.
+pub(super) fn inline(reference: &Value) -> Result<Option<Payload>> {
+    let Some(attachment) = reference.pointer("/content/0/attachment").filter(|a| a.get("data").is_some()) else { return Ok(None) };
+    let bytes = xds::binary_content(attachment).map_err(|e| e.at("DocumentReference.content[0].attachment.data"))?;
+    let mime = attachment.get("contentType").and_then(Value::as_str).map(str::to_owned);
+    Ok(Some(Payload { bytes, mime, staged: None }))
+}
+
+/// A DocumentReference whose data is decoded already: without it, so that a large document is not carried along twice.
+///
+/// # Errors
+/// `Malformed` never, as the bytes passed the gate.
+pub(super) fn without_data(sent: resource::Sent) -> Result<resource::Sent> {
+    let node = gate::parse(&sent.bytes)?;
+    let attachment = node.get("content").and_then(|c| c.items().first()).and_then(|c| c.get("attachment"));
+    let Some(attachment) = attachment.filter(|a| a.get("url").is_none()) else { return Ok(sent) };
+    let Some(data) = attachment.members().iter().find(|m| m.key == "data") else { return Ok(sent) };
+    let edit = Edit { start: data.key_start, end: data.value.end, text: "\"url\":\"urn:passerelle:data\"".into() };
+    let bytes = splice::apply(&sent.bytes, vec![edit]);
+    let value = serde_json::from_slice(&bytes).map_err(|e| Fault::new(FaultKind::Bug, 488, "an edit broke a resource").because(e))?;
+    Ok(resource::Sent { bytes, value })
+}
+
 /// The bytes an attachment holds itself, or those of a Binary sent before.
 ///
 /// # Errors
 /// `MissingElement` when it has neither, `BadValue` for broken base64, `RuleBroken` for a Binary that is not this caller's to use.
 pub(super) fn payload(app: &App, reader: &mut Reader<'_>, reference: &Value) -> Result<Payload> {
+    if let Some(payload) = inline(reference)? {
+        return Ok(payload);
+    }
     let attachment = reference.pointer("/content/0/attachment");
     let text = |name: &str| attachment.and_then(|a| a.get(name)).and_then(Value::as_str);
-    if let Some(attachment) = attachment.filter(|a| a.get("data").is_some()) {
-        let bytes = xds::binary_content(attachment).map_err(|e| e.at("DocumentReference.content[0].attachment.data"))?;
-        return Ok(Payload { bytes, mime: text("contentType").map(str::to_owned), staged: None });
-    }
     let at = "DocumentReference.content[0].attachment.url";
     let url = text("url").ok_or_else(|| {
         Fault::new(FaultKind::MissingElement, 476, "a document comes with its bytes: attachment.data (ITI-105), a Binary in the same transaction (ITI-65), or a Binary sent before")

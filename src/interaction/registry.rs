@@ -1,5 +1,5 @@
 //! What this server offers, as data: resource types × interactions with their search parameters, and operations.
-//! Routes, CapabilityStatement and the refusals derive from the two tables under `fhir-profiles/registry`.
+//! Routes, CapabilityStatement and the refusals derive from the tables under `fhir-profiles/registry`.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -24,6 +24,9 @@ pub struct ResourceRow {
     /// Profiles supported on top of the base type.
     #[serde(default)]
     pub profiles: Vec<String>,
+    /// What a client should know of the type.
+    #[serde(default)]
+    pub note: Option<String>,
     /// `document-sharing` when the index rows of that table are used instead of `parameter`.
     #[serde(default)]
     pub search: Option<String>,
@@ -39,6 +42,26 @@ pub struct ParameterRow {
     #[serde(rename = "type")]
     pub kind: ParamType,
     pub path: Vec<String>,
+}
+
+/// One search parameter of DocumentReference or List, kept as index rows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexedRow {
+    pub code: String,
+    /// As written into the database.
+    pub number: i16,
+    #[serde(rename = "type")]
+    pub kind: ParamType,
+    /// Resource types that have it.
+    pub on: Vec<String>,
+    /// Types a reference given as a bare id may mean.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// Asked by the server itself only.
+    #[serde(default)]
+    pub internal: bool,
+    pub spec: String,
 }
 
 /// One operation.
@@ -62,6 +85,11 @@ struct Resources {
 }
 
 #[derive(Deserialize)]
+struct Parameters {
+    parameter: Vec<IndexedRow>,
+}
+
+#[derive(Deserialize)]
 struct Operations {
     operation: Vec<OperationRow>,
 }
@@ -70,14 +98,16 @@ struct Operations {
 pub struct Registry {
     pub resources: Vec<ResourceRow>,
     pub operations: Vec<OperationRow>,
+    pub indexed: Vec<IndexedRow>,
     by_type: HashMap<String, usize>,
 }
 
 static REGISTRY: LazyLock<Result<Registry, String>> = LazyLock::new(|| {
     let resources: Resources = toml::from_str(include_str!("../../fhir-profiles/registry/resources.toml")).map_err(|e| e.to_string())?;
     let operations: Operations = toml::from_str(include_str!("../../fhir-profiles/registry/operations.toml")).map_err(|e| e.to_string())?;
+    let parameters: Parameters = toml::from_str(include_str!("../../fhir-profiles/registry/parameters.toml")).map_err(|e| e.to_string())?;
     let by_type = resources.resource.iter().enumerate().map(|(i, r)| (r.kind.clone(), i)).collect();
-    Ok(Registry { resources: resources.resource, operations: operations.operation, by_type })
+    Ok(Registry { resources: resources.resource, operations: operations.operation, indexed: parameters.parameter, by_type })
 });
 
 /// The registry. The tables are part of the program and read by a test, so a broken one never ships.
@@ -95,6 +125,11 @@ impl Registry {
         self.by_type.get(kind).and_then(|i| self.resources.get(*i))
     }
 
+    /// The indexed parameter of a code on a type, internal ones included.
+    pub fn indexed(&self, kind: &str, code: &str) -> Option<&IndexedRow> {
+        self.indexed.iter().find(|p| p.code == code && p.on.iter().any(|t| t == kind))
+    }
+
     /// The operation of a name at a level (`system`, `type`, `instance`).
     pub fn operation(&self, name: &str, level: &str, kind: Option<&str>) -> Option<&OperationRow> {
         self.operations.iter().find(|o| o.name == name && o.level.iter().any(|l| l == level) && (level == "system" || o.kind.as_deref() == kind))
@@ -102,12 +137,20 @@ impl Registry {
 }
 
 impl ResourceRow {
+    /// Type of the search parameter of a code, `None` when the type has none.
+    pub fn searched(&self, code: &str) -> Option<ParamType> {
+        match &self.search {
+            Some(_) => registry().indexed(&self.kind, code).filter(|p| !p.internal).map(|p| p.kind),
+            None => self.parameter(code).map(|p| p.kind),
+        }
+    }
+
     /// Whether the interaction is offered.
     pub fn offers(&self, interaction: &str) -> bool {
         self.interactions.iter().any(|i| i == interaction)
     }
 
-    /// The parameter of a code.
+    /// The parameter of a code, read from the resource itself.
     pub fn parameter(&self, code: &str) -> Option<&ParameterRow> {
         self.parameter.iter().find(|p| p.code == code)
     }
@@ -124,6 +167,10 @@ mod tests {
                 assert!(!row.offers(refused), "{} {refused}", row.kind);
             }
         }
+        let mut numbers: Vec<i16> = registry().indexed.iter().map(|p| p.number).collect();
+        numbers.sort_unstable();
+        assert!(numbers.windows(2).all(|w| w.first() != w.last()), "a number stands for one parameter");
+        assert!(registry().indexed.iter().all(|p| !p.spec.is_empty() && p.on.iter().all(|t| registry().resource(t).is_some_and(|r| r.search.is_some()))));
         assert!(registry().operation("summary", "instance", Some("Patient")).is_some());
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::registry::{ResourceRow, registry};
 use super::{Answer, App, Call, patient, search};
 use crate::fhir::search::{ParamType, SearchValue, values};
-use crate::fhir::{Fault, FaultKind, Identifier, Result, gate, r4, splice, time};
+use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, gate, r4, splice, time};
 use crate::store::{Cut, Index, Operation, Put, Reader};
 use crate::xds;
 
@@ -33,7 +33,8 @@ impl Sent {
         if node.get("resourceType").and_then(gate::Node::text) != Some(kind) {
             return Err(Fault::new(FaultKind::BadValue, 461, format!("the body must be a {kind}")).at("resourceType"));
         }
-        let issues = r4::check(&node, MAX_ISSUES);
+        let mut issues = r4::check(&node, MAX_ISSUES);
+        issues.extend(missing_contained(bytes, &node));
         if !issues.is_empty() {
             return Err(Fault::with_issues(FaultKind::RuleBroken, 462, issues));
         }
@@ -94,6 +95,19 @@ impl Sent {
     pub(super) fn patient(&self, row: &ResourceRow) -> Option<&str> {
         row.patient.iter().find_map(|path| self.value.get(path)?.get("reference")?.as_str())
     }
+}
+
+/// References to contained resources that are not there (invariant ref-1). Inside a Bundle each resource has its own.
+fn missing_contained(bytes: &[u8], node: &gate::Node<'_>) -> Vec<Issue> {
+    if let Some(entries) = node.get("entry").map(gate::Node::items).filter(|e| !e.is_empty()) {
+        return entries.iter().filter_map(|e| e.get("resource")).flat_map(|r| missing_contained(bytes, r)).take(MAX_ISSUES).collect();
+    }
+    let contained = node.get("contained").map(gate::Node::items).unwrap_or_default();
+    let there = |id: &str| contained.iter().any(|c| c.get("id").and_then(gate::Node::text) == Some(id));
+    let all = splice::references(bytes, node).into_iter();
+    let missing = all.filter(|p| p.target.strip_prefix('#').is_some_and(|id| !id.is_empty() && !there(id)));
+    let kind = node.get("resourceType").and_then(gate::Node::text).unwrap_or("Resource");
+    missing.take(1).map(|_| Issue::error(IssueType::Invariant, kind, "a reference names a contained resource that is not there (ref-1)")).collect()
 }
 
 /// Edits that make absolute references to this server relative, so that one form is compared, indexed and cut.

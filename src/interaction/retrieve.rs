@@ -13,6 +13,7 @@ pub(super) fn binary(app: &App, call: &Call, id: &str) -> Result<Answer> {
     let found = app.store.read(&call.visibility, |reader| {
         let place = reader.place("Binary", id)?.ok_or_else(read::not_here)?;
         let row = reader.document(place.document)?.filter(|_| place.document != 0).ok_or_else(read::not_here)?;
+        call.in_record(row.record);
         let bytes = reader.blob(&row)?;
         Ok((row, bytes))
     })?;

@@ -1,18 +1,20 @@
 //! search-type, by GET and POST.
 //! Spec: FHIR R4 search; IHE ITI TF-2 3.66, 3.67.
 
+mod include;
 mod memory;
+mod order;
 mod parameters;
 mod rows;
+mod value;
 
 use serde_json::Value;
 
 use super::paging::Cursor;
 use super::planning::{raw_bundle, to_bytes};
-use super::registry::ResourceRow;
-use super::{Answer, App, Call, read};
+use super::registry::{ResourceRow, registry};
+use super::{Answer, App, Call};
 use crate::audit::Action;
-use crate::fhir::search::{ParamType, SearchValue, values};
 use crate::fhir::{Issue, Result};
 use crate::store::Reader;
 
@@ -30,11 +32,16 @@ pub(super) struct Matches {
     pub next: Option<Cursor>,
 }
 
+impl Matches {
+    fn none() -> Self {
+        Self { total: 0, entries: Vec::new(), next: None }
+    }
+}
+
 /// GET [type]?… and POST [type]/_search
 pub(super) fn search(app: &App, call: &Call, row: &ResourceRow, query: &[(String, String)]) -> Result<Answer> {
-    use base64::Engine;
     call.is("search-type", Action::E);
-    call.event.borrow_mut().query = Some(base64::engine::general_purpose::STANDARD.encode(&call.raw_query));
+    call.queried();
     match row.kind.as_str() {
         "DocumentReference" => call.is_transaction("ITI-67"),
         "List" => call.is_transaction("ITI-66"),
@@ -42,16 +49,41 @@ pub(super) fn search(app: &App, call: &Call, row: &ResourceRow, query: &[(String
     }
     let cursor = query.iter().find(|(n, _)| n == "_page").map(|(_, v)| Cursor::open(app, call, v)).transpose()?;
     let query = cursor.as_ref().map_or(query, |c| &c.query);
-    let asked = parameters::read(app, call, row, query)?;
+    let now_us = cursor.as_ref().map_or(call.now_us, |c| c.now_us);
+    let mut asked = parameters::read(app, call, row, query, now_us)?;
     let (matches, included) = app.store.read(&call.visibility, |reader| {
+        hide(reader, &mut asked)?;
         let matches = match row.search {
             Some(_) => rows::find(reader, call, row, &asked, cursor.as_ref())?,
             None => memory::find(reader, call, row, &asked, cursor.as_ref())?,
         };
-        let included = include(reader, row, &asked, &matches.entries)?;
+        let included = include::run(reader, &asked.includes, &matches.entries)?;
         Ok((matches, included))
     })?;
     respond(app, call, row, &asked, &matches, &included)
+}
+
+/// Takes out of the query every reference to what this caller may not see, so that the answer is that of an unknown id.
+fn hide(reader: &mut Reader<'_>, asked: &mut parameters::Asked) -> Result<()> {
+    for asks in &mut asked.tests {
+        let parameters::Test::Reference(any) = &mut asks.test else { continue };
+        let mut left = Vec::with_capacity(any.len());
+        for reference in any.drain(..) {
+            if is_here(reader, &reference)? {
+                left.push(reference);
+            }
+        }
+        *any = left;
+    }
+    Ok(())
+}
+
+/// False for a document, its bytes or a fact derived from one that is unknown or hidden.
+fn is_here(reader: &mut Reader<'_>, reference: &str) -> Result<bool> {
+    let mut parts = reference.split('/');
+    let (Some(kind), Some(id)) = (parts.next(), parts.next()) else { return Ok(true) };
+    let hideable = matches!(kind, "DocumentReference" | "Binary") || id.starts_with(App::DERIVED);
+    Ok(!hideable || reader.place(kind, id)?.is_some())
 }
 
 fn respond(app: &App, call: &Call, row: &ResourceRow, asked: &parameters::Asked, matches: &Matches, included: &[Entry]) -> Result<Answer> {
@@ -69,10 +101,7 @@ fn respond(app: &App, call: &Call, row: &ResourceRow, asked: &parameters::Asked,
     if let Some(next) = &matches.next {
         links.push(("next".to_owned(), format!("{}/{}?_page={}", app.base_url, row.kind, next.seal(app)?)));
     }
-    if let Some(patient) = &asked.patient_id {
-        call.about(patient);
-    }
-    let total = (!asked.no_total).then_some(matches.total);
+    let total = (!asked.no_total || asked.only_count).then_some(matches.total);
     Ok(Answer::resource(raw_bundle("searchset", total, &links, &entries)))
 }
 
@@ -102,59 +131,20 @@ pub(super) fn encode(pairs: &[(String, String)]) -> String {
     out
 }
 
-/// Resources that the matches point at through `_include=Type:parameter`, as far as the caller may see them.
-fn include(reader: &mut Reader<'_>, row: &ResourceRow, asked: &parameters::Asked, matches: &[Entry]) -> Result<Vec<Entry>> {
-    let mut out: Vec<Entry> = Vec::new();
-    for path in &asked.includes {
-        for entry in matches {
-            let resource: Value =
-                serde_json::from_slice(&entry.bytes).map_err(|e| crate::fhir::Fault::new(crate::fhir::FaultKind::Bug, 260, "a stored resource is damaged").because(e))?;
-            for value in values(&resource, ParamType::Reference, path) {
-                let SearchValue::Reference(target) = value else { continue };
-                let Some((kind, id)) = target.split_once('/') else { continue };
-                let known = out.iter().chain(matches).any(|e| e.kind == kind && e.id == id);
-                if known || out.len() >= MAX_INCLUDED {
-                    continue;
-                }
-                if let Some(bytes) = included(reader, kind, id)? {
-                    out.push(Entry { kind: kind.to_owned(), id: id.to_owned(), bytes });
-                }
-            }
-        }
-    }
-    let _ = row;
-    Ok(out)
-}
-
-/// Included resources of one page.
-const MAX_INCLUDED: usize = 5000;
-
-fn included(reader: &mut Reader<'_>, kind: &str, id: &str) -> Result<Option<Vec<u8>>> {
-    if id.starts_with(App::DERIVED) {
-        return super::facts::one(reader, kind, id);
-    }
-    match read::one(reader, kind, id, None) {
-        Ok(read::One::Stored(found)) if !found.row.deleted => Ok(Some(found.body)),
-        Ok(_) => Ok(None),
-        Err(e) if e.kind == crate::fhir::FaultKind::NotFound => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
 /// A resource made in memory, as an entry.
 fn entry_of(resource: &Value) -> Result<Entry> {
     let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
     Ok(Entry { kind: text("resourceType"), id: text("id"), bytes: to_bytes(resource)? })
 }
 
-/// Codes and types of the parameters kept as index rows.
-pub(super) fn indexed_parameters() -> Vec<(&'static str, &'static str)> {
-    rows::codes().into_iter().filter_map(|code| Some((code, rows::kind_of(code)?.code()))).collect()
+/// The values of `_include` that a type offers.
+pub(super) fn includes(row: &ResourceRow) -> Vec<String> {
+    include::offered(row)
 }
 
-/// Number of an indexed parameter.
+/// Number of an indexed parameter, of whichever type.
 pub(super) fn parameter_number(code: &str) -> Option<i16> {
-    rows::number(code)
+    registry().indexed.iter().find(|p| p.code == code).map(|p| p.number)
 }
 
 /// The resource's own date in µs, by its type's first date parameter.
@@ -164,5 +154,8 @@ pub(super) fn own_date(row: &ResourceRow, resource: &Value) -> Option<i64> {
 
 /// `system|value`, `|value`, `value`.
 pub(super) fn identifier_of(text: &str) -> crate::fhir::Identifier {
-    parameters::identifier(text)
+    match text.split_once('|') {
+        Some((system, value)) => crate::fhir::Identifier { system: Some(system.to_owned()), value: value.to_owned() },
+        None => crate::fhir::Identifier { system: None, value: text.to_owned() },
+    }
 }

@@ -1,12 +1,12 @@
 //! `$summary`: the patient's key information as an IPS document.
 //! Spec: IPS 2.0.1 OperationDefinition/summary.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::planning::to_bytes;
 use super::{Answer, App, Call, read};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
@@ -75,8 +75,7 @@ fn summary(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<
     })?;
     call.about(&gathered.id);
     call.touched(format!("Patient/{}", gathered.id));
-    let bundle = compose(app, call, &gathered);
-    Ok(Answer::resource(to_bytes(&bundle)?))
+    Ok(Answer::resource(compose(app, call, &gathered)))
 }
 
 /// What a summary needs from the store, in one snapshot.
@@ -123,7 +122,7 @@ fn parse(bytes: &[u8]) -> Result<Value> {
     serde_json::from_slice(bytes).map_err(|e| Fault::new(FaultKind::Bug, 432, "a stored resource is damaged").because(e))
 }
 
-fn compose(app: &App, call: &Call, gathered: &Gathered) -> Value {
+fn compose(app: &App, call: &Call, gathered: &Gathered) -> Vec<u8> {
     let mut sources = Vec::with_capacity(gathered.blocks.len());
     let mut all = Vec::new();
     for block in &gathered.blocks {
@@ -134,7 +133,7 @@ fn compose(app: &App, call: &Call, gathered: &Gathered) -> Value {
         all.extend(block.resources.iter().map(|resource| fact(app, resource, source)));
     }
     all.extend(gathered.own.iter().map(|resource| fact(app, resource, None)));
-    keyinfo::summary(&mut SummaryInput {
+    keyinfo::summary_bytes(&mut SummaryInput {
         patient: &gathered.patient,
         facts: &all,
         sources: &sources,
@@ -144,10 +143,10 @@ fn compose(app: &App, call: &Call, gathered: &Gathered) -> Value {
     })
 }
 
-fn fact(app: &App, resource: &Value, source: Option<usize>) -> Fact {
+fn fact<'a>(app: &App, resource: &'a Value, source: Option<usize>) -> Fact<'a> {
     let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or("");
     let full_url = format!("{}/{}/{}", app.base_url, text("resourceType"), text("id"));
-    Fact { resource: resource.clone(), source, full_url }
+    Fact { resource: Cow::Borrowed(resource), source, full_url }
 }
 
 /// What a reader wants to know of a document beside a fact taken from it.

@@ -27,7 +27,11 @@ pub(super) fn process(app: &App, call: &Call) -> Result<Answer> {
     match sent.value.get("type").and_then(Value::as_str) {
         Some("transaction") if xds::is_provide_bundle(&sent.value) => iti65::provide(app, call, &sent),
         Some("transaction") => {
-            let (mut outcomes, written) = app.plan_and_commit(call, || work::plan(app, call, &sent, Offer::Plain))?;
+            let (mut outcomes, written) = app.plan_and_commit(call, || {
+                let planned = work::plan(app, call, &sent, Offer::Plain)?;
+                call.is("transaction", action(&planned.value));
+                Ok(planned)
+            })?;
             let at_us = written.map_or(call.now_us, |w| w.at_us);
             for answered in &mut outcomes {
                 if let Answered::Read(bytes) = answered {
@@ -38,6 +42,19 @@ pub(super) fn process(app: &App, call: &Call) -> Result<Answer> {
         }
         _ => Err(Fault::new(FaultKind::RuleBroken, 451, "the base URL takes a Bundle of type transaction or batch; a document Bundle goes to $deposit").at("Bundle.type")),
     }
+}
+
+/// What a transaction amounts to in the trace: one letter when all its entries do the same, else E.
+fn action(outcomes: &[Answered]) -> Action {
+    let mut all = outcomes.iter().filter_map(|o| match o {
+        Answered::Written { created: true, .. } => Some(Action::C),
+        Answered::Written { created: false, .. } => Some(Action::U),
+        Answered::Deleted => Some(Action::D),
+        Answered::Read(_) => Some(Action::R),
+        Answered::Ignored(_) => None,
+    });
+    let first = all.next().unwrap_or(Action::E);
+    if all.all(|a| a == first) { first } else { Action::E }
 }
 
 /// The type a Bundle claims, when the body passes the gate.
@@ -75,9 +92,7 @@ fn response(answered: &Answered, at: &str) -> String {
         Answered::Written { kind, id, number, created, warnings } => {
             let status = if *created { "201 Created" } else { "200 OK" };
             let outcome = if warnings.is_empty() { String::new() } else { format!(",\"outcome\":{}", String::from_utf8_lossy(&outcome(warnings))) };
-            format!(
-                "{{\"response\":{{\"status\":\"{status}\",\"location\":\"{kind}/{id}/_history/{number}\",\"etag\":\"W/\\\"{number}\\\"\"{at}{outcome}}}}}"
-            )
+            format!("{{\"response\":{{\"status\":\"{status}\",\"location\":\"{kind}/{id}/_history/{number}\",\"etag\":\"W/\\\"{number}\\\"\"{at}{outcome}}}}}")
         }
         Answered::Deleted => "{\"response\":{\"status\":\"204 No Content\"}}".to_owned(),
         Answered::Ignored(warnings) => format!("{{\"response\":{{\"status\":\"200 OK\",\"outcome\":{}}}}}", String::from_utf8_lossy(&outcome(warnings))),

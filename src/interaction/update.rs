@@ -25,6 +25,7 @@ pub(super) fn update(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Res
 pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &resource::Sent) -> Result<Planned<resource::Outcome>> {
     let (place, record, operations) = app.store.read(&call.visibility, |reader| {
         let place = reader.version(&row.kind, id, None)?;
+        call.in_record(place.as_ref().map_or(0, |p| p.record));
         let taken = place.is_none() && reader.is_taken(&row.kind, id)?;
         if taken {
             return Err(super::read::not_here());

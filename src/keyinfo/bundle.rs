@@ -1,23 +1,22 @@
 //! The IPS document: Composition, Patient, author, and every resource that a section names.
 //! Spec: IPS 2.0.1 Bundle-uv-ips, Composition-uv-ips; FHIR R4 documents.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-use serde_json::{Map, Value, json};
-
+use super::SummaryInput;
+use super::citation::Named;
 use super::concept::text;
+use super::document::{Bundle, Composition, Concept, Device, DeviceName, Entry, Extension, Identifier, Meta, Narrative, Reference, Resource, Section};
 use super::group::Group;
 use super::line::Context;
 use super::narrative;
-use super::references::{named_by, settled};
+use super::references::{Inside, Settled, named_by};
 use super::section::{Absent, Filled};
 use super::statement::Statement;
-use super::{Source, SummaryInput};
 
-const PROFILES: &str = "http://hl7.org/fhir/uv/ips/StructureDefinition";
+const LOINC: &str = "http://loinc.org";
 
-/// On `Composition.section.entry`: the document that the entry was taken from.
-const SOURCE: &str = "urn:passerelle:source";
 /// On `Composition.section.entry`: a repeat of the entry, by URL.
 const MERGED: &str = "urn:passerelle:merged";
 /// On `Composition.section.entry`: an older value of the same series, by URL.
@@ -33,28 +32,29 @@ const SUPPORTING: &[&str] = &["Medication", "Device", "Practitioner", "Practitio
 /// Longest chain of references followed (Observation → Specimen → …).
 const MAX_STEPS: usize = 4;
 
-/// The Bundle.
-pub(super) fn compose(input: &mut SummaryInput<'_>, context: &Context<'_>, sections: &[Filled]) -> Value {
+/// Writes of the Bundle what `write` makes of it.
+pub(super) fn compose<T>(input: &mut SummaryInput<'_>, context: &Context<'_>, sections: &[Filled], write: impl FnOnce(&Bundle<'_>) -> T) -> T {
     let ids = Ids { bundle: (input.new_id)(), composition: (input.new_id)(), author: (input.new_id)() };
+    let (patient, base_url) = (input.patient, input.base_url);
     let chosen = chosen(context, sections);
-    let patient_url = format!("{}/Patient/{}", input.base_url, text(input.patient, "/id"));
-    let mut inside: HashSet<&str> = chosen.iter().filter_map(|f| context.facts.get(*f)).map(|f| f.full_url.as_str()).collect();
-    inside.insert(&patient_url);
-    let mut entries = vec![
-        entry(&format!("urn:uuid:{}", ids.composition), composition(input, context, sections, &ids, &patient_url)),
-        entry(&patient_url, settled(input.patient, &inside, input.base_url)),
-        entry(&format!("urn:uuid:{}", ids.author), device(&ids.author)),
-    ];
-    entries.extend(chosen.iter().filter_map(|f| context.facts.get(*f)).map(|f| entry(&f.full_url, settled(&f.resource, &inside, input.base_url))));
-    json!({
-        "resourceType": "Bundle",
-        "id": ids.bundle,
-        "meta": {"profile": [format!("{PROFILES}/Bundle-uv-ips")]},
-        "language": "fr-FR",
-        "identifier": {"system": "urn:ietf:rfc:3986", "value": format!("urn:uuid:{}", ids.bundle)},
-        "type": "document",
-        "timestamp": input.now,
-        "entry": entries,
+    let patient_url = format!("{base_url}/Patient/{}", text(patient, "/id"));
+    let facts = || chosen.iter().filter_map(|f| context.facts.get(*f));
+    let inside = Inside::new(facts().map(|f| f.full_url.as_str()).chain([patient_url.as_str()]), base_url);
+    let own = |id: &str| Cow::Owned(format!("urn:uuid:{id}"));
+    let mut entry = Vec::with_capacity(chosen.len() + 3);
+    entry.push(Entry { full_url: own(&ids.composition), resource: Resource::Composition(Box::new(composition(context, sections, &ids, &patient_url))) });
+    entry.push(Entry { full_url: Cow::Borrowed(&patient_url), resource: Resource::Stored(Settled::resource(patient, &inside)) });
+    entry.push(Entry { full_url: own(&ids.author), resource: Resource::Device(device(&ids.author)) });
+    entry.extend(facts().map(|f| Entry { full_url: Cow::Borrowed(&f.full_url), resource: Resource::Stored(Settled::resource(&f.resource, &inside)) }));
+    write(&Bundle {
+        resource_type: "Bundle",
+        id: &ids.bundle,
+        meta: Meta { profile: ["http://hl7.org/fhir/uv/ips/StructureDefinition/Bundle-uv-ips"] },
+        language: "fr-FR",
+        identifier: Identifier::uuid(&ids.bundle),
+        r#type: "document",
+        timestamp: context.now,
+        entry,
     })
 }
 
@@ -64,73 +64,65 @@ struct Ids {
     author: String,
 }
 
-fn entry(full_url: &str, resource: Value) -> Value {
-    json!({"fullUrl": full_url, "resource": resource})
+fn device(id: &str) -> Device<'_> {
+    Device { resource_type: "Device", id, device_name: [DeviceName { name: "Passerelle", r#type: "user-friendly-name" }] }
 }
 
-/// The software that made the summary.
-fn device(id: &str) -> Value {
-    json!({"resourceType": "Device", "id": id, "deviceName": [{"name": "Passerelle", "type": "user-friendly-name"}]})
+fn composition<'a>(context: &'a Context<'a>, sections: &'a [Filled], ids: &'a Ids, patient_url: &'a str) -> Composition<'a> {
+    let mut named = Named::new(context.sources);
+    let documents = context.facts.iter().filter_map(|f| f.source).collect::<HashSet<_>>().len();
+    Composition {
+        resource_type: "Composition",
+        id: &ids.composition,
+        meta: Meta { profile: ["http://hl7.org/fhir/uv/ips/StructureDefinition/Composition-uv-ips"] },
+        language: "fr-FR",
+        text: Narrative::generated(narrative::document(documents, context.now)),
+        identifier: Identifier::uuid(&ids.composition),
+        status: "final",
+        r#type: Concept::one(LOINC, "60591-5", "Patient summary Document"),
+        subject: Reference::to(patient_url),
+        date: context.now,
+        author: [Reference { display: Cow::Borrowed("Passerelle"), ..Reference::to(format!("urn:uuid:{}", ids.author)) }],
+        title: "Synthèse médicale (IPS)",
+        section: sections.iter().map(|s| section(&mut named, context, s)).collect(),
+    }
 }
 
-fn composition(input: &SummaryInput<'_>, context: &Context<'_>, sections: &[Filled], ids: &Ids, patient_url: &str) -> Value {
-    let named = &named(input);
-    let documents = input.facts.iter().filter_map(|f| f.source).collect::<HashSet<_>>().len();
-    json!({
-        "resourceType": "Composition",
-        "id": ids.composition,
-        "meta": {"profile": [format!("{PROFILES}/Composition-uv-ips")]},
-        "language": "fr-FR",
-        "text": {"status": "generated", "div": narrative::document(documents, input.now)},
-        "identifier": {"system": "urn:ietf:rfc:3986", "value": format!("urn:uuid:{}", ids.composition)},
-        "status": "final",
-        "type": {"coding": [{"system": "http://loinc.org", "code": "60591-5", "display": "Patient summary Document"}]},
-        "subject": {"reference": patient_url},
-        "date": input.now,
-        "author": [{"reference": format!("urn:uuid:{}", ids.author), "display": "Passerelle"}],
-        "title": "Synthèse médicale (IPS)",
-        "section": sections.iter().map(|s| section(named, context, s)).collect::<Vec<_>>(),
-    })
-}
-
-fn section(named: &[Value], context: &Context<'_>, filled: &Filled) -> Value {
-    let (mut extensions, mut entries) = (Vec::new(), Vec::new());
+fn section<'a>(named: &mut Named<'a>, context: &'a Context<'a>, filled: &'a Filled) -> Section<'a> {
+    let (mut extension, mut entry) = (Vec::new(), Vec::new());
     for (group, _) in &filled.entries {
-        for at in std::iter::once(group.lead).chain(group.previous).chain(group.discordant.iter().copied()) {
+        for at in group.shown() {
             let Some(reference) = reference(named, context, group, at) else { continue };
             match context.statement(at) {
-                Some(s) if filled.row.entry_types.iter().any(|t| t == s.kind) => entries.push(reference),
-                _ => extensions.push(json!({"url": TOLD, "valueReference": reference})),
+                Some(s) if filled.row.entry_types.iter().any(|t| t == s.kind) => entry.push(reference),
+                _ => extension.push(Extension::reference(TOLD, reference)),
             }
         }
     }
     for absent in &filled.absences {
-        told_absent(named, context, filled, absent, (&mut extensions, &mut entries));
+        told_absent(named, context, filled, absent, (&mut extension, &mut entry));
     }
-    let mut out = Map::new();
-    if !extensions.is_empty() {
-        out.insert("extension".into(), Value::Array(extensions));
+    // A section that only tells resources the profile keeps from section.entry is not empty: ips-comp-1 does not bind it.
+    let empty_reason = (entry.is_empty() && filled.entries.is_empty()).then(|| empty_reason(filled));
+    Section {
+        extension,
+        title: &filled.row.title,
+        code: Concept::one(LOINC, &filled.row.code, &filled.row.display),
+        text: Narrative::generated(narrative::section(context, filled)),
+        entry,
+        empty_reason,
     }
-    out.insert("title".into(), filled.row.title.as_str().into());
-    out.insert("code".into(), json!({"coding": [{"system": "http://loinc.org", "code": filled.row.code, "display": filled.row.display}]}));
-    out.insert("text".into(), json!({"status": "generated", "div": narrative::section(context, filled)}));
-    if !entries.is_empty() {
-        out.insert("entry".into(), Value::Array(entries));
-    } else if filled.entries.is_empty() {
-        // A section that only tells resources the profile keeps from section.entry is not empty: ips-comp-1 does not bind it.
-        out.insert("emptyReason".into(), empty_reason(filled));
-    }
-    Value::Object(out)
 }
 
 /// A statement of absence: an entry when nothing contradicts it, else a disagreement beside the entries.
-fn told_absent(named: &[Value], context: &Context<'_>, filled: &Filled, absent: &Absent, out: (&mut Vec<Value>, &mut Vec<Value>)) {
+fn told_absent<'a>(named: &mut Named<'a>, context: &'a Context<'a>, filled: &'a Filled, absent: &'a Absent, out: (&mut Vec<Extension<'a>>, &mut Vec<Reference<'a>>)) {
     let (extensions, entries) = out;
     if absent.contradicted {
         for at in &absent.statements {
             let Some(fact) = context.fact(*at) else { continue };
-            let reference = json!({"extension": source(named, context, *at).into_iter().collect::<Vec<_>>(), "reference": fact.full_url, "display": absent.absence.sentence});
-            extensions.push(json!({"url": DISAGREEMENT, "valueReference": without_empty(reference)}));
+            let extension = named.source(context, *at).into_iter().collect();
+            let reference = Reference { extension, display: Cow::Borrowed(&absent.absence.sentence), ..Reference::to(&*fact.full_url) };
+            extensions.push(Extension::reference(DISAGREEMENT, reference));
         }
         return;
     }
@@ -147,62 +139,28 @@ fn is_entry(context: &Context<'_>, filled: &Filled, absent: &Absent, at: usize) 
     absent.absence.known && !absent.contradicted && context.statement(at).is_some_and(told)
 }
 
-fn without_empty(mut reference: Value) -> Value {
-    if let Some(map) = reference.as_object_mut() {
-        map.retain(|_, v| !v.as_array().is_some_and(Vec::is_empty));
-    }
-    reference
-}
-
 /// nilknown only when a source says so.
-fn empty_reason(filled: &Filled) -> Value {
-    let (code, display) =
-        if filled.absences.iter().any(|a| a.absence.known && a.absence.scope.is_none() && !a.contradicted) { ("nilknown", "Nil Known") } else { ("unavailable", "Unavailable") };
-    json!({"coding": [{"system": "http://terminology.hl7.org/CodeSystem/list-empty-reason", "code": code, "display": display}]})
+fn empty_reason(filled: &Filled) -> Concept<'static> {
+    let none = filled.absences.iter().any(|a| a.absence.known && a.absence.scope.is_none() && !a.contradicted);
+    let (code, display) = if none { ("nilknown", "Nil Known") } else { ("unavailable", "Unavailable") };
+    Concept::one("http://terminology.hl7.org/CodeSystem/list-empty-reason", code, display)
 }
 
 /// An entry with its documents, repeats, older values and denials.
-fn reference(named: &[Value], context: &Context<'_>, group: &Group, at: usize) -> Option<Value> {
+fn reference<'a>(named: &mut Named<'a>, context: &'a Context<'a>, group: &Group, at: usize) -> Option<Reference<'a>> {
     let fact = context.fact(at)?;
-    let mut extensions = Vec::new();
-    let url = |name: &str, at: &usize| Some(json!({"url": name, "valueUri": context.fact(*at)?.full_url}));
+    let mut extension = Vec::new();
+    let url = |at: usize| context.fact(at).map(|f| f.full_url.as_str());
     if at == group.lead {
-        extensions.extend(distinct(named, context, group.affirming()));
-        extensions.extend(group.merged.iter().filter_map(|m| url(MERGED, m)));
-        extensions.extend(group.earlier.iter().filter_map(|m| url(EARLIER, m)));
-        extensions.extend(
-            group.against.iter().filter_map(|m| Some(json!({"url": DISAGREEMENT, "valueReference": {"reference": context.fact(*m)?.full_url, "display": context.who(*m)}}))),
-        );
+        named.distinct(context, group, &mut extension);
+        extension.extend(group.merged.iter().filter_map(|m| Some(Extension::uri(MERGED, url(*m)?))));
+        extension.extend(group.earlier.iter().filter_map(|m| Some(Extension::uri(EARLIER, url(*m)?))));
+        let denial = |m: &usize| Some(Reference { display: Cow::Owned(context.who(*m)), ..Reference::to(url(*m)?) });
+        extension.extend(group.against.iter().filter_map(denial).map(|r| Extension::reference(DISAGREEMENT, r)));
     } else {
-        extensions.extend(source(named, context, at));
+        extension.extend(named.source(context, at));
     }
-    Some(without_empty(json!({"extension": extensions, "reference": fact.full_url})))
-}
-
-fn distinct(named: &[Value], context: &Context<'_>, statements: impl Iterator<Item = usize>) -> Vec<Value> {
-    let mut seen = HashSet::new();
-    statements.filter(|at| context.statement(*at).is_some_and(|s| s.source.is_some() && seen.insert(s.source))).filter_map(|at| source(named, context, at)).collect()
-}
-
-/// The document of a statement.
-fn source(named: &[Value], context: &Context<'_>, at: usize) -> Option<Value> {
-    named.get(context.statement(at)?.source?).cloned()
-}
-
-/// The extension that names each document.
-fn named(input: &SummaryInput<'_>) -> Vec<Value> {
-    let one = |source: &Source| {
-        let parts = [first(&source.title, &source.type_display).to_owned(), first(&source.author, &source.structure).to_owned(), super::dates::french(&source.date)];
-        let display = parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" — ");
-        let url = format!("{}/{}", input.base_url, source.document_reference);
-        let reference = if display.is_empty() { json!({"reference": url}) } else { json!({"reference": url, "display": display}) };
-        json!({"url": SOURCE, "valueReference": reference})
-    };
-    input.sources.iter().map(one).collect()
-}
-
-fn first<'a>(a: &'a str, b: &'a str) -> &'a str {
-    if a.trim().is_empty() { b.trim() } else { a.trim() }
+    Some(Reference { extension, ..Reference::to(&*fact.full_url) })
 }
 
 /// Facts that the Bundle holds: every entry, then what they name, without repeats.
@@ -218,7 +176,7 @@ fn chosen(context: &Context<'_>, sections: &[Filled]) -> Vec<usize> {
     };
     for filled in sections {
         for (group, _) in &filled.entries {
-            for at in std::iter::once(group.lead).chain(group.previous).chain(group.discordant.iter().copied()) {
+            for at in group.shown() {
                 add(at, &mut out);
             }
         }
@@ -239,10 +197,17 @@ fn follow(context: &Context<'_>, out: &mut Vec<usize>, mut seen: HashSet<usize>)
         let upto = out.len();
         let mut found = Vec::new();
         for fact in out.get(from..upto).unwrap_or_default().iter().filter_map(|f| context.facts.get(*f)) {
-            named_by(&fact.resource, &mut |text| found.extend(context.index.find(text)));
+            named_by(&fact.resource, &mut |text| found.extend(may_support(text).then(|| context.index.find(text)).flatten()));
         }
         found.retain(|f| context.facts.get(*f).is_some_and(|f| SUPPORTING.contains(&text(&f.resource, "/resourceType"))));
         out.extend(found.into_iter().filter(|f| seen.insert(*f)));
         from = upto;
     }
+}
+
+/// Whether a reference can name a type that comes along; of other forms than `…/Type/id` it may.
+fn may_support(reference: &str) -> bool {
+    let mut parts = reference.rsplit('/');
+    let (_, kind) = (parts.next(), parts.next());
+    kind.is_none_or(|kind| SUPPORTING.contains(&kind))
 }

@@ -5,53 +5,59 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::Fact;
+use super::references::tail;
 use super::tables::FRENCH;
-use crate::fhir::search::fold;
+use super::words::fold;
 
 /// Longest label of a line, in characters.
 const MAX_LABEL: usize = 240;
 
 /// Facts by the references that may name them.
 pub(super) struct Index<'a> {
-    by_url: HashMap<&'a str, usize>,
+    /// By `Type/id` of this server, else by the whole URL.
+    by_tail: HashMap<&'a str, usize>,
     base_url: &'a str,
 }
 
 impl<'a> Index<'a> {
     /// Over all facts.
-    pub fn new(facts: &'a [Fact], base_url: &'a str) -> Self {
-        Self { by_url: facts.iter().enumerate().map(|(i, f)| (f.full_url.as_str(), i)).collect(), base_url }
+    pub fn new(facts: &'a [Fact<'a>], base_url: &'a str) -> Self {
+        Self { by_tail: facts.iter().enumerate().map(|(i, f)| (tail(&f.full_url, base_url), i)).collect(), base_url }
     }
 
     /// The fact that a reference names: absolute, or `Type/id` on this server.
     pub fn find(&self, reference: &str) -> Option<usize> {
-        if let Some(found) = self.by_url.get(reference) {
-            return Some(*found);
-        }
-        if reference.contains(':') || reference.starts_with('#') {
-            return None;
-        }
-        self.by_url.get(format!("{}/{reference}", self.base_url).as_str()).copied()
+        if reference.starts_with('#') { None } else { self.by_tail.get(tail(reference, self.base_url)).copied() }
     }
 
     /// The resource that a reference inside `holder` names: contained in it, or another fact.
-    pub fn resolve(&self, facts: &'a [Fact], holder: &'a Value, reference: &'a Value) -> Option<&'a Value> {
-        let text = reference.get("reference")?.as_str()?;
+    pub fn resolve(&self, facts: &'a [Fact<'a>], holder: &'a Value, reference: &'a Value) -> Option<&'a Value> {
+        let text = str_of(reference, "reference")?;
         match text.strip_prefix('#') {
-            Some(id) => items(holder, "contained").find(|c| c.get("id").and_then(Value::as_str) == Some(id)),
-            None => facts.get(self.find(text)?).map(|f| &f.resource),
+            Some(id) => items(holder, "contained").find(|c| str_of(c, "id") == Some(id)),
+            None => facts.get(self.find(text)?).map(|f| &*f.resource),
         }
     }
 
     /// The Device that a DeviceUseStatement names.
-    pub fn device(&self, facts: &'a [Fact], holder: &'a Value) -> Option<&'a Value> {
-        self.resolve(facts, holder, holder.get("device")?)
+    pub fn device(&self, facts: &'a [Fact<'a>], holder: &'a Value) -> Option<&'a Value> {
+        self.resolve(facts, holder, get(holder, "device")?)
     }
+}
+
+/// An element of an object. Objects of FHIR are small: comparing names in turn is quicker than hashing one.
+pub(super) fn get<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    value.as_object()?.iter().find(|(k, _)| *k == name).map(|(_, v)| v)
+}
+
+/// Text of an element, as it stands.
+pub(super) fn str_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    get(value, name)?.as_str()
 }
 
 /// The items of an element: an array's, or the one value.
 pub(super) fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    match value.get(name) {
+    match get(value, name) {
         Some(Value::Array(list)) => list.iter(),
         Some(one) => std::slice::from_ref(one).iter(),
         None => [].iter(),
@@ -60,11 +66,19 @@ pub(super) fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'
 
 /// The value at a path of names and array positions, `/a/0/b`; as a JSON pointer without escapes, and without its allocations.
 pub(super) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
-    path.split('/').skip(1).try_fold(value, |v, step| match v {
-        Value::Object(map) => map.get(step),
-        Value::Array(list) => list.get(step.parse::<usize>().ok()?),
-        _ => None,
-    })
+    let mut found = value;
+    let mut rest = path.strip_prefix('/');
+    while let Some(steps) = rest {
+        let end = steps.bytes().position(|b| b == b'/');
+        let step = end.map_or(Some(steps), |end| steps.get(..end))?;
+        found = match found {
+            Value::Object(_) => get(found, step)?,
+            Value::Array(list) => list.get(step.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+        rest = end.and_then(|end| steps.get(end + 1..));
+    }
+    Some(found)
 }
 
 /// Text at a path, "" when there is none.
@@ -74,16 +88,17 @@ pub(super) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
 
 /// The codes of a CodeableConcept.
 pub(super) fn codes(concept: &Value) -> impl Iterator<Item = &str> {
-    items(concept, "coding").filter_map(|c| c.get("code")?.as_str())
+    items(concept, "coding").filter_map(|c| str_of(c, "code"))
 }
 
 /// What a concept is called: the display of its code with the words of the document when they say more; `None` when it says nothing.
 pub(super) fn label(concept: &Value) -> Option<String> {
     let (shown, said) = (display(concept), text(concept, "/text"));
     let both = match (shown, said) {
-        (None, "") => return items(concept, "coding").find_map(|c| c.get("code")?.as_str()).map(str::to_owned),
+        (None, "") => return items(concept, "coding").find_map(|c| str_of(c, "code")).map(str::to_owned),
         (None, said) => said.to_owned(),
         (Some(shown), "") => shown.to_owned(),
+        (Some(shown), said) if shown == said => shown.to_owned(),
         (Some(shown), said) => {
             let (a, b) = (fold(shown), fold(said));
             if a.contains(&b) {
@@ -119,11 +134,37 @@ pub(super) fn analyte(name: &str) -> String {
     format!("{bare}{more}")
 }
 
+/// What a product is called: the words of the document, or the display of a code when only that gives a strength.
+pub(super) fn product(concept: &Value) -> Option<String> {
+    let said = text(concept, "/text");
+    if said.is_empty() || strength(said) {
+        return spoken(concept);
+    }
+    let shown = items(concept, "coding").filter_map(|c| str_of(c, "display")).map(str::trim).find(|d| strength(d));
+    let Some(shown) = shown else { return spoken(concept) };
+    let both = if fold(shown).contains(&fold(said)) { shown.to_owned() } else { format!("{shown} (« {said} »)") };
+    Some(short(&both, MAX_LABEL))
+}
+
+/// Whether a name says how much it holds: `1000 mg`, `0,5%`.
+fn strength(name: &str) -> bool {
+    let unit = |t: &str| FRENCH.strength.iter().any(|u| t.get(..u.len()).is_some_and(|head| head.eq_ignore_ascii_case(u)));
+    name.split(|c: char| c.is_whitespace() || c == '/')
+        .scan(false, |number, word| {
+            let rest = word.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.'));
+            let begins = word.starts_with(|c: char| c.is_ascii_digit());
+            let found = if begins { unit(rest) } else { *number && unit(word) };
+            *number = begins && rest.is_empty();
+            Some(found)
+        })
+        .any(|found| found)
+}
+
 /// First letter in lower case, unless it begins an abbreviation.
-fn lower(text: &str) -> String {
+pub(super) fn lower(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {
-        Some(first) if !chars.clone().next().is_some_and(char::is_uppercase) => first.to_lowercase().chain(chars).collect(),
+        Some(first) if !chars.clone().next().is_some_and(|c| c.is_uppercase() || c.is_numeric()) => first.to_lowercase().chain(chars).collect(),
         _ => text.to_owned(),
     }
 }
@@ -138,12 +179,21 @@ fn untagged(name: &str) -> &str {
 }
 
 fn display(concept: &Value) -> Option<&str> {
-    items(concept, "coding").find_map(|c| c.get("display")?.as_str()).map(str::trim).filter(|d| !d.is_empty())
+    items(concept, "coding").find_map(|c| str_of(c, "display")).map(str::trim).filter(|d| !d.is_empty())
 }
 
 /// Cut at a number of characters, white space collapsed.
 pub(super) fn short(text: &str, characters: usize) -> String {
-    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut flat = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !flat.is_empty() {
+            flat.push(' ');
+        }
+        flat.push_str(word);
+    }
+    if flat.len() <= characters {
+        return flat;
+    }
     match flat.char_indices().nth(characters) {
         None => flat,
         Some((at, _)) => format!("{}…", flat.get(..at).unwrap_or("").trim_end()),
@@ -159,7 +209,7 @@ pub(super) enum Key<'a> {
 
 /// The key of a concept; `None` when it has neither code nor words.
 pub(super) fn key(concept: &Value) -> Option<Key<'_>> {
-    let coding = items(concept, "coding").find_map(|c| Some((c.get("system")?.as_str()?, c.get("code")?.as_str()?)));
+    let coding = items(concept, "coding").find_map(|c| Some((str_of(c, "system")?, str_of(c, "code")?)));
     if let Some((system, code)) = coding {
         return Some(Key::Code(system, code));
     }
@@ -172,12 +222,21 @@ pub(super) fn key(concept: &Value) -> Option<Key<'_>> {
 
 /// The names of a concept: its displays and its text.
 pub(super) fn names(concept: &Value) -> impl Iterator<Item = &str> {
-    items(concept, "coding").filter_map(|c| c.get("display")?.as_str()).chain(concept.get("text").and_then(Value::as_str)).filter(|n| !n.is_empty())
+    items(concept, "coding").filter_map(|c| str_of(c, "display")).chain(str_of(concept, "text")).filter(|n| !n.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_product_keeps_its_strength() {
+        let concept = |said: &str| serde_json::json!({"text": said, "coding": [{"code": "B01", "display": "aspirine"}, {"code": "6", "display": "KARDEGIC 75 mg, poudre"}]});
+        assert_eq!(product(&concept("Kardegic")).as_deref(), Some("KARDEGIC 75 mg, poudre"));
+        assert_eq!(product(&concept("Aspirine du matin")).as_deref(), Some("KARDEGIC 75 mg, poudre (« Aspirine du matin »)"));
+        assert_eq!(product(&concept("KARDEGIC 160MG")).as_deref(), Some("KARDEGIC 160MG"));
+        assert!(!strength("vaccin contre la covid-19") && !strength("PREVENAR 20, suspension") && strength("chlorure de sodium 0,9 %"));
+    }
 
     #[test]
     fn a_loinc_name_is_told_without_property_and_scale() {

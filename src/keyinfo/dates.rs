@@ -16,7 +16,7 @@ pub(super) fn french(text: &str) -> String {
     let text = text.trim();
     match text.len() {
         7 => month(text).unwrap_or_else(|| text.to_owned()),
-        10.. => day(text).map_or_else(|| text.to_owned(), |d| d.format("%d/%m/%Y").to_string()),
+        10.. => day(text).map_or_else(|| text.to_owned(), |d| format!("{:02}/{:02}/{:04}", d.day(), d.month(), d.year())),
         _ => text.to_owned(),
     }
 }
@@ -39,6 +39,30 @@ pub(super) fn on(text: &str) -> String {
 pub(super) fn since(text: &str) -> String {
     let article = if text.trim().len() >= 10 { "depuis le" } else { "depuis" };
     format!("{article} {}", french(text))
+}
+
+/// `du 12/09/2026`, `de septembre 2026`, `d'avril 2026`, `de 2026`.
+pub(super) fn of(text: &str) -> String {
+    let shown = french(text);
+    match text.trim().len() {
+        10.. => format!("du {shown}"),
+        7 if shown.starts_with(['a', 'o']) => format!("d'{shown}"),
+        _ => format!("de {shown}"),
+    }
+}
+
+/// `du 05/10/2026 au 04/01/2027`, `de mars 2013 au 09/06/2026`, `depuis 2019`, `jusqu'en 2026`; `None` without a date.
+pub(super) fn span(start: &str, end: &str) -> Option<String> {
+    match (start, end) {
+        ("", "") => None,
+        (start, "") => Some(since(start)),
+        ("", end) => Some(until(end)),
+        (start, end) if french(start) == french(end) => Some(on(start)),
+        (start, end) => {
+            let article = if end.trim().len() >= 10 { "au" } else { "à" };
+            Some(format!("{} {article} {}", of(start), french(end)))
+        }
+    }
 }
 
 /// `jusqu'au 12/09/2026`, `jusqu'en 2026`.
@@ -81,9 +105,16 @@ fn month(text: &str) -> Option<String> {
 
 fn day(text: &str) -> Option<NaiveDate> {
     if text.len() == 10 {
-        return NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+        return ymd(text);
     }
     Some(paris(start_us(text)?)?.date_naive())
+}
+
+/// `2026-09-12`
+fn ymd(text: &str) -> Option<NaiveDate> {
+    let part = |from: usize, to: usize| text.get(from..to)?.parse::<u32>().ok();
+    let dashes = text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
+    if dashes { NaiveDate::from_ymd_opt(i32::try_from(part(0, 4)?).ok()?, part(5, 7)?, part(8, 10)?) } else { None }
 }
 
 fn paris(at_us: i64) -> Option<DateTime<chrono_tz::Tz>> {
@@ -101,6 +132,10 @@ mod tests {
         assert_eq!(french("2026"), "2026");
         assert_eq!(french("inconnue"), "inconnue");
         assert_eq!(french("2026-13"), "2026-13");
+        assert_eq!((of("2026-04"), of("2013"), of("2026-09-12")), ("d'avril 2026".into(), "de 2013".into(), "du 12/09/2026".into()));
+        assert_eq!(span("2013-03", "2026-06-09").as_deref(), Some("de mars 2013 au 09/06/2026"));
+        assert_eq!(span("2013", "2014-02").as_deref(), Some("de 2013 à février 2014"));
+        assert_eq!(span("2013", "2013").as_deref(), Some("en 2013"));
         assert_eq!((since("2019"), on("2019-03-01"), until("2020-05")), ("depuis 2019".into(), "le 01/03/2019".into(), "jusqu'en mai 2020".into()));
     }
 

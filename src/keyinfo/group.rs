@@ -4,15 +4,16 @@
 //! and procedures the side of the body; procedures, vaccinations and reports the day; results the time and the value. Undated
 //! repeats inside one document are different events; one product with two dosages in one document is two lines.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::concept::{self, Index, Key, at, items, text};
+use super::concept::{self, Index, Key, at, get, items, text};
 use super::statement::Statement;
 use super::tables::FRENCH;
+use super::words::fold;
 use super::{Fact, medication, series};
-use crate::fhir::search::fold;
 
 /// Statements of one thing. All are indices into the statements.
 #[derive(Debug, Default, Clone)]
@@ -36,14 +37,19 @@ impl Group {
     pub fn affirming(&self) -> impl Iterator<Item = usize> + '_ {
         std::iter::once(self.lead).chain(self.merged.iter().copied())
     }
+
+    /// What the Bundle holds of it: the lead, the value before, values at the same time from other documents.
+    pub fn shown(&self) -> impl Iterator<Item = usize> + '_ {
+        std::iter::once(self.lead).chain(self.previous).chain(self.discordant.iter().copied())
+    }
 }
 
 /// Groups in the order of their first statement; statements of absence and groups of denials alone are not among them.
-pub(super) fn form<'a>(facts: &'a [Fact], index: &Index<'a>, statements: &[Statement<'a>]) -> Vec<Group> {
+pub(super) fn form<'a>(facts: &'a [Fact<'a>], index: &Index<'a>, statements: &[Statement<'a>]) -> Vec<Group> {
     let aliases = aliases(statements);
     let mut names = Names::default();
     let mut ordinals = Ordinals::default();
-    let mut places: HashMap<(&str, Key<'_>, String), usize> = HashMap::with_capacity(statements.len());
+    let mut places: HashMap<(&str, Key<'_>, Cow<'_, str>), usize> = HashMap::with_capacity(statements.len());
     let mut members: Vec<Vec<usize>> = Vec::new();
     for (at, s) in statements.iter().enumerate().filter(|(_, s)| s.absence.is_none()) {
         let family = family(s.kind);
@@ -83,7 +89,7 @@ fn groups(statements: &[Statement<'_>], list: Vec<usize>) -> Vec<Group> {
 /// Names of coded concepts → their key, for words that stand without a code; `None` when a name has several keys.
 fn aliases<'a>(statements: &[Statement<'a>]) -> HashMap<(&'a str, String), Option<Key<'a>>> {
     let mut found: HashMap<(&str, String), Option<Key<'a>>> = HashMap::new();
-    let uncoded: std::collections::HashSet<(&str, &str)> = statements
+    let uncoded: HashSet<(&str, &str)> = statements
         .iter()
         .filter_map(|s| match &s.key {
             Key::Words(words) => Some((family(s.kind), words.as_str())),
@@ -93,8 +99,18 @@ fn aliases<'a>(statements: &[Statement<'a>]) -> HashMap<(&'a str, String), Optio
     if uncoded.is_empty() {
         return found;
     }
-    for s in statements.iter().filter(|s| matches!(s.key, Key::Code(..))) {
-        for name in s.concept.into_iter().flat_map(concept::names).map(fold).filter(|n| uncoded.contains(&(family(s.kind), n.as_str()))) {
+    // Most names are written alike each time: one look at each as it is written.
+    let mut written: HashMap<(&str, &str), &Key<'a>> = HashMap::new();
+    let families: HashSet<&str> = uncoded.iter().map(|(family, _)| *family).collect();
+    for s in statements.iter().filter(|s| matches!(s.key, Key::Code(..)) && families.contains(family(s.kind))) {
+        for raw in s.concept.into_iter().flat_map(concept::names) {
+            if written.insert((family(s.kind), raw), &s.key) == Some(&s.key) {
+                continue;
+            }
+            let name = fold(raw);
+            if !uncoded.contains(&(family(s.kind), name.as_str())) {
+                continue;
+            }
             let entry = found.entry((family(s.kind), name)).or_insert_with(|| Some(s.key.clone()));
             if entry.as_ref() != Some(&s.key) {
                 *entry = None;
@@ -152,12 +168,14 @@ impl<'a> Ordinals<'a> {
     }
 }
 
-fn extra<'a>(device: Option<&Value>, s: &Statement<'_>, key: &Key<'a>, ordinals: &mut Ordinals<'a>) -> String {
-    match s.kind {
+fn extra<'a>(device: Option<&Value>, s: &Statement<'a>, key: &Key<'a>, ordinals: &mut Ordinals<'a>) -> Cow<'a, str> {
+    if s.kind == "Observation" && s.isolate.is_none() && get(s.resource, "bodySite").is_none() {
+        return Cow::Borrowed(unit(s.resource));
+    }
+    Cow::Owned(match s.kind {
         "AllergyIntolerance" => String::new(),
         "Condition" => side(s),
         "Observation" if s.isolate.is_some() => format!("{}|{}|{:?}", unit(s.resource), side(s), s.isolate.and_then(concept::key)),
-        "Observation" if s.resource.get("bodySite").is_none() => unit(s.resource).to_owned(),
         "Observation" => format!("{}|{}", unit(s.resource), side(s)),
         "Procedure" => happened(s, key, &side(s), ordinals),
         "DiagnosticReport" => happened(s, key, &fold(text(s.resource, "/conclusion")), ordinals),
@@ -167,7 +185,7 @@ fn extra<'a>(device: Option<&Value>, s: &Statement<'_>, key: &Key<'a>, ordinals:
         kind if kind.starts_with("Medication") => ordinals.dosage(s, key, fold(&medication::dosage(s.resource).unwrap_or_default())).to_string(),
         "DeviceUseStatement" => happened(s, key, device_name(device, s), ordinals),
         _ => happened(s, key, &fold(text(s.resource, "/description")), ordinals),
-    }
+    })
 }
 
 /// The day of an event; of an undated one its rank in its document.
@@ -194,8 +212,13 @@ fn side(s: &Statement<'_>) -> String {
 
 /// Whether folding a name is worth it: it holds the beginning of a word of the table.
 fn may_name_a_side(name: &str) -> bool {
-    name.as_bytes().windows(4).any(|w| FRENCH.laterality.iter().any(|l| l.as_bytes().get(..4).is_some_and(|stem| stem.eq_ignore_ascii_case(w))))
+    let bytes = name.as_bytes();
+    let begins = |at: usize, stem: &[u8]| bytes.get(at..at + stem.len()).is_some_and(|w| w.eq_ignore_ascii_case(stem));
+    bytes.iter().enumerate().any(|(at, b)| matches!(b | 0x20, b'd' | b'g' | b'b') && LATERAL.iter().any(|stem| begins(at, stem)))
 }
+
+/// Beginnings of the words of `laterality`.
+const LATERAL: &[&[u8]] = &[b"droi", b"gauc", b"bila"];
 
 /// `droite` and `droit` are one side.
 fn stem(word: &str) -> &str {
@@ -215,8 +238,8 @@ fn dose(resource: &Value) -> String {
 }
 
 fn family_extra(resource: &Value) -> String {
-    let conditions: Vec<Key<'_>> = items(resource, "condition").filter_map(|c| concept::key(c.get("code")?)).collect();
-    let relation: Vec<&str> = resource.get("relationship").into_iter().flat_map(concept::codes).collect();
+    let conditions: Vec<Key<'_>> = items(resource, "condition").filter_map(|c| concept::key(get(c, "code")?)).collect();
+    let relation: Vec<&str> = get(resource, "relationship").into_iter().flat_map(concept::codes).collect();
     format!("{relation:?}|{}|{conditions:?}", fold(text(resource, "/name")))
 }
 

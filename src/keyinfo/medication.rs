@@ -2,29 +2,49 @@
 
 use serde_json::Value;
 
-use super::concept::{at, items, label, spoken, text};
-use super::dates;
+use super::concept::{at, get, items, label, lower, spoken, text};
+use super::course;
 use super::numbers;
 use super::tables::FRENCH;
-use crate::fhir::search::fold;
+use super::words::fold;
+
+/// Longest advice told in a line, in characters.
+const MAX_ADVICE: usize = 400;
 
 /// The dosage of a medication resource; `None` when it gives none.
 pub(super) fn dosage(resource: &Value) -> Option<String> {
-    let steps: Vec<String> = items(resource, "dosage").chain(items(resource, "dosageInstruction")).filter_map(step).collect();
-    match steps.as_slice() {
-        [] => None,
-        _ => Some(steps.join(" ; puis ").replace("puis puis", "puis")),
-    }
+    let all = || items(resource, "dosage").chain(items(resource, "dosageInstruction"));
+    let several = all().count() > 1;
+    // A first step without dose and time says what holds for those after it.
+    let (common, steps): (Vec<&Value>, Vec<&Value>) = all().partition(|d| several && text(d, "/text").is_empty() && dose(d).is_none() && timing(get(d, "timing")).is_none());
+    let steps: Vec<String> = steps.into_iter().filter_map(step).collect();
+    let common = common.into_iter().filter_map(step);
+    let parts: Vec<String> = (!steps.is_empty()).then(|| steps.join(" ; puis ").replace("puis puis", "puis")).into_iter().chain(common).collect();
+    if parts.is_empty() { None } else { Some(parts.join(", ")) }
 }
 
 /// One step: its own words, else what its structure says.
 fn step(dosage: &Value) -> Option<String> {
     let said = text(dosage, "/text");
-    if !said.is_empty() {
-        return Some(super::concept::short(said, 400));
+    if !said.is_empty() && !is_class(said) {
+        return Some(super::concept::short(said, 400).trim_end_matches('.').to_owned());
     }
-    let parts: Vec<String> = [dose(dosage), timing(dosage.get("timing")), route(dosage), as_needed(dosage), maximum(dosage), patient_words(dosage)].into_iter().flatten().collect();
+    let dose = [dose(dosage), timing(get(dosage, "timing"))].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let parts: Vec<String> = [Some(dose), route(dosage), as_needed(dosage), maximum(dosage)].into_iter().flatten().filter(|p| !p.is_empty()).collect();
     if parts.is_empty() { None } else { Some(parts.join(", ")) }
+}
+
+/// Whether a word is a class of the ATC, which some documents write in place of a dosage: `R03AK04`, `A10AE`.
+fn is_class(word: &str) -> bool {
+    let shape = |(at, b): (usize, u8)| if matches!(at, 1 | 2 | 5 | 6) { b.is_ascii_digit() } else { b.is_ascii_uppercase() };
+    (4..=7).contains(&word.len()) && word.bytes().enumerate().all(shape)
+}
+
+/// Whether a dosage only says the product again, with or without its class.
+fn repeats(dosage: &str, product: &str) -> bool {
+    let bare = |t: &str| fold(t).replace(' ', "");
+    let rest = dosage.split_once(' ').filter(|(class, _)| is_class(class) || class.eq_ignore_ascii_case("null")).map_or(dosage, |(_, rest)| rest);
+    bare(product).contains(&bare(rest))
 }
 
 fn dose(dosage: &Value) -> Option<String> {
@@ -37,7 +57,7 @@ fn dose(dosage: &Value) -> Option<String> {
     };
     let range = |k: &str| rate.get(k).and_then(numbers::range);
     let dose = quantity("doseQuantity").or_else(|| range("doseRange")).or_else(|| quantity("dose"));
-    let speed = quantity("rateQuantity").or_else(|| range("rateRange")).or_else(|| rate.get("rateRatio").and_then(numbers::ratio));
+    let speed = quantity("rateQuantity").or_else(|| range("rateRange")).or_else(|| get(rate, "rateRatio").and_then(numbers::ratio));
     match (dose, speed) {
         (Some(dose), Some(speed)) => Some(format!("{dose} (débit {speed})")),
         (Some(dose), None) => Some(dose),
@@ -48,22 +68,22 @@ fn dose(dosage: &Value) -> Option<String> {
 
 fn timing(timing: Option<&Value>) -> Option<String> {
     let timing = timing?;
-    let repeat = timing.get("repeat").unwrap_or(&Value::Null);
-    let frequency = frequency(repeat).or_else(|| timing.get("code").and_then(coded));
+    let repeat = get(timing, "repeat").unwrap_or(&Value::Null);
+    let frequency = frequency(repeat).or_else(|| get(timing, "code").and_then(coded));
     let parts: Vec<String> = [frequency, when(repeat), weekdays(repeat), bounds(repeat)].into_iter().flatten().collect();
     if parts.is_empty() { None } else { Some(parts.join(", ")) }
 }
 
 fn coded(code: &Value) -> Option<String> {
-    super::concept::codes(code).find_map(|c| FRENCH.word("frequency", c)).map(str::to_owned).or_else(|| spoken(code))
+    super::concept::codes(code).find_map(|c| FRENCH.frequency.word(c)).map(str::to_owned).or_else(|| spoken(code))
 }
 
 /// `2 fois par jour`, `toutes les 8 heures`, `1 fois tous les 3 jours`.
 fn frequency(repeat: &Value) -> Option<String> {
-    let period = numbers::decimal(repeat.get("period")?)?;
+    let period = numbers::decimal(get(repeat, "period")?)?;
     let (one, many) = FRENCH.period.get(text(repeat, "/periodUnit"))?;
-    let times = repeat.get("frequency").and_then(numbers::decimal);
-    let upto = repeat.get("frequencyMax").and_then(numbers::decimal).map(|m| format!(" à {m}")).unwrap_or_default();
+    let times = get(repeat, "frequency").and_then(numbers::decimal);
+    let upto = get(repeat, "frequencyMax").and_then(numbers::decimal).map(|m| format!(" à {m}")).unwrap_or_default();
     let every = if one.ends_with("ure") || one.ends_with("nde") || one.ends_with("ute") || one.ends_with("ine") { "toutes les" } else { "tous les" };
     let times = times.unwrap_or_else(|| "1".to_owned());
     Some(match (times.as_str(), period.as_str(), upto.is_empty()) {
@@ -74,7 +94,7 @@ fn frequency(repeat: &Value) -> Option<String> {
 }
 
 fn when(repeat: &Value) -> Option<String> {
-    let moments: Vec<&str> = items(repeat, "when").filter_map(Value::as_str).map(|c| FRENCH.word("when", c).unwrap_or(c)).collect();
+    let moments: Vec<&str> = items(repeat, "when").filter_map(Value::as_str).map(|c| FRENCH.when.word(c).unwrap_or(c)).collect();
     let hours: Vec<String> = items(repeat, "timeOfDay").filter_map(Value::as_str).map(|t| t.get(..5).unwrap_or(t).replace(':', " h ")).collect();
     let named = match moments.as_slice() {
         [] => None,
@@ -89,14 +109,14 @@ fn when(repeat: &Value) -> Option<String> {
 }
 
 fn weekdays(repeat: &Value) -> Option<String> {
-    let days: Vec<&str> = items(repeat, "dayOfWeek").filter_map(Value::as_str).map(|d| FRENCH.word("day", d).unwrap_or(d)).collect();
+    let days: Vec<&str> = items(repeat, "dayOfWeek").filter_map(Value::as_str).map(|d| FRENCH.day.word(d).unwrap_or(d)).collect();
     if days.is_empty() { None } else { Some(format!("le {}", days.join(", "))) }
 }
 
 /// `pendant 7 jours`.
 fn bounds(repeat: &Value) -> Option<String> {
-    let duration = repeat.get("boundsDuration")?;
-    let value = numbers::decimal(duration.get("value")?)?;
+    let duration = get(repeat, "boundsDuration")?;
+    let value = numbers::decimal(get(duration, "value")?)?;
     let code = match text(duration, "/code") {
         "" => text(duration, "/unit"),
         code => code,
@@ -106,92 +126,51 @@ fn bounds(repeat: &Value) -> Option<String> {
 }
 
 fn route(dosage: &Value) -> Option<String> {
-    let route = dosage.get("route")?;
-    super::concept::codes(route).find_map(|c| FRENCH.word("route", c)).map(str::to_owned).or_else(|| spoken(route))
+    let route = get(dosage, "route")?;
+    super::concept::codes(route).find_map(|c| FRENCH.route.word(c)).map(str::to_owned).or_else(|| spoken(route))
 }
 
 fn as_needed(dosage: &Value) -> Option<String> {
-    if let Some(reason) = dosage.get("asNeededCodeableConcept").and_then(spoken) {
+    if let Some(reason) = get(dosage, "asNeededCodeableConcept").and_then(spoken) {
         return Some(format!("si besoin ({reason})"));
     }
-    (dosage.get("asNeededBoolean") == Some(&Value::Bool(true))).then(|| "si besoin".to_owned())
+    (get(dosage, "asNeededBoolean") == Some(&Value::Bool(true))).then(|| "si besoin".to_owned())
 }
 
 fn maximum(dosage: &Value) -> Option<String> {
-    let ratio = dosage.get("maxDosePerPeriod")?;
+    let ratio = get(dosage, "maxDosePerPeriod")?;
     let period = at(ratio, "/denominator/value").and_then(numbers::decimal);
     let noun = FRENCH.period.get(text(ratio, "/denominator/code")).or_else(|| FRENCH.period.get(text(ratio, "/denominator/unit")));
     match (period.as_deref(), noun) {
-        (Some("1"), Some((one, _))) => Some(format!("maximum {} par {one}", numbers::quantity(ratio.get("numerator")?)?)),
-        (Some(period), Some((_, many))) => Some(format!("maximum {} par {period} {many}", numbers::quantity(ratio.get("numerator")?)?)),
+        (Some("1"), Some((one, _))) => Some(format!("maximum {} par {one}", numbers::quantity(get(ratio, "numerator")?)?)),
+        (Some(period), Some((_, many))) => Some(format!("maximum {} par {period} {many}", numbers::quantity(get(ratio, "numerator")?)?)),
         _ => Some(format!("maximum {}", numbers::ratio(ratio)?)),
     }
 }
 
-fn patient_words(dosage: &Value) -> Option<String> {
-    Some(text(dosage, "/patientInstruction")).filter(|t| !t.is_empty()).map(|t| super::concept::short(t, 200))
-}
-
 /// What follows the product's name; a dosage text that only repeats the name is not told twice.
 pub(super) fn details(kind: &str, resource: &Value, product: &str, now_us: i64) -> Vec<String> {
-    let bare = |t: &str| fold(t).replace(' ', "");
-    let mut out: Vec<String> = dosage(resource).filter(|d| !bare(product).contains(&bare(d))).into_iter().collect();
-    let reasons: Vec<String> = items(resource, "reasonCode").filter_map(label).collect();
-    if !reasons.is_empty() {
-        out.push(format!("pour {}", reasons.join(", ")));
-    }
-    out.extend(origin(kind, resource));
-    let status = text(resource, "/status");
-    let over = ended(resource, now_us);
-    let word = FRENCH.word("status", &format!("{kind}.{status}")).unwrap_or("");
-    let past = over && status == "active";
-    if !word.is_empty() && !past {
-        out.push(word.to_owned());
-    }
-    out.extend(period(resource));
+    let mut out: Vec<String> = dosage(resource).filter(|d| !repeats(d, product)).into_iter().collect();
+    out.extend(reasons(resource));
+    out.extend(course::told(kind, resource, now_us));
     if at(resource, "/substitution/allowedBoolean") == Some(&Value::Bool(false)) {
         out.push("non substituable".to_owned());
     }
     out
 }
 
-/// `prescrit le …`, `délivré le …`, `administré le …`.
-fn origin(kind: &str, resource: &Value) -> Option<String> {
-    let (word, pointers): (&str, &[&str]) = match kind {
-        "MedicationRequest" => ("prescrit", &["/authoredOn"]),
-        "MedicationDispense" => ("délivré", &["/whenHandedOver", "/whenPrepared"]),
-        // A period is told by itself.
-        "MedicationAdministration" => ("administré", &["/effectiveDateTime"]),
-        _ => return None,
-    };
-    let date = pointers.iter().map(|p| text(resource, p)).find(|t| !t.is_empty());
-    let quantity = resource.get("quantity").and_then(numbers::quantity).map(|q| format!(" ({q})")).unwrap_or_default();
-    Some(format!("{word}{}{quantity}", date.map(|d| format!(" {}", dates::on(d))).unwrap_or_default()))
+/// `pour fibrillation auriculaire`.
+pub(super) fn reasons(resource: &Value) -> Option<String> {
+    let all: Vec<String> = items(resource, "reasonCode").filter_map(label).map(|l| lower(&l)).collect();
+    if all.is_empty() { None } else { Some(format!("pour {}", all.join(", "))) }
 }
 
-fn period(resource: &Value) -> Option<String> {
-    let bounds = "/dosageInstruction/0/timing/repeat/boundsPeriod";
-    let period = resource.get("effectivePeriod").or_else(|| at(resource, bounds)).or_else(|| at(resource, "/dosage/0/timing/repeat/boundsPeriod"));
-    let (start, end) = match period {
-        Some(p) => (text(p, "/start"), text(p, "/end")),
-        None if text(resource, "/resourceType") == "MedicationStatement" => (text(resource, "/effectiveDateTime"), ""),
-        None => ("", ""),
-    };
-    match (start, end) {
-        ("", "") => None,
-        (start, "") => Some(dates::since(start)),
-        ("", end) => Some(dates::until(end)),
-        (start, end) => Some(format!("du {} au {}", dates::french(start), dates::french(end))),
-    }
-}
-
-/// Whether the treatment is over: it says so, or the end of its period is past.
-pub(super) fn ended(resource: &Value, now_us: i64) -> bool {
-    if matches!(text(resource, "/status"), "stopped") || (text(resource, "/resourceType") == "MedicationStatement" && text(resource, "/status") == "completed") {
-        return true;
-    }
-    let ends = ["/effectivePeriod/end", "/dosageInstruction/0/timing/repeat/boundsPeriod/end", "/dosage/0/timing/repeat/boundsPeriod/end"];
-    ends.iter().map(|p| text(resource, p)).find(|t| !t.is_empty()).and_then(crate::fhir::time::range).is_some_and(|r| r.1 < now_us)
+/// What the prescriber tells the patient, once each, as sentences.
+pub(super) fn advice(resource: &Value) -> Vec<String> {
+    let all = items(resource, "dosage").chain(items(resource, "dosageInstruction"));
+    let mut out: Vec<String> = all.map(|d| text(d, "/patientInstruction")).filter(|t| !t.is_empty()).map(|t| super::concept::short(t, MAX_ADVICE)).collect();
+    out.dedup();
+    out
 }
 
 #[cfg(test)]
@@ -208,20 +187,18 @@ mod tests {
     }
 
     #[test]
+    fn a_dosage_that_says_the_product_again_is_left_out() {
+        assert!(repeats("A10AB01 Actrapid", "ACTRAPID") && repeats("null OMEPRAZOLE 20MG", "Omeprazole 20mg") && !repeats("Theodur 200mg BID", "Theophylline"));
+        assert_eq!(dosage(&json!({"dosage": [{"text": "R03AK04"}]})), None);
+    }
+
+    #[test]
     fn a_structured_dosage_is_put_into_words() {
         let daily = json!({"dosageInstruction": [{"timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}, "doseAndRate": [{"doseQuantity": {"value": 75, "unit": "mg"}}]}]});
-        assert_eq!(dosage(&daily).as_deref(), Some("75 mg, 1 fois par jour"));
+        assert_eq!(dosage(&daily).as_deref(), Some("75 mg 1 fois par jour"));
         let eight = json!({"dosage": [{"timing": {"repeat": {"period": 8, "periodUnit": "h", "boundsDuration": {"value": 7, "code": "d"}}}, "route": {"coding": [{"code": "20053000"}]}, "asNeededBoolean": true}]});
         assert_eq!(dosage(&eight).as_deref(), Some("toutes les 8 heures, pendant 7 jours, voie orale, si besoin"));
         let meals = json!({"dosage": [{"timing": {"repeat": {"when": ["MORN", "EVE"]}}}]});
         assert_eq!(dosage(&meals).as_deref(), Some("matin et soir"));
-    }
-
-    #[test]
-    fn an_active_statement_whose_period_is_over_is_not_called_current() {
-        let statement = json!({"resourceType": "MedicationStatement", "status": "active", "effectivePeriod": {"start": "2020-01-01", "end": "2020-02-01"}});
-        let now = dates::start_us("2026-11-25").unwrap();
-        assert_eq!(details("MedicationStatement", &statement, "PRODUIT", now), ["du 01/01/2020 au 01/02/2020"]);
-        assert!(ended(&statement, now));
     }
 }

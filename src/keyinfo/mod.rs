@@ -8,8 +8,12 @@
 //! Spec: IPS 2.0.1 Composition-uv-ips, Bundle-uv-ips.
 
 mod bundle;
+mod citation;
 mod concept;
+mod course;
 mod dates;
+mod document;
+mod french;
 mod group;
 mod line;
 mod medication;
@@ -18,6 +22,7 @@ mod numbers;
 mod observation;
 mod references;
 mod remark;
+mod report;
 mod section;
 mod series;
 mod statement;
@@ -25,10 +30,13 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
+mod words;
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
-pub use text::french_text;
+pub use text::{french_text, title};
 
 /// A document that facts were taken from, as a reader wants it named.
 #[derive(Debug, Clone, Default)]
@@ -45,8 +53,8 @@ pub struct Source {
 
 /// A resource that says something of the patient.
 #[derive(Debug, Clone)]
-pub struct Fact {
-    pub resource: Value,
+pub struct Fact<'a> {
+    pub resource: Cow<'a, Value>,
     /// Index into [`SummaryInput::sources`]; `None` when a client wrote the resource itself.
     pub source: Option<usize>,
     /// Absolute.
@@ -56,7 +64,7 @@ pub struct Fact {
 /// What a summary is made from. Facts and sources hold only what the caller may see.
 pub struct SummaryInput<'a> {
     pub patient: &'a Value,
-    pub facts: &'a [Fact],
+    pub facts: &'a [Fact<'a>],
     pub sources: &'a [Source],
     /// Without a slash at the end.
     pub base_url: &'a str,
@@ -72,23 +80,44 @@ pub struct SummaryInput<'a> {
 /// `urn:passerelle:source`, both on `Composition.section.entry`. Of a series of results the newest value and the one before
 /// are entries, older ones are named by `urn:passerelle:earlier`. A denial or a contradicted absence is named by
 /// `urn:passerelle:disagreement`; what the profile keeps from section.entry by `urn:passerelle:told` on the section.
+/// A document has its display where it is first named. [`summary_bytes`] writes the same without copying the facts.
 /// Spec: IPS 2.0.1 OperationDefinition/summary.
 pub fn summary(input: &mut SummaryInput<'_>) -> Value {
+    // Names are unique and every value is JSON: writing cannot fail.
+    told(input, |bundle| serde_json::to_value(bundle).unwrap_or_default())
+}
+
+/// Usual length of an entry with its line and sources.
+const ENTRY_BYTES: usize = 2_000;
+
+/// The same Bundle as JSON, written from the facts without a copy of them: what an answer needs.
+pub fn summary_bytes(input: &mut SummaryInput<'_>) -> Vec<u8> {
+    told(input, |bundle| {
+        let mut out = Vec::with_capacity(bundle.entry.len() * ENTRY_BYTES);
+        match serde_json::to_writer(&mut out, bundle) {
+            Ok(()) => out,
+            Err(_) => Vec::new(),
+        }
+    })
+}
+
+fn told<T>(input: &mut SummaryInput<'_>, write: impl FnOnce(&document::Bundle<'_>) -> T) -> T {
     let index = concept::Index::new(input.facts, input.base_url);
     let statements = statement::read(input.facts, input.sources, &index);
     let groups = group::form(input.facts, &index, &statements);
-    let context = line::Context { now_us: dates::start_us(input.now).unwrap_or(i64::MAX), index: &index, facts: input.facts, sources: input.sources, statements: &statements };
+    let document_urls: Vec<String> = input.sources.iter().map(|s| format!("{}/{}", input.base_url, s.document_reference)).collect();
+    let citations: Vec<citation::Citation> = input.sources.iter().map(citation::Citation::of).collect();
+    let now_us = dates::start_us(input.now).unwrap_or(i64::MAX);
+    let context = line::Context {
+        now: input.now,
+        now_us,
+        index: &index,
+        facts: input.facts,
+        sources: input.sources,
+        statements: &statements,
+        citations: &citations,
+        document_urls: &document_urls,
+    };
     let sections = section::fill(&context, groups);
-    bundle::compose(input, &context, &sections)
-}
-
-/// The title in front of a name, as French letters write it.
-pub fn title(text: &str) -> String {
-    match text.to_uppercase().as_str() {
-        "DR" | "DOCTEUR" => "Dr".to_owned(),
-        "PR" => "Pr".to_owned(),
-        "M" | "MR" => "M.".to_owned(),
-        "MME" => "Mme".to_owned(),
-        _ => text.to_owned(),
-    }
+    bundle::compose(input, &context, &sections, write)
 }

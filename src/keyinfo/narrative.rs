@@ -37,19 +37,33 @@ pub(super) fn document(documents: usize, now: &str) -> String {
 }
 
 fn lines(section: &Filled, out: &mut String) {
-    let first_view = section.row.first_view.unwrap_or(usize::MAX);
-    let shown = |at: usize, line: &Line| at < first_view || line.abnormal;
-    let hidden = section.entries.iter().enumerate().filter(|(at, (_, line))| !shown(*at, line)).count();
-    if section.entries.is_empty() {
-        return;
+    list(section, false, out);
+    if section.entries.iter().any(|(_, line)| line.second) {
+        paragraph(&format!("{} :", section.row.second), out);
+        list(section, true, out);
     }
-    out.push_str("<ul>");
-    for (at, (_, line)) in section.entries.iter().enumerate() {
-        if shown(at, line) {
-            item(line, out);
+}
+
+/// One part of a section: every flagged line and the first others.
+fn list(section: &Filled, second: bool, out: &mut String) {
+    let mut left = section.row.first_view.unwrap_or(usize::MAX);
+    let mut hidden = 0_usize;
+    let mut any = false;
+    for line in section.entries.iter().map(|(_, line)| line).filter(|l| l.second == second) {
+        if !line.abnormal && left == 0 {
+            hidden += 1;
+            continue;
         }
+        left -= usize::from(!line.abnormal);
+        if !any {
+            out.push_str("<ul>");
+            any = true;
+        }
+        item(line, out);
     }
-    out.push_str("</ul>");
+    if any {
+        out.push_str("</ul>");
+    }
     if hidden > 0 {
         let them = if hidden > 1 { "autres résultats plus anciens, joints" } else { "autre résultat plus ancien, joint" };
         paragraph(&format!("Et {hidden} {them} à cette synthèse."), out);
@@ -60,7 +74,16 @@ fn item(line: &Line, out: &mut String) {
     out.push_str("<li><b>");
     escape(&capital(&line.label), out);
     out.push_str("</b>");
+    let mut stop = line.body.trim_end().ends_with(['.', '!', '?', '…']);
     escape(&line.body, out);
+    for sentence in &line.sentences {
+        out.push_str(if stop { " " } else { ". " });
+        escape(&capital(sentence), out);
+        stop = sentence.ends_with(['.', '!', '?', '…']);
+    }
+    if !line.sentences.is_empty() && !stop {
+        out.push('.');
+    }
     for remark in &line.remarks {
         out.push_str(" — ");
         escape(remark, out);
@@ -109,15 +132,21 @@ pub(super) fn capital(text: &str) -> String {
 
 /// XML text: markup escaped, characters that XML forbids dropped.
 fn escape(text: &str, out: &mut String) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\t' | '\n' | '\r' => out.push(' '),
-            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
-            _ => out.push(c),
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|b| matches!(b, b'&' | b'<' | b'>' | b'"' | 0..=0x1f | 0xef)) {
+        let (plain, special) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(plain);
+        let mut chars = special.chars();
+        match chars.next() {
+            Some('&') => out.push_str("&amp;"),
+            Some('<') => out.push_str("&lt;"),
+            Some('>') => out.push_str("&gt;"),
+            Some('"') => out.push_str("&quot;"),
+            Some('\t' | '\n' | '\r') => out.push(' '),
+            Some('\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}') | None => {}
+            Some(c) => out.push(c),
         }
+        rest = chars.as_str();
     }
+    out.push_str(rest);
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::concept::{get, str_of};
 use super::tables::FRENCH;
 
 /// The digits of a number with a decimal comma.
@@ -16,8 +17,8 @@ pub(super) fn decimal(value: &Value) -> Option<String> {
 
 /// `7,2 %`, `< 1,0 mg/L`; `None` without a value.
 pub(super) fn quantity(q: &Value) -> Option<String> {
-    let value = decimal(q.get("value")?)?;
-    let comparator = q.get("comparator").and_then(Value::as_str).map_or("", comparator);
+    let value = decimal(get(q, "value")?)?;
+    let comparator = str_of(q, "comparator").map_or("", comparator);
     Some(with_unit(&format!("{comparator}{value}"), &unit(q)))
 }
 
@@ -35,7 +36,7 @@ fn comparator(code: &str) -> &'static str {
 pub(super) fn unit(q: &Value) -> String {
     let part = |k: &str| q.get(k).and_then(Value::as_str).unwrap_or("").trim();
     let (code, unit) = (part("code"), part("unit"));
-    if let Some(word) = FRENCH.word("unit", code).or_else(|| FRENCH.word("unit", unit)) {
+    if let Some(word) = FRENCH.unit.word(code).or_else(|| FRENCH.unit.word(unit)) {
         return word.to_owned();
     }
     let shown = if unit.is_empty() { code } else { unit };
@@ -61,9 +62,9 @@ fn count_noun(value: &str, unit: &str) -> String {
 
 /// `4 à 6 %`, `≥ 3,9 mmol/L`, `≤ 5`; `None` without a bound.
 pub(super) fn range(r: &Value) -> Option<String> {
-    let bound = |k: &str| r.get(k).filter(|q| q.get("value").is_some());
+    let bound = |k: &str| r.get(k).filter(|q| get(q, "value").is_some());
     match (bound("low"), bound("high")) {
-        (Some(low), Some(high)) if unit(low) == unit(high) => Some(with_unit(&format!("{} à {}", decimal(low.get("value")?)?, decimal(high.get("value")?)?), &unit(high))),
+        (Some(low), Some(high)) if unit(low) == unit(high) => Some(with_unit(&format!("{} à {}", decimal(get(low, "value")?)?, decimal(get(high, "value")?)?), &unit(high))),
         (Some(low), Some(high)) => Some(format!("{} à {}", quantity(low)?, quantity(high)?)),
         (Some(low), None) => Some(format!("≥ {}", quantity(low)?)),
         (None, Some(high)) => Some(format!("≤ {}", quantity(high)?)),
@@ -73,7 +74,7 @@ pub(super) fn range(r: &Value) -> Option<String> {
 
 /// `500 mg / 5 mL`, or without units as titres are written: `1/80`.
 pub(super) fn ratio(r: &Value) -> Option<String> {
-    let (top, bottom) = (r.get("numerator")?, r.get("denominator")?);
+    let (top, bottom) = (get(r, "numerator")?, get(r, "denominator")?);
     if unit(top).is_empty() && unit(bottom).is_empty() {
         return Some(format!("{}/{}", quantity(top)?, quantity(bottom)?));
     }

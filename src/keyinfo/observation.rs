@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::concept::{codes, items, label, short, spoken, text};
+use super::concept::{codes, get, items, short, spoken, text};
 use super::dates;
 use super::numbers;
 use super::tables::FRENCH;
 
-/// Longest conclusion told in a line, in characters.
-const MAX_CONCLUSION: usize = 700;
+/// Longest text told as a value, in characters.
+const MAX_TEXT: usize = 700;
 
 /// The value of an observation or component with its unit; `None` when it has none.
 pub(super) fn value(holder: &Value) -> Option<String> {
@@ -16,13 +16,13 @@ pub(super) fn value(holder: &Value) -> Option<String> {
     match name.as_str() {
         "valueQuantity" => numbers::quantity(value),
         "valueCodeableConcept" => spoken(value),
-        "valueString" => value.as_str().map(|t| short(t, MAX_CONCLUSION)),
-        "valueBoolean" => FRENCH.word("boolean", &value.to_string()).map(str::to_owned),
+        "valueString" => value.as_str().map(|t| short(t, MAX_TEXT)),
+        "valueBoolean" => FRENCH.boolean.word(&value.to_string()).map(str::to_owned),
         "valueInteger" => numbers::decimal(value),
         "valueRange" => numbers::range(value),
         "valueRatio" => numbers::ratio(value),
         "valueDateTime" | "valueTime" => value.as_str().map(dates::french),
-        "valuePeriod" => Some(format!("du {} au {}", dates::french(text(value, "/start")), dates::french(text(value, "/end")))),
+        "valuePeriod" => dates::span(text(value, "/start"), text(value, "/end")),
         _ => None,
     }
 }
@@ -38,32 +38,32 @@ pub(super) fn said(resource: &Value) -> String {
     if !both.is_empty() {
         return both.join(" ; ");
     }
-    resource.get("dataAbsentReason").and_then(absent).or_else(|| notes(resource)).unwrap_or_else(|| "résultat non précisé".to_owned())
+    get(resource, "dataAbsentReason").and_then(absent).or_else(|| notes(resource)).unwrap_or_else(|| "résultat non précisé".to_owned())
 }
 
 fn component(component: &Value) -> Option<String> {
-    let value = value(component).or_else(|| component.get("dataAbsentReason").and_then(absent))?;
+    let value = value(component).or_else(|| get(component, "dataAbsentReason").and_then(absent))?;
     let flag = flag(component).map(|f| format!(" ({f})")).unwrap_or_default();
-    Some(format!("{} {value}{flag}", component.get("code").and_then(spoken)?))
+    Some(format!("{} {value}{flag}", get(component, "code").and_then(spoken)?))
 }
 
 /// `135/80 mmHg`, as blood pressure is written.
 fn blood_pressure(resource: &Value) -> Option<String> {
-    let of = |loinc: &str| items(resource, "component").find(|c| c.get("code").is_some_and(|k| codes(k).any(|x| x == loinc)))?.get("valueQuantity");
+    let of = |loinc: &str| items(resource, "component").find(|c| get(c, "code").is_some_and(|k| codes(k).any(|x| x == loinc)))?.get("valueQuantity");
     let (systolic, diastolic) = (of("8480-6")?, of("8462-4")?);
     if items(resource, "component").count() != 2 || numbers::unit(systolic) != numbers::unit(diastolic) {
         return None;
     }
-    Some(format!("{}/{}", numbers::decimal(systolic.get("value")?)?, numbers::quantity(diastolic)?))
+    Some(format!("{}/{}", numbers::decimal(get(systolic, "value")?)?, numbers::quantity(diastolic)?))
 }
 
 fn absent(reason: &Value) -> Option<String> {
-    codes(reason).find_map(|c| FRENCH.word("absent", c)).map(str::to_owned).or_else(|| spoken(reason))
+    codes(reason).find_map(|c| FRENCH.absent.word(c)).map(str::to_owned).or_else(|| spoken(reason))
 }
 
 /// `élevé`; `None` for a normal or unknown code, or without one.
 pub(super) fn flag(holder: &Value) -> Option<&'static str> {
-    items(holder, "interpretation").flat_map(codes).find_map(|c| FRENCH.word("interpretation", c))
+    items(holder, "interpretation").flat_map(codes).find_map(|c| FRENCH.interpretation.word(c))
 }
 
 /// Whether the laboratory flagged it abnormal, itself or a component.
@@ -74,12 +74,12 @@ pub(super) fn abnormal(resource: &Value) -> bool {
 
 /// `valeurs de référence 4 à 6 %`: the normal range, when one is given.
 pub(super) fn reference_range(resource: &Value) -> Option<String> {
-    let normal = items(resource, "referenceRange").find(|r| r.get("type").is_none_or(|t| codes(t).all(|c| c == "normal")))?;
+    let normal = items(resource, "referenceRange").find(|r| get(r, "type").is_none_or(|t| codes(t).all(|c| c == "normal")))?;
     let range = numbers::range(normal).or_else(|| Some(text(normal, "/text")).filter(|t| !t.is_empty()).map(str::to_owned))?;
     Some(format!("valeurs de référence {range}"))
 }
 
-fn notes(resource: &Value) -> Option<String> {
+pub(super) fn notes(resource: &Value) -> Option<String> {
     let all: Vec<&str> = items(resource, "note").map(|n| text(n, "/text")).filter(|t| !t.is_empty()).collect();
     if all.is_empty() { None } else { Some(short(&all.join(" "), 300)) }
 }
@@ -92,15 +92,7 @@ pub(super) fn dated(resource: &Value, when: &str) -> String {
 
 /// Whether the value is a measure, told without a colon before it.
 pub(super) fn is_measure(resource: &Value) -> bool {
-    resource.get("valueQuantity").is_some() || blood_pressure(resource).is_some()
-}
-
-/// What a report concludes.
-pub(super) fn conclusion(report: &Value) -> Option<String> {
-    let words = text(report, "/conclusion");
-    let coded: Vec<String> = items(report, "conclusionCode").filter_map(label).collect();
-    let all = if words.is_empty() { coded.join(", ") } else { words.to_owned() };
-    if all.is_empty() { None } else { Some(format!("conclusion : {}", short(&all, MAX_CONCLUSION))) }
+    get(resource, "valueQuantity").is_some() || blood_pressure(resource).is_some()
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! What documents say differently of one thing, with who says it.
 
-use super::concept::{self, items, label, text};
+use super::concept::{self, get, items, label, text};
 use super::group::Group;
 use super::line::{Context, onset, plain_onset, reaction, status};
 use super::statement::Statement;
 use super::tables::FRENCH;
-use super::{medication, observation};
-use crate::fhir::search::fold;
+use super::words::fold;
+use super::{course, dates, medication, observation};
 
 /// Differences between the statements of a group, with their authors.
 pub(super) fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Vec<String> {
@@ -20,12 +20,19 @@ pub(super) fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> 
             out.push(format!("valeur discordante : {} selon {}", observation::dated(other.resource, other.when), context.who(*at)));
         }
     }
+    if lead.kind != "Observation" && !group.merged.is_empty() {
+        told_otherwise(context, group, lead, &mut out);
+    }
+    out
+}
+
+/// What the repeats say that the lead does not, each said once.
+fn told_otherwise(context: &Context<'_>, group: &Group, lead: &Statement<'_>, out: &mut Vec<String>) {
     let own = variants(lead);
     let mut told: Vec<String> = own.iter().map(|t| fold(t)).collect();
-    for at in group.merged.iter().filter(|_| lead.kind != "Observation") {
-        let Some(other) = context.statement(*at) else { continue };
+    for (at, other) in group.merged.iter().filter_map(|at| Some((*at, context.statement(*at)?))) {
         let mut differs = Vec::new();
-        for (own, theirs) in own.iter().zip(variants(other)) {
+        for (own, theirs) in own.iter().zip(variants_beside(other, lead)) {
             if *own == theirs || theirs.is_empty() {
                 continue;
             }
@@ -36,31 +43,41 @@ pub(super) fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> 
             }
         }
         if !differs.is_empty() {
-            out.push(format!("selon {} : {}", context.who(*at), differs.join(", ")));
+            out.push(format!("selon {} : {}", context.who(at), differs.join(", ")));
         }
     }
-    out
+}
+
+/// The variants of a repeat; a name that the lead bears too is left out.
+fn variants_beside(s: &Statement<'_>, lead: &Statement<'_>) -> Vec<String> {
+    let same = s.concept.into_iter().flat_map(concept::names).eq(lead.concept.into_iter().flat_map(concept::names));
+    of_kind(s, if same { None } else { s.concept.and_then(label) })
 }
 
 /// What two documents may say differently of one thing: its name, state, date, dosage, gravity.
 fn variants(s: &Statement<'_>) -> Vec<String> {
+    of_kind(s, s.concept.and_then(label))
+}
+
+fn of_kind(s: &Statement<'_>, name: Option<String>) -> Vec<String> {
     let r = s.resource;
     let own = |t: Option<String>| t.unwrap_or_default();
-    let name = own(s.concept.and_then(label));
+    let name = own(name);
     match s.kind {
         "Condition" => {
             let state = if plain_onset(s) { "actif".to_owned() } else { own(status(s)) };
-            let doubt = own(r.get("verificationStatus").into_iter().flat_map(concept::codes).find_map(|c| FRENCH.word("verification", c)).map(str::to_owned));
+            let doubt = own(get(r, "verificationStatus").into_iter().flat_map(concept::codes).find_map(|c| FRENCH.verification.word(c)).map(str::to_owned));
             vec![name, state, own(onset(s)), doubt]
         }
         "AllergyIntolerance" => {
             let state = own(status(s));
             let state = if state.is_empty() { "active".to_owned() } else { state };
-            vec![name, state, own(FRENCH.word("criticality", text(r, "/criticality")).map(str::to_owned)), own(items(r, "reaction").next().and_then(reaction))]
+            vec![name, state, own(FRENCH.criticality.word(text(r, "/criticality")).map(str::to_owned)), own(items(r, "reaction").next().and_then(reaction))]
         }
         kind if kind.starts_with("Medication") => {
-            let status = text(r, "/status");
-            vec![own(medication::dosage(r)), own(FRENCH.word("status", &format!("{kind}.{status}")).filter(|w| !w.is_empty()).map(str::to_owned))]
+            // A prescription begins anew at each renewal; a statement says since when the treatment is taken.
+            let since = if kind == "MedicationStatement" && !course::start(r).is_empty() { dates::since(course::start(r)) } else { String::new() };
+            vec![own(medication::dosage(r)), course::state(kind, r).to_owned(), own(medication::reasons(r)), since]
         }
         _ => vec![name],
     }

@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use super::concept::{items, text};
 use super::group::Group;
 use super::line::{self, Context, Line};
-use super::medication;
+use super::report;
 use super::statement::Statement;
-use super::tables::{Absence, Need, SECTIONS, Section};
+use super::tables::{Absence, BY_TYPE, Need, SECTIONS, Section};
 
 /// A section with its lines.
 pub(super) struct Filled {
@@ -37,7 +37,10 @@ pub(super) fn fill(context: &Context<'_>, groups: Vec<Group>) -> Vec<Filled> {
     }
     for section in &mut sections {
         section.absences = absences(context, section);
-        section.entries.sort_by_cached_key(|(group, line)| rank(context, group, line));
+        let entries = std::mem::take(&mut section.entries);
+        let mut ranked: Vec<_> = entries.into_iter().map(|(group, line)| (rank(context, &group, &line), group, line)).collect();
+        ranked.sort_by(|(a, _, x), (b, _, y)| a.cmp(b).then_with(|| x.label.cmp(&y.label)));
+        section.entries = ranked.into_iter().map(|(_, group, line)| (group, line)).collect();
     }
     sections.retain(|s| s.row.need != Need::Optional || !s.entries.is_empty() || !s.absences.is_empty());
     sections
@@ -45,23 +48,29 @@ pub(super) fn fill(context: &Context<'_>, groups: Vec<Group>) -> Vec<Filled> {
 
 /// The first section whose rows take the statement, else the first whose fallback does.
 fn place(s: &Statement<'_>) -> Option<usize> {
-    let by = |fallback: bool| SECTIONS.section.iter().position(|row| row.pick.iter().any(|p| p.fallback == fallback && p.takes(s.kind, s.resource)));
-    by(false).or_else(|| by(true))
+    BY_TYPE.get(s.kind)?.picks.iter().find(|(_, rule)| rule.takes(s.kind, s.resource)).map(|(at, _)| *at)
 }
 
-/// Current before past, high criticality first, then newest, then by name: the same facts always give the same order.
-fn rank(context: &Context<'_>, group: &Group, line: &Line) -> (u8, Reverse<i64>, String) {
-    let Some(s) = context.statement(group.lead) else { return (9, Reverse(0), String::new()) };
+/// The parts of a section, what weighs most first, then newest day: the same facts always give the same order.
+fn rank(context: &Context<'_>, group: &Group, line: &Line) -> (bool, u8, Reverse<i64>, usize) {
+    let Some(s) = context.statement(group.lead) else { return (true, 9, Reverse(0), 0) };
     let over = match s.kind {
         "AllergyIntolerance" => match (text(s.resource, "/clinicalStatus/coding/0/code"), text(s.resource, "/criticality")) {
             ("resolved" | "inactive", _) => 2,
             (_, "high") => 0,
             _ => 1,
         },
-        kind if kind.starts_with("Medication") => u8::from(medication::ended(s.resource, context.now_us)),
+        "Observation" => u8::from(!line.abnormal),
         _ => 0,
     };
-    (over, Reverse(s.when_us.unwrap_or(s.said_us)), line.label.clone())
+    let part = if s.kind == "DiagnosticReport" { report::order(s) } else { 0 };
+    (line.second, over, Reverse(day(s.when_us.unwrap_or(s.said_us))), part)
+}
+
+/// Days by which lines are ordered. A date without a time begins at 22 or 23 h UTC of the day before, in Paris.
+fn day(at_us: i64) -> i64 {
+    const HOUR_US: i64 = 3_600_000_000;
+    at_us.saturating_add(2 * HOUR_US).div_euclid(24 * HOUR_US)
 }
 
 fn absences(context: &Context<'_>, section: &Filled) -> Vec<Absent> {

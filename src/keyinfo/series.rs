@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::concept::{self, items, text};
+use super::concept::{self, get, items, text};
 use super::group::Group;
 use super::statement::Statement;
-use crate::fhir::search::fold;
+use super::words::fold;
 
 /// µs of a minute: collection times are compared to the minute.
 const MINUTE_US: i64 = 60_000_000;
@@ -85,7 +85,7 @@ fn value(resource: &Value) -> String {
         out.push_str(flag);
     }
     for component in items(resource, "component") {
-        let key = component.get("code").and_then(concept::key);
+        let key = get(component, "code").and_then(concept::key);
         out.push_str(&format!(";{key:?}={}", one(component)));
     }
     out
@@ -111,6 +111,6 @@ fn unit(value: &Value) -> &str {
 
 /// `7.20` and `7.2` are one value.
 fn number(quantity: &Value) -> String {
-    let digits = quantity.get("value").map(Value::to_string).unwrap_or_default();
+    let digits = get(quantity, "value").map(Value::to_string).unwrap_or_default();
     if digits.contains('.') && !digits.contains(['e', 'E']) { digits.trim_end_matches('0').trim_end_matches('.').to_owned() } else { digits }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::concept::{self, Index, Key, at, items, text};
-use super::tables::{Absence, BY_TYPE, SECTIONS};
+use super::concept::{self, Index, Key, at, get, items, str_of, text};
+use super::tables::{ABSENCES, Absence, BY_TYPE, SECTIONS};
 use super::{Fact, Source, dates};
 
 /// One fact that a summary looks at.
@@ -75,7 +75,7 @@ const WHEN_ELSE: &[&str] = &["/effectiveDateTime", "/effectivePeriod/start", "/o
 const SAID: &[&str] = &["/recordedDate", "/dateAsserted", "/authoredOn", "/recorded", "/recordedOn", "/issued", "/dateTime", "/meta/lastUpdated"];
 
 /// The statements among facts; withdrawn ones, copies of older results and empty batteries are left out.
-pub(super) fn read<'a>(facts: &'a [Fact], sources: &[Source], index: &Index<'a>) -> Vec<Statement<'a>> {
+pub(super) fn read<'a>(facts: &'a [Fact<'a>], sources: &[Source], index: &Index<'a>) -> Vec<Statement<'a>> {
     let dated: Vec<Option<i64>> = sources.iter().map(|s| dates::start_us(&s.date)).collect();
     let mut days = HashMap::new();
     let isolates = isolates(facts, index);
@@ -86,10 +86,10 @@ pub(super) fn read<'a>(facts: &'a [Fact], sources: &[Source], index: &Index<'a>)
     out
 }
 
-fn statement<'a>(facts: &'a [Fact], at: usize, index: &Index<'a>, dated: &[Option<i64>], days: &mut HashMap<&'a str, Option<i64>>) -> Option<Statement<'a>> {
+fn statement<'a>(facts: &'a [Fact<'a>], at: usize, index: &Index<'a>, dated: &[Option<i64>], days: &mut HashMap<&'a str, Option<i64>>) -> Option<Statement<'a>> {
     let fact = facts.get(at)?;
     let resource = &fact.resource;
-    let kind = resource.get("resourceType")?.as_str()?;
+    let kind = str_of(resource, "resourceType")?;
     let rules = BY_TYPE.get(kind)?;
     if rules.leave_out.iter().any(|r| r.takes(kind, resource)) || told_by_its_parts(kind, resource, index) {
         return None;
@@ -103,7 +103,7 @@ fn statement<'a>(facts: &'a [Fact], at: usize, index: &Index<'a>, dated: &[Optio
         resource,
         kind,
         concept,
-        key: concept.and_then(concept::key).or_else(|| named(resource)).unwrap_or_else(|| Key::Words(format!("#{at}"))),
+        key: concept.and_then(|c| by_words(kind, c).or_else(|| concept::key(c))).or_else(|| named(resource)).unwrap_or_else(|| Key::Words(format!("#{at}"))),
         when,
         when_us,
         said_us: fact.source.and_then(|s| dated.get(s).copied().flatten()).or_else(own).or(when_us).unwrap_or(i64::MIN),
@@ -118,15 +118,15 @@ fn statement<'a>(facts: &'a [Fact], at: usize, index: &Index<'a>, dated: &[Optio
 const MAX_BATTERIES: usize = 3;
 
 /// Results that belong to an isolate → the organism: an observation with a coded value and members.
-fn isolates<'a>(facts: &'a [Fact], index: &Index<'a>) -> HashMap<usize, &'a Value> {
+fn isolates<'a>(facts: &'a [Fact<'a>], index: &Index<'a>) -> HashMap<usize, &'a Value> {
     let mut out = HashMap::new();
-    for fact in facts.iter().filter(|f| f.resource.get("hasMember").is_some()) {
-        let Some(organism) = fact.resource.get("valueCodeableConcept") else { continue };
+    for fact in facts.iter().filter(|f| get(&f.resource, "hasMember").is_some()) {
+        let Some(organism) = get(&fact.resource, "valueCodeableConcept") else { continue };
         let mut level: Vec<&Value> = vec![&fact.resource];
         for _ in 0..MAX_BATTERIES {
-            let members: Vec<usize> = level.iter().flat_map(|r| items(r, "hasMember")).filter_map(|r| index.find(r.get("reference")?.as_str()?)).collect();
+            let members: Vec<usize> = level.iter().flat_map(|r| items(r, "hasMember")).filter_map(|r| index.find(str_of(r, "reference")?)).collect();
             let inside = members.iter().filter(|m| out.insert(**m, organism).is_none());
-            level = inside.filter_map(|m| facts.get(*m)).map(|f| &f.resource).collect();
+            level = inside.filter_map(|m| facts.get(*m)).map(|f| &*f.resource).collect();
         }
     }
     out
@@ -135,7 +135,7 @@ fn isolates<'a>(facts: &'a [Fact], index: &Index<'a>) -> HashMap<usize, &'a Valu
 /// What a resource is about when no concept says it: its title or description.
 fn named(resource: &Value) -> Option<Key<'static>> {
     let words = ["/title", "/description"].iter().map(|p| text(resource, p)).find(|t| !t.is_empty())?;
-    Some(Key::Words(crate::fhir::search::fold(words)))
+    Some(Key::Words(super::words::fold(words)))
 }
 
 /// A battery or a report without words of its own is told by the results it groups.
@@ -149,22 +149,34 @@ fn told_by_its_parts(kind: &str, resource: &Value, index: &Index<'_>) -> bool {
         Some(map) => map.iter().any(|(k, v)| (k.starts_with("value") && !v.is_null()) || matches!(k.as_str(), "component" | "conclusion" | "conclusionCode" | "presentedForm")),
         None => false,
     };
-    !speaks && items(resource, parts).any(|r| r.get("reference").and_then(Value::as_str).is_some_and(|t| index.find(t).is_some()))
+    !speaks && items(resource, parts).any(|r| str_of(r, "reference").is_some_and(|t| index.find(t).is_some()))
 }
 
-fn about<'a>(facts: &'a [Fact], kind: &str, resource: &'a Value, index: &Index<'a>) -> Option<&'a Value> {
+fn about<'a>(facts: &'a [Fact<'a>], kind: &str, resource: &'a Value, index: &Index<'a>) -> Option<&'a Value> {
     if kind.starts_with("Medication") {
-        return resource.get("medicationCodeableConcept").or_else(|| index.resolve(facts, resource, resource.get("medicationReference")?)?.get("code"));
+        return get(resource, "medicationCodeableConcept").or_else(|| index.resolve(facts, resource, get(resource, "medicationReference")?).and_then(|m| get(m, "code")));
     }
     if kind == "DeviceUseStatement" {
-        return resource.get("device").and_then(|r| index.resolve(facts, resource, r)).and_then(|d| d.get("type"));
+        return get(resource, "device").and_then(|r| index.resolve(facts, resource, r)).and_then(|d| get(d, "type"));
     }
     match ABOUT.iter().find(|(k, _)| *k == kind) {
         Some((_, pointers)) => pointers.iter().find_map(|p| at(resource, p).filter(|c| c.is_object())),
-        None => resource.get("code"),
+        None => get(resource, "code"),
     }
 }
 
+/// The key of an allergy whose code only names a kind of allergy: its words.
+fn by_words<'a>(kind: &str, concept: &'a Value) -> Option<Key<'a>> {
+    let words = (kind == "AllergyIntolerance" && only_a_kind(concept)).then(|| text(concept, "/text"))?;
+    (!words.is_empty()).then(|| Key::Words(super::words::fold(words)))
+}
+
+/// Whether the codes of an allergy only name a kind of allergy.
+pub(super) fn only_a_kind(concept: &Value) -> bool {
+    let mut codes = concept::codes(concept).peekable();
+    codes.peek().is_some() && codes.all(|c| SECTIONS.kinds_of_allergy.iter().any(|k| k == c))
+}
+
 fn absence(concept: &Value) -> Option<&'static Absence> {
-    concept::codes(concept).find_map(|code| SECTIONS.absence.iter().find(|a| a.codes.iter().any(|c| c == code)))
+    concept::codes(concept).find_map(|code| ABSENCES.get(code).copied())
 }

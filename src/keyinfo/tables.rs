@@ -6,18 +6,24 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::concept::{get, str_of};
+pub(super) use super::french::FRENCH;
+
 /// Which sections there are and what they take.
 pub(super) static SECTIONS: LazyLock<Sections> = LazyLock::new(|| toml::from_str(include_str!("../../fhir-profiles/key-information/sections.toml")).unwrap_or_default());
-
-/// The French words.
-pub(super) static FRENCH: LazyLock<French> = LazyLock::new(|| toml::from_str(include_str!("../../fhir-profiles/key-information/french.toml")).unwrap_or_default());
 
 /// The rows that concern one resource type, so that a fact is only held against those.
 #[derive(Default)]
 pub(super) struct TypeRules {
     pub leave_out: Vec<&'static Rule>,
     pub against: Vec<&'static Rule>,
+    /// Sections that may take it with their rule, in the order they are tried.
+    pub picks: Vec<(usize, &'static Rule)>,
 }
+
+/// The absence that a code states.
+pub(super) static ABSENCES: LazyLock<HashMap<&'static str, &'static Absence>> =
+    LazyLock::new(|| SECTIONS.absence.iter().flat_map(|a| a.codes.iter().map(move |code| (code.as_str(), a))).collect());
 
 /// The rows by resource type; a type that is not here is told by no section.
 pub(super) static BY_TYPE: LazyLock<HashMap<&'static str, TypeRules>> = LazyLock::new(|| {
@@ -26,15 +32,21 @@ pub(super) static BY_TYPE: LazyLock<HashMap<&'static str, TypeRules>> = LazyLock
         out.entry(&pick.kind).or_default();
     }
     for (kind, rules) in &mut out {
-        let concerns = |r: &&Rule| r.kind == "*" || r.kind == *kind;
-        rules.leave_out = SECTIONS.leave_out.iter().filter(concerns).collect();
-        rules.against = SECTIONS.against.iter().filter(concerns).collect();
+        let concerns = |r: &Rule| r.kind == "*" || r.kind == *kind;
+        rules.leave_out = SECTIONS.leave_out.iter().filter(|r| concerns(r)).collect();
+        let picks = |fallback: bool| {
+            let own = move |(at, section): (usize, &'static Section)| section.pick.iter().map(move |rule| (at, rule)).filter(move |(_, rule)| rule.fallback == fallback);
+            SECTIONS.section.iter().enumerate().flat_map(own)
+        };
+        rules.picks = picks(false).chain(picks(true)).filter(|(_, rule)| concerns(rule)).collect();
+        rules.against = SECTIONS.against.iter().filter(|r| concerns(r)).collect();
     }
     out
 });
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Sections {
+    pub kinds_of_allergy: Vec<String>,
     pub section: Vec<Section>,
     pub leave_out: Vec<Rule>,
     pub against: Vec<Rule>,
@@ -50,6 +62,9 @@ pub(super) struct Section {
     pub need: Need,
     /// Lines that the narrative shows of a series section; abnormal ones are always shown.
     pub first_view: Option<usize>,
+    /// Title of the lines that come after the others: treatments that are over, conclusions of examinations.
+    #[serde(default)]
+    pub second: String,
     pub entry_types: Vec<String>,
     pub pick: Vec<Rule>,
 }
@@ -99,41 +114,6 @@ pub(super) struct Absence {
     pub sentence: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct French {
-    pub nothing: String,
-    pub months: Vec<String>,
-    pub laterality: Vec<String>,
-    pub abnormal: Codes,
-    pub loinc: Loinc,
-    pub snomed: Snomed,
-    pub period: HashMap<String, (String, String)>,
-    #[serde(flatten)]
-    words: HashMap<String, toml::Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Codes {
-    pub codes: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Loinc {
-    pub scale: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Snomed {
-    pub tags: Vec<String>,
-}
-
-impl French {
-    /// The word for a code in one of the tables; `None` when the table does not know it.
-    pub fn word(&self, table: &str, code: &str) -> Option<&str> {
-        self.words.get(table)?.get(code)?.as_str()
-    }
-}
-
 impl Rule {
     /// Whether a resource is what this rule takes.
     pub fn takes(&self, kind: &str, resource: &Value) -> bool {
@@ -163,9 +143,9 @@ fn codes(value: &Value, path: &str, found: &mut dyn FnMut(&str)) {
     match value {
         Value::Array(items) => items.iter().for_each(|v| codes(v, path, found)),
         _ if path.is_empty() => leaf(value, found),
-        Value::Object(map) => {
+        Value::Object(_) => {
             let (head, rest) = path.split_once('.').unwrap_or((path, ""));
-            if let Some(next) = map.get(head) {
+            if let Some(next) = get(value, head) {
                 codes(next, rest, found);
             }
         }
@@ -179,10 +159,10 @@ fn leaf(value: &Value, found: &mut dyn FnMut(&str)) {
         Value::Bool(true) => found("true"),
         Value::Bool(false) => found("false"),
         Value::Number(n) => found(&n.to_string()),
-        Value::Object(map) => {
-            let codings = map.get("coding").and_then(Value::as_array);
-            match (codings, map.get("code").and_then(Value::as_str)) {
-                (Some(codings), _) => codings.iter().filter_map(|c| c.get("code")?.as_str()).for_each(found),
+        Value::Object(_) => {
+            let codings = get(value, "coding").and_then(Value::as_array);
+            match (codings, str_of(value, "code")) {
+                (Some(codings), _) => codings.iter().filter_map(|c| str_of(c, "code")).for_each(found),
                 (None, Some(code)) => found(code),
                 // An element that is there without a code: present, and equal to nothing listed.
                 _ => found(""),
@@ -202,7 +182,7 @@ mod tests {
         assert_eq!(SECTIONS.section.len(), 18);
         assert_eq!(SECTIONS.section.iter().filter(|s| s.need == Need::Required).map(|s| s.code.as_str()).collect::<Vec<_>>(), ["48765-2", "11450-4", "10160-0"]);
         assert_eq!(FRENCH.months.len(), 12);
-        assert_eq!(FRENCH.word("interpretation", "HH"), Some("très élevé"));
+        assert_eq!(FRENCH.interpretation.word("HH"), Some("très élevé"));
         assert_eq!(FRENCH.period.get("wk").map(|p| p.1.as_str()), Some("semaines"));
     }
 

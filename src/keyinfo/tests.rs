@@ -8,7 +8,7 @@ const NOW: &str = "2026-11-25T09:30:00Z";
 const BASE: &str = "https://passerelle.example/fhir";
 
 struct Record {
-    facts: Vec<Fact>,
+    facts: Vec<Fact<'static>>,
     sources: Vec<Source>,
 }
 
@@ -35,22 +35,31 @@ impl Record {
         resource["id"] = json!(id);
         resource["subject"] = json!({"reference": "Patient/p1"});
         let full_url = format!("{BASE}/{}/{id}", resource["resourceType"].as_str().unwrap());
-        self.facts.push(Fact { resource, source, full_url });
+        self.facts.push(Fact { resource: std::borrow::Cow::Owned(resource), source, full_url });
         self
+    }
+
+    fn input<'a>(&'a self, patient: &'a Value, new_id: &'a mut dyn FnMut() -> String) -> SummaryInput<'a> {
+        SummaryInput { patient, facts: &self.facts, sources: &self.sources, base_url: BASE, now: NOW, new_id }
     }
 
     fn bundle(&self) -> Value {
         let patient = json!({"resourceType": "Patient", "id": "p1", "gender": "female", "birthDate": "1963-03-12",
             "name": [{"use": "official", "family": "Dupont", "given": ["Marie", "Anne"]}],
             "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "263037511612342"}]});
-        let mut n = 0;
-        let mut new_id = || {
-            n += 1;
-            format!("00000000-0000-4000-8000-{n:012}")
-        };
-        let bundle = summary(&mut SummaryInput { patient: &patient, facts: &self.facts, sources: &self.sources, base_url: BASE, now: NOW, new_id: &mut new_id });
+        let (mut one, mut other) = (ids(), ids());
+        let bundle = summary(&mut self.input(&patient, &mut one));
+        assert_eq!(serde_json::to_vec(&bundle).unwrap(), summary_bytes(&mut self.input(&patient, &mut other)), "the bytes are the Bundle");
         check(&bundle);
         bundle
+    }
+}
+
+fn ids() -> impl FnMut() -> String {
+    let mut n = 0;
+    move || {
+        n += 1;
+        format!("00000000-0000-4000-8000-{n:012}")
     }
 }
 
@@ -448,25 +457,93 @@ PROBLÈMES ACTIFS
     de liaison, Dr Anne Leroy, 02/06/2025]
 
 TRAITEMENTS
-  • METFORMINE 1000 mg, comprimé, 1 comprimé matin et soir, en cours, depuis mai 2021 [Synthèse
+  • METFORMINE 1000 mg, comprimé, 1 comprimé matin et soir, en cours depuis mai 2021 [Synthèse
     médicale, Dr Claire Martin, 12/09/2026]
-
-VACCINATIONS
-  Rien de connu dans les documents que vous pouvez lire.
 
 RÉSULTATS D'EXAMENS
   • HbA1c 7,2 % (12/09/2026) ; précédent 7,8 % (14/03/2026) [Synthèse médicale, Dr Claire Martin,
     12/09/2026 ; Compte rendu de biologie, Dr Paul Roche, 14/03/2026]
 
-ACTES ET INTERVENTIONS
-  Rien de connu dans les documents que vous pouvez lire.
-
-DISPOSITIFS MÉDICAUX
-  Rien de connu dans les documents que vous pouvez lire.
-
 SIGNES VITAUX ET MENSURATIONS
   • Pression artérielle 135/80 mmHg (12/09/2026) [Synthèse médicale, Dr Claire Martin, 12/09/2026]
+
+SANS INFORMATION
+  Rien de connu dans les documents que vous pouvez lire : vaccinations, actes et interventions,
+  dispositifs médicaux.
 ";
     let text = french_text(&bundle, 100);
     assert_eq!(text, golden, "\n{text}");
+}
+
+#[test]
+fn a_treatment_that_is_over_stands_apart_from_the_current_ones() {
+    let mut over = medication("MedicationStatement", "active", "1 sachet par jour");
+    over["medicationCodeableConcept"] = json!({"text": "KARDEGIC 75 mg"});
+    over["effectivePeriod"] = json!({"start": "2013-03", "end": "2026-06-09"});
+    let mut stopped = medication("MedicationStatement", "stopped", "1 comprimé");
+    stopped["medicationCodeableConcept"] = json!({"text": "RAMIPRIL 5 mg"});
+    let bundle = Record::new().with(Some(0), over).with(Some(0), stopped).with(Some(2), medication("MedicationStatement", "active", "1 comprimé")).bundle();
+    let told = told(&bundle, "10160-0");
+    let (current, past) = told.split_once("Arrêtés ou terminés :").unwrap();
+    assert!(current.contains("METFORMINE") && !current.contains("KARDEGIC") && !current.contains("RAMIPRIL"), "{told}");
+    assert!(past.contains("KARDEGIC 75 mg, 1 sachet par jour, débuté en mars 2013, terminé le 09/06/2026") && past.contains("RAMIPRIL 5 mg, 1 comprimé, arrêté"), "{told}");
+}
+
+#[test]
+fn flagged_results_come_first_and_conclusions_last() {
+    let mut flagged = result("2823-3", "Potassium", 5.3, "mmol/L", "2025-06-01");
+    flagged["interpretation"] = json!([status("H")]);
+    let part = |code: &str, words: &str| json!({"resourceType": "DiagnosticReport", "status": "final", "category": [status("RAD")], "code": coded("http://loinc.org", code, "Conclusions"), "conclusion": words});
+    let mut record = Record::new();
+    record.sources[2].title = "CR d'imagerie médicale - IRM du genou droit".into();
+    let bundle = record
+        .with(Some(2), part("59776-5", "Fissure."))
+        .with(Some(2), part("19005-8", "Gonarthrose."))
+        .with(Some(0), result("2951-2", "Sodium", 140.0, "mmol/L", "2026-09-12"))
+        .with(Some(2), flagged)
+        .bundle();
+    let told = told(&bundle, "30954-2");
+    let order: Vec<usize> = ["Potassium", "Sodium", "Conclusions d'examens :", "IRM du genou droit du 02/06/2025 — conclusion : Gonarthrose.", "— résultats : Fissure."]
+        .iter()
+        .map(|t| told.find(t).unwrap_or_else(|| panic!("{t} in {told}")))
+        .collect();
+    assert!(order.is_sorted(), "{told}");
+}
+
+#[test]
+fn documents_of_one_title_and_author_share_their_name() {
+    let mut record = Record::new();
+    record.sources[2] = Source { date: "2026-03-10".into(), document_reference: "DocumentReference/d2".into(), ..record.sources[1].clone() };
+    let bundle = record.with(Some(1), condition("I10", "Hypertension", "active")).with(Some(2), condition("I10", "Hypertension", "active")).bundle();
+    assert!(told(&bundle, "11450-4").contains("[Compte rendu de biologie, Dr Paul Roche, 14/03/2026 et 10/03/2026]"));
+}
+
+#[test]
+fn an_unknown_rank_is_left_unsaid_and_advice_is_a_sentence_of_its_own() {
+    let dose = json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": {"text": "REPEVAX"}, "occurrenceDateTime": "2023-05-22", "protocolApplied": [{"series": "Rappel", "doseNumberString": "inconnu"}]});
+    let mut request = medication("MedicationRequest", "active", "1 comprimé");
+    request["dosageInstruction"][0]["patientInstruction"] = json!("À jeun. Ne pas croquer.");
+    let bundle = Record::new().with(Some(0), dose).with(Some(0), request).bundle();
+    assert!(told(&bundle, "11369-6").contains("REPEVAX, le 22/05/2023, rappel ["));
+    assert!(told(&bundle, "10160-0").contains("1 comprimé, prescrit. À jeun. Ne pas croquer. ["), "{}", told(&bundle, "10160-0"));
+}
+
+#[test]
+fn a_plan_tells_its_activities_in_their_own_words() {
+    let detail = json!({"code": {"text": "Demande d'examen"}, "status": "not-started", "scheduledPeriod": {"start": "2026-07-12"}, "description": "Kaliémie à un mois"});
+    let plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "activity": [{"detail": detail}]});
+    assert!(told(&Record::new().with(Some(0), plan).bundle(), "18776-5").contains("Demande d'examen : Kaliémie à un mois (à partir du 12/07/2026) ["));
+}
+
+#[test]
+fn titles_are_written_as_in_french_letters() {
+    assert_eq!(["DR", "Docteur", "PR", "M", "MR.", "MME", "Mlle", "Maître"].map(title), ["Dr", "Dr", "Pr", "M.", "M.", "Mme", "Mlle", "Maître"]);
+}
+
+#[test]
+fn allergies_coded_by_their_kind_alone_are_told_apart_by_their_words() {
+    let kind = |words: &str| json!({"coding": [{"system": "http://snomed.info/sct", "code": "420134006", "display": "Propensity to adverse reactions"}], "text": words});
+    let bundle = Record::new().with(Some(0), allergy(kind("Ivabradine"))).with(Some(0), allergy(kind("Aspirine"))).with(Some(2), allergy(kind("aspirine"))).bundle();
+    assert_eq!(references(&bundle, "48765-2").len(), 2);
+    assert!(told(&bundle, "48765-2").contains("• Ivabradine ["), "{}", told(&bundle, "48765-2"));
 }

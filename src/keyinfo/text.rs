@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::concept::{items, text};
+use super::concept::{get, items, text};
 use super::dates;
-use super::tables::FRENCH;
+use super::tables::{FRENCH, Need, SECTIONS};
 use crate::fhir::xml::{self, Element, Limits, Node};
 
 /// Identifier systems of the INS and how they are named.
@@ -20,7 +20,7 @@ const INS: &[(&str, &str)] = &[
 /// entry and its source in brackets.
 pub fn french_text(bundle: &Value, width: usize) -> String {
     let width = width.max(40);
-    let resource = |kind: &str| items(bundle, "entry").filter_map(|e| e.get("resource")).find(|r| text(r, "/resourceType") == kind);
+    let resource = |kind: &str| items(bundle, "entry").filter_map(|e| get(e, "resource")).find(|r| text(r, "/resourceType") == kind);
     let now = text(bundle, "/timestamp");
     let mut out = String::new();
     if let Some(patient) = resource("Patient") {
@@ -28,12 +28,33 @@ pub fn french_text(bundle: &Value, width: usize) -> String {
     }
     let Some(composition) = resource("Composition") else { return out };
     blocks(text(composition, "/text/div")).iter().for_each(|b| b.print(width, &mut out));
+    let mut nothing = Vec::new();
     for section in items(composition, "section") {
-        let title = text(section, "/title").to_uppercase();
-        out.push_str(&format!("\n{title}\n"));
-        blocks(text(section, "/text/div")).iter().for_each(|b| b.print(width, &mut out));
+        let (title, blocks) = (text(section, "/title"), blocks(text(section, "/text/div")));
+        if may_wait(section) && matches!(blocks.as_slice(), [only] if only.words.trim_end_matches('.') == FRENCH.nothing) {
+            nothing.push(super::concept::lower(title));
+            continue;
+        }
+        out.push_str(&format!("\n{}\n", title.to_uppercase()));
+        blocks.iter().for_each(|b| b.print(width, &mut out));
+    }
+    if !nothing.is_empty() {
+        out.push_str(&format!("\n{}\n", FRENCH.without.to_uppercase()));
+        wrap(&format!("{} : {}.", FRENCH.nothing, nothing.join(", ")), "  ", "  ", width, &mut out);
     }
     out
+}
+
+/// Whether a section without content may be told at the end with others: a required one keeps its place.
+fn may_wait(section: &Value) -> bool {
+    let code = text(section, "/code/coding/0/code");
+    !SECTIONS.section.iter().any(|s| s.code == code && s.need == Need::Required)
+}
+
+/// An exercise title or civility as it is written in front of a name: `DR` → `Dr`, `MME` → `Mme`; an unknown one as it is.
+pub fn title(text: &str) -> String {
+    let word = |w: &str| FRENCH.title.word(w.trim_end_matches('.').to_uppercase().as_str()).unwrap_or(w).to_owned();
+    text.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn heading(patient: &Value, now: &str, width: usize, out: &mut String) {
@@ -43,8 +64,8 @@ fn heading(patient: &Value, now: &str, width: usize, out: &mut String) {
     let until = if deceased.is_empty() { now } else { deceased };
     let agreed = |masculine: &str| if female { format!("{masculine}e") } else { masculine.to_owned() };
     let mut parts = vec![name(patient)];
-    parts.extend(FRENCH.word("gender", text(patient, "/gender")).map(str::to_owned));
-    if deceased.is_empty() && patient.get("deceasedBoolean") != Some(&Value::Bool(true)) {
+    parts.extend(FRENCH.gender.word(text(patient, "/gender")).map(str::to_owned));
+    if deceased.is_empty() && get(patient, "deceasedBoolean") != Some(&Value::Bool(true)) {
         parts.extend(dates::age(born, until));
     }
     if !born.is_empty() {
@@ -52,7 +73,7 @@ fn heading(patient: &Value, now: &str, width: usize, out: &mut String) {
     }
     if !deceased.is_empty() {
         parts.push(format!("{} {}", agreed("décédé"), dates::on(deceased)));
-    } else if patient.get("deceasedBoolean") == Some(&Value::Bool(true)) {
+    } else if get(patient, "deceasedBoolean") == Some(&Value::Bool(true)) {
         parts.push(agreed("décédé"));
     }
     wrap(&parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(", "), "", "", width, out);

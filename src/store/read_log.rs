@@ -1,8 +1,14 @@
 //! The log of reads: append-only, hash-chained, with an fsync thread of its own and no timer. Whatever waits when one fsync
 //! returns is the next batch; an answer is released once its event is on disk.
+//!
+//! The file holds the raw query of every search, as BALP asks, hence whatever a caller put into an address or a form: identifiers
+//! and names of patients among it. It is created for its owner alone (0600) and deserves the protection of the database, its
+//! copies included.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
@@ -13,9 +19,12 @@ use crate::fhir::{Fault, FaultKind, Result};
 const QUEUE: usize = 4096;
 /// Events of one fsync.
 const BATCH: usize = 512;
+/// Bytes read at once when the log is walked from its end.
+const BLOCK: u64 = 1 << 20;
 
+/// The events of one interaction.
 struct Entry {
-    line: String,
+    lines: Vec<String>,
     done: SyncSender<bool>,
 }
 
@@ -49,7 +58,8 @@ impl ReadLog {
     pub fn open(path: &Path) -> Result<Self> {
         let fail = |e: std::io::Error| Fault::new(FaultKind::Bug, 191, "the audit log could not be opened").because(e);
         let (mut number, mut chain) = verify(path)?;
-        let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(fail)?;
+        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(fail)?;
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(fail)?;
         file.sync_all().map_err(fail)?;
         let (queue, receive) = sync_channel::<Entry>(QUEUE);
         std::thread::Builder::new()
@@ -63,52 +73,74 @@ impl ReadLog {
                             Err(_) => break,
                         }
                     }
-                    append(&mut file, batch, &mut number, &mut chain);
+                    if !append(&mut file, batch, &mut number, &mut chain) {
+                        break;
+                    }
                 }
             })
             .map_err(fail)?;
         Ok(Self { queue, path: path.to_owned() })
     }
 
-    /// Hands an event (a JSON object) to the thread.
+    /// Hands the events of one interaction (JSON objects) to the thread; one fsync makes all of them durable.
     ///
     /// # Errors
     /// `Busy` when too many wait.
-    pub fn append(&self, line: String) -> Result<Pending> {
+    pub fn append(&self, lines: Vec<String>) -> Result<Pending> {
         let (done, wait) = sync_channel(1);
-        self.queue.try_send(Entry { line, done }).map_err(|e| match e {
+        self.queue.try_send(Entry { lines, done }).map_err(|e| match e {
             TrySendError::Full(_) => Fault::new(FaultKind::Busy, 192, "too many reads are waiting for the audit log; try again"),
             TrySendError::Disconnected(_) => Fault::new(FaultKind::Busy, 193, "the audit log has stopped; nothing is disclosed"),
         })?;
         Ok(Pending(wait))
     }
 
-    /// The events in the log, oldest first, for which `keep` holds; at most `limit` of the newest.
+    /// Looks at the lines of the log, newest first, until `see` breaks. A line that is being written is not looked at.
     ///
     /// # Errors
     /// `Bug` when the file cannot be read.
-    pub fn lines(&self, limit: usize, mut keep: impl FnMut(&str) -> bool) -> Result<Vec<String>> {
-        let fail = |e: std::io::Error| Fault::new(FaultKind::Bug, 194, "the audit log could not be read").because(e);
-        let mut out = std::collections::VecDeque::new();
-        for line in BufReader::new(File::open(&self.path).map_err(fail)?).lines() {
-            let line = line.map_err(fail)?;
-            if keep(&line) {
-                out.push_back(line);
-                if out.len() > limit {
-                    out.pop_front();
-                }
-            }
-        }
-        Ok(out.into())
+    pub fn newest(&self, see: impl FnMut(&str) -> ControlFlow<()>) -> Result<()> {
+        backwards(&self.path, see).map_err(|e| Fault::new(FaultKind::Bug, 194, "the audit log could not be read").because(e))
     }
 }
 
-fn append(file: &mut File, batch: Vec<Entry>, number: &mut i64, chain: &mut String) {
+fn backwards(path: &Path, mut see: impl FnMut(&str) -> ControlFlow<()>) -> std::io::Result<()> {
+    let mut file = File::open(path)?;
+    let mut end = file.metadata()?.len();
+    // The beginning of a line whose rest is in the block behind; unfinished until the first end of a line is found.
+    let (mut rest, mut unfinished) = (Vec::new(), true);
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK);
+        let mut block = vec![0; usize::try_from(end - start).unwrap_or(0)];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(&mut block)?;
+        block.append(&mut rest);
+        let mut lines: Vec<&[u8]> = block.split(|b| *b == b'\n').collect();
+        if unfinished && lines.len() > 1 {
+            lines.pop();
+            unfinished = false;
+        }
+        let mut lines = lines.into_iter();
+        let first = lines.next().unwrap_or_default();
+        let whole = (start == 0 && !unfinished).then_some(first);
+        for line in lines.rev().chain(whole) {
+            if std::str::from_utf8(line).is_ok_and(|line| see(line).is_break()) {
+                return Ok(());
+            }
+        }
+        rest = first.to_vec();
+        end = start;
+    }
+    Ok(())
+}
+
+/// Writes a batch; `false` when it may not be on the disk, after which nothing more is written.
+fn append(file: &mut File, batch: Vec<Entry>, number: &mut i64, chain: &mut String) -> bool {
     let mut text = String::new();
     let (mut n, mut head) = (*number, chain.clone());
-    for entry in &batch {
+    for event in batch.iter().flat_map(|entry| &entry.lines) {
         n += 1;
-        let line = format!("{{\"prev\":\"{head}\",\"number\":{n},\"event\":{}}}", entry.line);
+        let line = format!("{{\"prev\":\"{head}\",\"number\":{n},\"event\":{event}}}");
         head = chained(&line);
         text.push_str(&line);
         text.push('\n');
@@ -117,12 +149,13 @@ fn append(file: &mut File, batch: Vec<Entry>, number: &mut i64, chain: &mut Stri
     if written {
         (*number, *chain) = (n, head);
     } else {
-        // A failed fsync must never be retried as if nothing had happened: stop disclosing.
-        tracing::error!("the audit log could not be written");
+        // A failed fsync must never be retried as if nothing had happened: the log stops, and with it every disclosure.
+        tracing::error!("the audit log could not be written; nothing is disclosed until the server is started again");
     }
     for entry in batch {
         let _ = entry.done.send(written);
     }
+    written
 }
 
 /// Walks the chain of a log file; returns the last number and the hash of the last line.
@@ -170,7 +203,7 @@ mod tests {
         let path = fresh("chain");
         let log = ReadLog::open(&path).unwrap();
         for n in 0..3 {
-            log.append(format!("{{\"n\":{n}}}")).unwrap().wait().unwrap();
+            log.append(vec![format!("{{\"n\":{n}}}")]).unwrap().wait().unwrap();
         }
         assert_eq!(verify(&path).unwrap().0, 3);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -178,6 +211,36 @@ mod tests {
         assert_eq!(verify(&path).unwrap().0, 3);
         std::fs::write(&path, text.replace("{\"n\":1}", "{\"n\":7}")).unwrap();
         assert!(verify(&path).unwrap_err().to_string().contains("line 3"));
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn the_log_is_its_owners_alone() {
+        let path = fresh("mode");
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let _log = ReadLog::open(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn the_log_is_walked_from_its_end_across_blocks_and_past_a_torn_tail() {
+        let path = fresh("walk");
+        let log = ReadLog::open(&path).unwrap();
+        let long = "x".repeat(usize::try_from(BLOCK).unwrap() / 3);
+        log.append((0..10).map(|n| format!("{{\"n\":{n},\"t\":\"{long}\"}}")).collect()).unwrap().wait().unwrap();
+        let whole = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{whole}{{\"prev\":\"torn")).unwrap();
+        let mut seen = Vec::new();
+        log.newest(|line| {
+            seen.push(line.to_owned());
+            if seen.len() == 10 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap();
+        let mut expected: Vec<String> = whole.lines().map(str::to_owned).collect();
+        expected.reverse();
+        assert!(seen == expected);
         std::fs::remove_file(&path).unwrap();
     }
 }

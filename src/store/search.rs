@@ -1,19 +1,23 @@
 //! The search over index rows: one boxed query per page, with the visibility condition inside, keyset paging and totals.
 
-use diesel::dsl::exists;
+use std::collections::BTreeSet;
+
+use diesel::dsl::not;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Integer, Text};
 
 use super::conn::{Db, fault};
 use super::read::{Reader, VersionRow};
-use super::schema::{date_value, document, identifier, reference_value, string_value, symbol, token_value, version};
+use super::schema::{date_value, directory, document, identifier, reference_value, string_value, symbol, token_value, version};
 use super::visible::visible;
-use crate::fhir::{Identifier, Result};
+use crate::fhir::search::ParamType;
+use crate::fhir::{Fault, FaultKind, Identifier, Result};
 
 /// What to look for. All conditions hold together; the values inside one are alternatives.
 #[derive(Debug, Clone)]
 pub struct Query {
     pub kind: String,
-    /// The record searched; `None` only with a condition that is found without it.
+    /// The record searched; `None` only with `Records`, `Identifier` or `Ids`, which say where to look.
     pub record: Option<i64>,
     pub conditions: Vec<Condition>,
     pub sort: Sort,
@@ -28,7 +32,7 @@ pub struct Query {
 /// One condition. Parameters by their number in the registry.
 #[derive(Debug, Clone)]
 pub enum Condition {
-    /// (system, code) pairs: no system = any, empty system = none.
+    /// (system, code) pairs: no system = any, empty system = none, empty code = any.
     Token {
         param: i16,
         any: Vec<(Option<String>, String)>,
@@ -39,14 +43,19 @@ pub enum Condition {
         param: i16,
         any: Vec<DateTest>,
     },
-    /// Folded prefixes.
+    /// Folded beginnings, or folded parts with `contains`; none of them empty.
     Text {
         param: i16,
         any: Vec<String>,
+        contains: bool,
     },
     Reference {
         param: i16,
         any: Vec<String>,
+    },
+    /// Several records searched at once.
+    Records {
+        any: Vec<i64>,
     },
     Identifier {
         any: Vec<Identifier>,
@@ -56,6 +65,12 @@ pub enum Condition {
     },
     LastUpdated {
         any: Vec<DateTest>,
+    },
+    /// Whether there is no value at all.
+    Missing {
+        param: i16,
+        kind: ParamType,
+        missing: bool,
     },
 }
 
@@ -78,6 +93,8 @@ pub enum DatePrefix {
     Le,
     Sa,
     Eb,
+    /// The ranges overlap.
+    Ap,
 }
 
 /// Order of a page.
@@ -106,20 +123,65 @@ pub struct Page {
     pub next: Option<PageKey>,
 }
 
+/// Symbols or identified resources that one condition may stand for; more are refused, never dropped.
+const MAX_FOUND: usize = 1000;
+
 type Joined = diesel::dsl::InnerJoinOn<version::table, document::table, diesel::dsl::Eq<document::number, version::document>>;
 type Boxed<'a> = diesel::dsl::IntoBoxed<'a, Joined, Db>;
+type JoinedSource = diesel::dsl::InnerJoinQuerySource<version::table, document::table, diesel::dsl::Eq<document::number, version::document>>;
+/// A condition on the versions searched.
+type Holds = Box<dyn BoxableExpression<JoinedSource, Db, SqlType = Bool>>;
+
+define_sql_function! {
+    /// The `length` characters of `text` from `start` (1 = the first); the same in both databases, whatever the collation.
+    fn substr(text: Text, start: Integer, length: Integer) -> Text;
+}
+define_sql_function! {
+    /// `text` with every `part` replaced; tells whether there is one without LIKE, whose case rules differ between the databases.
+    fn replace(text: Text, part: Text, by: Text) -> Text;
+}
+
+/// Whether the resource has a row of the parameter, in the records searched and as it was at the commit, for which `$holds`.
+macro_rules! has {
+    ($table:ident, $look:expr, $param:expr, $holds:expr) => {
+        Box::new(version::rid.eq_any(has!(rows $table, $look, $param).filter($holds).select($table::rid)))
+    };
+    (rows $table:ident, $look:expr, $param:expr) => {
+        $table::table
+            .filter($table::record.eq_any($look.records.clone()))
+            .filter($table::param.eq($param))
+            .filter($table::from_commit.le($look.at))
+            .filter($table::until_commit.gt($look.at))
+    };
+}
+
+/// Any of the alternatives; none of them holds nothing.
+fn either(alternatives: impl Iterator<Item = Holds>) -> Holds {
+    alternatives.reduce(|any, one| Box::new(any.or(one))).unwrap_or_else(|| Box::new(version::rid.eq_any(Vec::<i64>::new())))
+}
+
+/// A query after its identifiers, ids and codes have been looked up.
+struct Look {
+    records: Vec<i64>,
+    /// Resources that the identifiers and ids leave, when there are such conditions.
+    rids: Option<BTreeSet<i64>>,
+    /// Symbols of each token condition, in order.
+    symbols: Vec<Vec<i64>>,
+    at: i64,
+}
 
 impl Reader<'_> {
     /// Runs the query.
     ///
     /// # Errors
-    /// `Bug` or `Busy` from the database.
+    /// `TooCostly` when an identifier or a code stands for too many, `Bug` or `Busy` from the database.
     pub fn search(&mut self, query: &Query) -> Result<Page> {
-        let total = self.filtered(query)?.count().get_result(self.conn).map_err(fault)?;
-        if query.count == 0 {
+        let look = self.look(query)?;
+        let total = self.filtered(query, &look).count().get_result(self.conn).map_err(fault)?;
+        if query.count == 0 || total == 0 {
             return Ok(Page { total, rows: Vec::new(), next: None });
         }
-        let ordered = after(order(self.filtered(query)?, query.sort), query);
+        let ordered = after(order(self.filtered(query, &look), query.sort), query);
         let mut rows: Vec<VersionRow> = ordered.select(VersionRow::as_select()).limit(query.count + 1).load(self.conn).map_err(fault)?;
         let more = i64::try_from(rows.len()).unwrap_or(0) > query.count;
         rows.truncate(usize::try_from(query.count).unwrap_or(0));
@@ -127,144 +189,174 @@ impl Reader<'_> {
         Ok(Page { total, rows, next })
     }
 
-    fn filtered(&mut self, query: &Query) -> Result<Boxed<'static>> {
+    /// Looks up what stands for what: the record first, so that every later read is a range of it.
+    fn look(&mut self, query: &Query) -> Result<Look> {
+        let mut found: Option<BTreeSet<(i64, i64)>> = None;
+        let mut symbols = Vec::new();
+        for condition in &query.conditions {
+            let one: BTreeSet<(i64, i64)> = match condition {
+                Condition::Ids { any } => self.of_ids(&query.kind, any)?,
+                Condition::Identifier { any } => self.of_identifiers(query, any)?,
+                Condition::Token { any, .. } => {
+                    symbols.push(self.symbols(any)?);
+                    continue;
+                }
+                _ => continue,
+            };
+            found = Some(found.map_or_else(|| one.clone(), |before| before.intersection(&one).copied().collect()));
+        }
+        let named = query.conditions.iter().find_map(|c| if let Condition::Records { any } = c { Some(any.clone()) } else { None });
+        let records = match (query.record, named, &found) {
+            (Some(record), ..) => vec![record],
+            (None, Some(any), _) => any,
+            (None, None, Some(found)) => found.iter().map(|f| f.0).collect::<BTreeSet<_>>().into_iter().collect(),
+            (None, None, None) => Vec::new(),
+        };
+        Ok(Look { records, rids: found.map(|f| f.into_iter().map(|f| f.1).collect()), symbols, at: query.commit })
+    }
+
+    fn of_ids(&mut self, kind: &str, any: &[String]) -> Result<BTreeSet<(i64, i64)>> {
+        let rows = directory::table.filter(directory::kind.eq(kind)).filter(directory::id.eq_any(any)).select((directory::record, directory::rid));
+        Ok(rows.load::<(i64, i64)>(self.conn).map_err(fault)?.into_iter().collect())
+    }
+
+    fn of_identifiers(&mut self, query: &Query, any: &[Identifier]) -> Result<BTreeSet<(i64, i64)>> {
+        let mut out = BTreeSet::new();
+        for one in any {
+            let mut q = identifier::table
+                .filter(identifier::value.eq(&one.value))
+                .filter(identifier::kind.eq(&query.kind))
+                .select((identifier::record, identifier::rid))
+                .limit(limit())
+                .into_boxed::<Db>();
+            if let Some(system) = &one.system {
+                q = q.filter(identifier::system.eq(system));
+            }
+            if let Some(record) = query.record {
+                q = q.filter(identifier::record.eq(record));
+            }
+            let found = q.load::<(i64, i64)>(self.conn).map_err(fault)?;
+            few(found.len())?;
+            out.extend(found);
+        }
+        Ok(out)
+    }
+
+    /// Symbols of the pairs that name a code; whole systems are joined instead.
+    fn symbols(&mut self, any: &[(Option<String>, String)]) -> Result<Vec<i64>> {
+        let mut out = Vec::new();
+        for (system, code) in any.iter().filter(|t| !t.1.is_empty()) {
+            let mut q = symbol::table.filter(symbol::code.eq(code)).select(symbol::number).into_boxed::<Db>();
+            if let Some(system) = system {
+                q = q.filter(symbol::system.eq(system));
+            }
+            let found = q.limit(limit()).load::<i64>(self.conn).map_err(fault)?;
+            few(found.len())?;
+            out.extend(found);
+        }
+        Ok(out)
+    }
+
+    fn filtered(&self, query: &Query, look: &Look) -> Boxed<'static> {
         let v = self.visibility.clone();
-        let at = query.commit;
         let mut q: Boxed<'static> = version::table
             .inner_join(document::table.on(document::number.eq(version::document)))
             .into_boxed::<Db>()
             .filter(version::kind.eq(query.kind.clone()))
-            .filter(version::from_commit.le(at))
-            .filter(version::until_commit.gt(at))
+            .filter(version::from_commit.le(look.at))
+            .filter(version::until_commit.gt(look.at))
             .filter(version::deleted.eq(false))
             .filter(visible!(v));
-        if let Some(record) = query.record {
-            q = q.filter(version::record.eq(record));
+        q = match look.records.as_slice() {
+            [one] => q.filter(version::record.eq(*one)),
+            several => q.filter(version::record.eq_any(several.to_vec())),
+        };
+        if let Some(rids) = &look.rids {
+            q = q.filter(version::rid.eq_any(rids.iter().copied().collect::<Vec<_>>()));
         }
+        let mut symbols = look.symbols.iter();
         for condition in &query.conditions {
-            q = self.condition(q, condition, at)?;
+            let holds: Holds = match condition {
+                Condition::Token { param, any, negated } => token(look, *param, any, symbols.next().cloned().unwrap_or_default(), *negated),
+                Condition::Date { param, any } => either(any.iter().map(|t| date(look, *param, t))),
+                Condition::Text { param, any, contains } => either(any.iter().map(|t| text(look, *param, t, *contains))),
+                Condition::Reference { param, any } => has!(reference_value, look, *param, reference_value::target.eq_any(any.clone())),
+                Condition::LastUpdated { any } => either(any.iter().map(last_updated)),
+                Condition::Missing { param, kind, missing: absent } => missing(look, *param, *kind, *absent),
+                Condition::Records { .. } | Condition::Identifier { .. } | Condition::Ids { .. } => continue,
+            };
+            q = q.filter(holds);
         }
-        Ok(q)
-    }
-
-    fn condition(&mut self, q: Boxed<'static>, condition: &Condition, at: i64) -> Result<Boxed<'static>> {
-        Ok(match condition {
-            Condition::Token { param, any, negated } => {
-                let symbols = self.symbols(any)?;
-                let rows = token_value::table
-                    .filter(token_value::record.eq(version::record))
-                    .filter(token_value::rid.eq(version::rid))
-                    .filter(token_value::param.eq(*param))
-                    .filter(token_value::symbol.eq_any(symbols))
-                    .filter(token_value::from_commit.le(at))
-                    .filter(token_value::until_commit.gt(at));
-                if *negated { q.filter(diesel::dsl::not(exists(rows))) } else { q.filter(exists(rows)) }
-            }
-            Condition::Date { param, any } => date(q, *param, any, at),
-            Condition::Text { param, any } => text(q, *param, any, at),
-            Condition::Reference { param, any } => q.filter(exists(
-                reference_value::table
-                    .filter(reference_value::record.eq(version::record))
-                    .filter(reference_value::rid.eq(version::rid))
-                    .filter(reference_value::param.eq(*param))
-                    .filter(reference_value::target.eq_any(any.clone()))
-                    .filter(reference_value::from_commit.le(at))
-                    .filter(reference_value::until_commit.gt(at)),
-            )),
-            Condition::Identifier { any } => identifiers(q, any),
-            Condition::Ids { any } => q.filter(version::id.eq_any(any.clone())),
-            Condition::LastUpdated { any } => last_updated(q, any),
-        })
-    }
-
-    fn symbols(&mut self, any: &[(Option<String>, String)]) -> Result<Vec<i64>> {
-        let mut out = Vec::new();
-        for (system, code) in any {
-            let mut q = symbol::table.select(symbol::number).into_boxed::<Db>();
-            if !code.is_empty() {
-                q = q.filter(symbol::code.eq(code));
-            }
-            if let Some(system) = system {
-                q = q.filter(symbol::system.eq(system));
-            }
-            out.extend(q.limit(1000).load::<i64>(self.conn).map_err(fault)?);
-        }
-        Ok(out)
+        q
     }
 }
 
-fn date(mut q: Boxed<'static>, param: i16, any: &[DateTest], at: i64) -> Boxed<'static> {
-    let base = || {
-        date_value::table
-            .filter(date_value::record.eq(version::record))
-            .filter(date_value::rid.eq(version::rid))
-            .filter(date_value::param.eq(param))
-            .filter(date_value::from_commit.le(at))
-            .filter(date_value::until_commit.gt(at))
+fn limit() -> i64 {
+    i64::try_from(MAX_FOUND + 1).unwrap_or(i64::MAX)
+}
+
+fn few(found: usize) -> Result<()> {
+    if found > MAX_FOUND {
+        return Err(Fault::new(FaultKind::TooCostly, 175, "a value of the search stands for too many codes or resources; give its system, or the patient"));
+    }
+    Ok(())
+}
+
+fn token(look: &Look, param: i16, any: &[(Option<String>, String)], symbols: Vec<i64>, negated: bool) -> Holds {
+    let systems: Vec<String> = any.iter().filter(|t| t.1.is_empty()).filter_map(|t| t.0.clone()).collect();
+    let whole = symbol::table.filter(symbol::system.eq_any(systems.clone())).select(symbol::number);
+    match (systems.is_empty(), negated) {
+        (true, false) => has!(token_value, look, param, token_value::symbol.eq_any(symbols)),
+        (true, true) => Box::new(not(has!(token_value, look, param, token_value::symbol.eq_any(symbols)))),
+        (false, false) => has!(token_value, look, param, token_value::symbol.eq_any(symbols).or(token_value::symbol.eq_any(whole))),
+        (false, true) => Box::new(not(has!(token_value, look, param, token_value::symbol.eq_any(symbols).or(token_value::symbol.eq_any(whole))))),
+    }
+}
+
+fn missing(look: &Look, param: i16, kind: ParamType, absent: bool) -> Holds {
+    let there: Holds = match kind {
+        ParamType::Token => has!(token_value, look, param, token_value::rid.ge(0)),
+        ParamType::Date => has!(date_value, look, param, date_value::rid.ge(0)),
+        ParamType::String => has!(string_value, look, param, string_value::rid.ge(0)),
+        ParamType::Reference | ParamType::Uri => has!(reference_value, look, param, reference_value::rid.ge(0)),
     };
-    // Several values of one parameter are rare and joined here as alternatives of the widest reading.
-    if let [one] = any {
-        let (low, high) = (one.low_us, one.high_us);
-        q = match one.prefix {
-            DatePrefix::Eq => q.filter(exists(base().filter(date_value::low_us.ge(low)).filter(date_value::high_us.le(high)))),
-            DatePrefix::Ne => q.filter(exists(base().filter(date_value::low_us.lt(low).or(date_value::high_us.gt(high))))),
-            DatePrefix::Gt => q.filter(exists(base().filter(date_value::high_us.gt(high)))),
-            DatePrefix::Lt => q.filter(exists(base().filter(date_value::low_us.lt(low)))),
-            DatePrefix::Ge => q.filter(exists(base().filter(date_value::high_us.ge(low)))),
-            DatePrefix::Le => q.filter(exists(base().filter(date_value::low_us.le(high)))),
-            DatePrefix::Sa => q.filter(exists(base().filter(date_value::low_us.gt(high)))),
-            DatePrefix::Eb => q.filter(exists(base().filter(date_value::high_us.lt(low)))),
-        };
-        return q;
-    }
-    let low = any.iter().map(|t| t.low_us).min().unwrap_or(0);
-    let high = any.iter().map(|t| t.high_us).max().unwrap_or(0);
-    q.filter(exists(base().filter(date_value::low_us.ge(low)).filter(date_value::high_us.le(high))))
+    if absent { Box::new(not(there)) } else { there }
 }
 
-fn last_updated(mut q: Boxed<'static>, any: &[DateTest]) -> Boxed<'static> {
-    for one in any {
-        q = match one.prefix {
-            DatePrefix::Eq => q.filter(version::at_us.between(one.low_us, one.high_us)),
-            DatePrefix::Ne => q.filter(diesel::dsl::not(version::at_us.between(one.low_us, one.high_us))),
-            DatePrefix::Gt | DatePrefix::Sa => q.filter(version::at_us.gt(one.high_us)),
-            DatePrefix::Lt | DatePrefix::Eb => q.filter(version::at_us.lt(one.low_us)),
-            DatePrefix::Ge => q.filter(version::at_us.ge(one.low_us)),
-            DatePrefix::Le => q.filter(version::at_us.le(one.high_us)),
-        };
-    }
-    q
-}
-
-/// Prefix match without LIKE, whose case rules differ: value ≥ prefix and < prefix + the highest character.
-fn text(q: Boxed<'static>, param: i16, any: &[String], at: i64) -> Boxed<'static> {
-    let base = |prefix: &String| {
-        string_value::table
-            .filter(string_value::record.eq(version::record))
-            .filter(string_value::rid.eq(version::rid))
-            .filter(string_value::param.eq(param))
-            .filter(string_value::from_commit.le(at))
-            .filter(string_value::until_commit.gt(at))
-            .filter(string_value::value.ge(prefix.clone()))
-            .filter(string_value::value.lt(format!("{prefix}\u{10FFFD}")))
-    };
-    match any {
-        [] => q,
-        [one] => q.filter(exists(base(one))),
-        [one, two] => q.filter(exists(base(one)).or(exists(base(two)))),
-        [one, two, three, ..] => q.filter(exists(base(one)).or(exists(base(two))).or(exists(base(three)))),
+/// Spec: FHIR R4 search#date.
+fn date(look: &Look, param: i16, test: &DateTest) -> Holds {
+    let (low, high) = (test.low_us, test.high_us);
+    match test.prefix {
+        DatePrefix::Eq => has!(date_value, look, param, date_value::low_us.ge(low).and(date_value::high_us.le(high))),
+        DatePrefix::Ne => has!(date_value, look, param, date_value::low_us.lt(low).or(date_value::high_us.gt(high))),
+        DatePrefix::Gt => has!(date_value, look, param, date_value::high_us.gt(high)),
+        DatePrefix::Lt => has!(date_value, look, param, date_value::low_us.lt(low)),
+        DatePrefix::Ge => has!(date_value, look, param, date_value::high_us.ge(low)),
+        DatePrefix::Le => has!(date_value, look, param, date_value::low_us.le(high)),
+        DatePrefix::Sa => has!(date_value, look, param, date_value::low_us.gt(high)),
+        DatePrefix::Eb => has!(date_value, look, param, date_value::high_us.lt(low)),
+        DatePrefix::Ap => has!(date_value, look, param, date_value::high_us.ge(low).and(date_value::low_us.le(high))),
     }
 }
 
-fn identifiers(q: Boxed<'static>, any: &[Identifier]) -> Boxed<'static> {
-    let values: Vec<String> = any.iter().map(|i| i.value.clone()).collect();
-    let systems: Vec<String> = any.iter().filter_map(|i| i.system.clone()).collect();
-    let rows = identifier::table
-        .filter(identifier::rid.eq(version::rid))
-        .filter(identifier::kind.eq(version::kind))
-        .filter(identifier::record.eq(version::record))
-        .filter(identifier::value.eq_any(values));
-    if systems.is_empty() { q.filter(exists(rows)) } else { q.filter(exists(rows.filter(identifier::system.eq_any(systems)))) }
+fn last_updated(test: &DateTest) -> Holds {
+    let (low, high) = (test.low_us, test.high_us);
+    match test.prefix {
+        DatePrefix::Eq | DatePrefix::Ap => Box::new(version::at_us.between(low, high)),
+        DatePrefix::Ne => Box::new(version::at_us.lt(low).or(version::at_us.gt(high))),
+        DatePrefix::Gt | DatePrefix::Sa => Box::new(version::at_us.gt(high)),
+        DatePrefix::Lt | DatePrefix::Eb => Box::new(version::at_us.lt(low)),
+        DatePrefix::Ge => Box::new(version::at_us.ge(low)),
+        DatePrefix::Le => Box::new(version::at_us.le(high)),
+    }
+}
+
+fn text(look: &Look, param: i16, part: &str, contains: bool) -> Holds {
+    if contains {
+        return has!(string_value, look, param, replace(string_value::value, part.to_owned(), "").ne(string_value::value));
+    }
+    let length = i32::try_from(part.chars().count()).unwrap_or(i32::MAX);
+    has!(string_value, look, param, substr(string_value::value, 1, length).eq(part.to_owned()))
 }
 
 fn order(q: Boxed<'static>, sort: Sort) -> Boxed<'static> {

@@ -17,6 +17,7 @@ on_both! {
     a_fhir_document_is_deposited_like_any_other
     generate_metadata_stores_the_document_and_answers_a_reference
     an_identifier_without_a_value_names_nobody
+    a_local_number_never_joins_two_ins
     a_document_without_an_id_is_refused_by_that_name
     the_answer_of_a_deposit_is_the_resource_as_stored
     of_two_copies_the_callers_own_is_replaced
@@ -254,8 +255,22 @@ fn labels_of_a_replaced_document_are_shown_where_they_hold(server: &TestServer) 
     let last = cabinet.deposited(&small_cda("2.25.5", "270037500000144", third));
     assert!(codes(&last).contains("MASQUE_PS"), "the successor of a hidden document is hidden and says so");
     let patch = serde_json::json!([{"op": "replace", "path": "/securityLabel", "value": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "N"}]}]}]);
-    let unmasked = cabinet.call("PATCH", &format!("DocumentReference/{}", last["id"].as_str().unwrap()), &[("Content-Type", "application/json-patch+json")], patch.to_string().as_bytes());
+    let unmasked =
+        cabinet.call("PATCH", &format!("DocumentReference/{}", last["id"].as_str().unwrap()), &[("Content-Type", "application/json-patch+json")], patch.to_string().as_bytes());
     assert_eq!(unmasked.status, 200, "{}", text(&unmasked));
     assert!(!codes(&cabinet.found(&old)).contains("MASQUE_PS"));
     assert_eq!(server.client("client-imagerie").get(&old).status, 200);
+}
+
+fn a_local_number_never_joins_two_ins(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let with_local = |unique: &str, ins: &str, birth: &str| {
+        let cda = String::from_utf8(small_cda(unique, ins, "")).unwrap();
+        cda.replace("<patientRole>", "<patientRole><id root=\"1.2.3.4.5\" extension=\"IPP-1\"/>").replace("19700312", birth).into_bytes()
+    };
+    let one = cabinet.deposited(&with_local("2.25.91", "270037500000144", "19700312"));
+    let two = cabinet.deposited(&with_local("2.25.92", "281017500000187", "19810101"));
+    assert_ne!(one["subject"], two["subject"]);
+    let alone = String::from_utf8(with_local("2.25.93", "270037500000144", "19700312")).unwrap().replace("<id root=\"1.2.250.1.213.1.4.10\" extension=\"270037500000144\"/>", "");
+    refused(&cabinet.deposit(alone.as_bytes()), 412);
 }

@@ -202,4 +202,5 @@ fn the_summary_of_the_samples_holds_the_essential(server: &TestServer) {
     };
     assert!(!narrative("11450-4").contains("accident vasculaire"), "a refuted problem is never an active one");
     assert!(!narrative("11369-6").contains("SHINGRIX") || narrative("11369-6").contains("non réalisé") || narrative("11369-6").contains("refus"), "{}", narrative("11369-6"));
+    assert!(!narrative("10160-0").contains("KARDEGIC") || narrative("10160-0").contains("arrêt"), "a stopped drug is never a current one: {}", narrative("10160-0"));
 }

@@ -69,6 +69,13 @@ impl Rows {
         }
     }
 
+    /// The systems of every identifier, for a search of any value in a system.
+    pub(super) fn systems(&mut self, resource: &Value) {
+        for identifier in resource.get("masterIdentifier").into_iter().chain(items(resource, "identifier")) {
+            self.token("identifier:system", "", text(identifier, "system").unwrap_or_default());
+        }
+    }
+
     pub(super) fn date(&mut self, param: &str, value: Option<&Value>) {
         if let Some(range) = value.and_then(date) {
             self.push(param, range);
@@ -89,24 +96,29 @@ impl Rows {
         }
     }
 
-    /// Identifiers and names behind a reference: of the resource itself and its person; of its organisation the name only.
+    /// Identifiers, names and types behind a reference: of the resource itself and its person; of its organisation the name only.
     pub(super) fn person(&mut self, param: &str, owner: &Value, reference: &Value) {
         let own = |part: &str| format!("{param}.{part}");
         self.identifier(&own("identifier"), reference.get("identifier"));
         let reached = reached(owner, reference);
         if reached.is_empty() {
             self.text(&own("name"), reference.get("display"));
+            let named = text(reference, "type").or_else(|| text(reference, "reference")?.rsplit('/').nth(1));
+            self.token(&format!("{param}:type"), "", named.unwrap_or_default());
         }
         for (i, resource) in reached.into_iter().enumerate() {
             if i == 0 || text(resource, "resourceType") != Some("Organization") {
                 items(resource, "identifier").iter().for_each(|id| self.identifier(&own("identifier"), Some(id)));
             }
+            self.token(&format!("{param}:type"), "", text(resource, "resourceType").unwrap_or_default());
             for name in items(resource, "name").iter().chain(items(resource, "deviceName")) {
                 self.name(param, name);
             }
         }
     }
 
+    /// Every part of a name by itself, and the whole of it.
+    /// Spec: FHIR R4 Practitioner-name ("any of the string fields in the HumanName").
     fn name(&mut self, param: &str, name: &Value) {
         let own = |part: &str| format!("{param}.{part}");
         self.text(&own("name"), Some(name));
@@ -114,9 +126,14 @@ impl Rows {
         let mut whole: Vec<&str> = Vec::new();
         for given in items(name, "given") {
             self.text(&own("given"), Some(given));
+            self.text(&own("name"), Some(given));
             whole.extend(given.as_str());
         }
         self.text(&own("family"), name.get("family"));
+        self.text(&own("name"), name.get("family"));
+        for part in items(name, "prefix").iter().chain(items(name, "suffix")) {
+            self.text(&own("name"), Some(part));
+        }
         whole.extend(text(name, "family"));
         let whole = text(name, "text").map_or_else(|| whole.join(" "), str::to_owned);
         self.text(&own("name"), Some(&Value::String(whole)));

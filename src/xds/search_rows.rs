@@ -28,6 +28,7 @@ pub fn search_values(resource: &Value) -> Vec<(String, SearchValue)> {
 }
 
 fn reference(rows: &mut Rows, resource: &Value) {
+    rows.systems(resource);
     rows.code("status", resource.get("status"));
     rows.concepts("type", resource, "type");
     rows.concepts("category", resource, "category");
@@ -63,6 +64,7 @@ fn reference(rows: &mut Rows, resource: &Value) {
 }
 
 fn list(rows: &mut Rows, resource: &Value) {
+    rows.systems(resource);
     rows.code("status", resource.get("status"));
     rows.concepts("code", resource, "code");
     rows.date("date", resource.get("date"));
@@ -106,9 +108,10 @@ mod tests {
         let mut all = search_values(&reference_of(&entry(), &[]));
         all.extend(search_values(&bundle()["entry"][0]["resource"]));
         for (i, (code, value)) in all.iter().enumerate() {
-            assert!(registry["number"].get(code).is_some(), "{code}");
+            let row = registry["parameter"].as_array().unwrap().iter().find(|p| p["code"].as_str() == Some(code));
+            assert!(row.is_some(), "{code}");
             let same_list = all.iter().take(i).any(|(c, v)| c == code && v == value);
-            assert!(!same_list || matches!(code.as_str(), "status" | "isArchived"), "{code} {value:?}");
+            assert!(!same_list || matches!(code.as_str(), "status" | "isArchived" | "identifier:system"), "{code} {value:?}");
         }
     }
 
@@ -127,6 +130,18 @@ mod tests {
         let texts: Vec<_> =
             rows.iter().filter(|(p, _)| p.starts_with("author.")).filter_map(|(p, v)| if let SearchValue::Text(t) = v { Some((p.as_str(), t.as_str())) } else { None }).collect();
         assert!(texts.contains(&("author.given", "zoe")) && texts.contains(&("author.family", "martin")) && texts.contains(&("author.name", "maison de sante")), "{texts:?}");
+    }
+
+    #[test]
+    fn a_name_is_found_by_each_of_its_parts_and_a_typed_chain_by_the_types_reached() {
+        let resource = json!({"resourceType": "DocumentReference", "author": [{"reference": "#r"}], "contained": [
+            {"resourceType": "PractitionerRole", "id": "r", "practitioner": {"reference": "#p"}},
+            {"resourceType": "Practitioner", "id": "p", "name": [{"family": "Le Goff", "given": ["Zoé", "Anne"], "prefix": ["Dr"]}]}]});
+        let rows = search_values(&resource);
+        for part in ["le goff", "zoe", "anne", "dr"] {
+            assert!(rows.contains(&("author.name".into(), SearchValue::Text(part.into()))), "{part}");
+        }
+        assert_eq!(tokens(&rows, "author:type"), [("", "PractitionerRole"), ("", "Practitioner")]);
     }
 
     #[test]

@@ -1,20 +1,37 @@
 //! The query of a search, understood: which patient, which conditions, how many, in which order.
+//! A parameter given twice must hold twice; the commas inside one are alternatives.
+//! Spec: FHIR R4 search (combining, modifiers, chaining, sort, count, total, summary).
 
-use crate::fhir::search::{ParamType, fold};
-use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, time};
+use super::value::{Token, alternatives, bad, date, folded, reference, relative, token, unescape};
+use super::{include, order};
+use crate::fhir::search::ParamType;
+use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result};
 use crate::interaction::registry::{ResourceRow, registry};
 use crate::interaction::{App, Call};
-use crate::store::{DatePrefix, DateTest, Sort};
+use crate::store::DateTest;
+
+/// Parameters of one query.
+const MAX_PARAMETERS: usize = 64;
 
 /// What a test of one parameter looks like, before it is turned into index conditions or compared in memory.
 #[derive(Debug, Clone)]
 pub(super) enum Test {
-    /// No system = any, empty = none.
-    Token(Vec<(Option<String>, String)>),
+    Token(Vec<Token>),
     Date(Vec<DateTest>),
-    Text(Vec<String>),
+    Text(Vec<String>, How),
+    /// Relative references; none of them left matches nothing.
     Reference(Vec<String>),
     Uri(Vec<String>),
+    /// `:missing`
+    Missing(bool),
+}
+
+/// How a string is compared; all but `Exact` on folded text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    Starts,
+    Contains,
+    Exact,
 }
 
 /// One parameter of the query.
@@ -26,33 +43,40 @@ pub(super) struct Asks {
     pub negated: bool,
 }
 
-/// The whole query.
+/// A patient asked for.
+#[derive(Debug, Clone)]
+pub(super) enum PatientBy {
+    Id(String),
+    Identifier(Identifier),
+}
+
+/// The whole query. Outer lists hold together, inner ones are alternatives.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     pub tests: Vec<Asks>,
-    pub ids: Vec<String>,
-    pub identifiers: Vec<Identifier>,
-    pub last_updated: Vec<DateTest>,
-    /// `Patient` ids asked for by `patient`, `subject`.
-    pub patients: Vec<String>,
-    /// Asked for by `patient.identifier`.
-    pub patient_identifiers: Vec<Identifier>,
-    pub patient_id: Option<String>,
+    pub ids: Vec<Vec<String>>,
+    pub identifiers: Vec<Vec<Token>>,
+    pub last_updated: Vec<Vec<DateTest>>,
+    pub patients: Vec<Vec<PatientBy>>,
     pub count: usize,
-    pub sort: Option<Sort>,
-    /// Element paths whose references are included.
-    pub includes: Vec<Vec<String>>,
+    pub sort: Option<order::Order>,
+    pub includes: Vec<include::Include>,
     pub no_total: bool,
     /// `_summary=count`
     pub only_count: bool,
+    /// The moment `ap` is measured from, µs UTC: the same on every page.
+    pub now_us: i64,
     /// The parameters that were used, for the self link.
     pub used: Vec<(String, String)>,
     pub warnings: Vec<Issue>,
 }
 
 /// Reads the query; unknown parameters are refused (strict handling) or ignored and reported.
-pub(super) fn read(app: &App, call: &Call, row: &ResourceRow, query: &[(String, String)]) -> Result<Asked> {
-    let mut asked = Asked { count: app.config.limits.page, ..Asked::default() };
+pub(super) fn read(app: &App, call: &Call, row: &ResourceRow, query: &[(String, String)], now_us: i64) -> Result<Asked> {
+    let mut asked = Asked { count: app.config.limits.page, now_us, ..Asked::default() };
+    if query.len() > MAX_PARAMETERS {
+        return Err(Fault::new(FaultKind::TooCostly, 274, format!("a search takes at most {MAX_PARAMETERS} parameters")));
+    }
     for (name, value) in query {
         if name == "_page" || name == "_format" || name == "_pretty" || value.is_empty() {
             continue;
@@ -69,121 +93,199 @@ pub(super) fn read(app: &App, call: &Call, row: &ResourceRow, query: &[(String, 
 }
 
 /// Parameter names are shown to the caller only when they look like one.
-fn safe(name: &str) -> String {
+pub(super) fn safe(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.:".contains(*c)).take(64).collect()
 }
 
+/// Takes one parameter; `false` when it is unknown here.
 fn one(app: &App, row: &ResourceRow, asked: &mut Asked, name: &str, value: &str) -> Result<bool> {
     match name {
-        "_id" => asked.ids.extend(value.split(',').map(str::to_owned)),
-        "_lastUpdated" => asked.last_updated.push(date(value, name)?),
-        "identifier" => asked.identifiers.extend(value.split(',').map(identifier)),
-        "patient" | "subject" | "patient._id" => asked.patients.extend(value.split(',').map(|v| local(app, v))),
-        "patient.identifier" | "subject.identifier" => asked.patient_identifiers.extend(value.split(',').map(identifier)),
-        "patient:identifier" | "subject:identifier" => asked.patient_identifiers.extend(value.split(',').map(identifier)),
-        "_count" => {
-            let n: usize = value.parse().map_err(|_| bad("_count"))?;
-            asked.count = n.min(app.config.limits.page_max);
+        "_id" => asked.ids.push(alternatives(value, name)?),
+        "_lastUpdated" => asked.last_updated.push(dates(value, name, asked.now_us)?),
+        "identifier" if row.search.is_some() || row.parameter(name).is_some() => {
+            asked.identifiers.push(alternatives(value, name)?.iter().map(|v| token(v, name)).collect::<Result<_>>()?);
         }
-        "_summary" if value == "count" => asked.only_count = true,
-        "_total" => asked.no_total = value == "none",
-        "_sort" => asked.sort = Some(sort(value).ok_or_else(|| bad("_sort"))?),
-        "_include" => match include(value) {
-            Some(path) => asked.includes.push(path),
+        "_count" => asked.count = value.parse::<usize>().map_err(|_| bad(name))?.min(app.config.limits.page_max),
+        "_summary" => match value {
+            "count" => asked.only_count = true,
+            "false" => {}
+            _ => return Ok(false),
+        },
+        "_total" => match value {
+            "none" => asked.no_total = true,
+            "estimate" | "accurate" => {}
+            _ => return Err(bad(name)),
+        },
+        "_sort" => match order::read(row, value) {
+            Some(order) => asked.sort = Some(order),
             None => return Ok(false),
         },
-        _ => return typed(row, asked, name, value),
+        "_include" => match include::read(row, value) {
+            Some(include) => asked.includes.push(include),
+            None => return Ok(false),
+        },
+        _ => return typed(app, row, asked, name, value),
     }
     Ok(true)
 }
 
-/// A parameter of the registry, or of the document-sharing table.
-fn typed(row: &ResourceRow, asked: &mut Asked, name: &str, value: &str) -> Result<bool> {
-    let (base, modifier) = name.split_once(':').unwrap_or((name, ""));
-    let code = super::rows::alias(base, modifier);
-    let kind = match &row.search {
-        Some(_) => super::rows::kind_of(&code),
-        None => row.parameter(&code).map(|p| p.kind),
-    };
-    let Some(kind) = kind else { return Ok(false) };
-    let negated = modifier == "not" && kind == ParamType::Token;
-    if !(modifier.is_empty() || negated || modifier == "exact" || modifier == "contains" || modifier == "identifier") {
-        return Ok(false);
-    }
-    let test = test(kind, value, name)?;
-    asked.tests.push(Asks { code, test, negated });
-    Ok(true)
+fn dates(value: &str, name: &str, now_us: i64) -> Result<Vec<DateTest>> {
+    alternatives(value, name)?.iter().map(|v| date(v, name, now_us)).collect()
 }
 
-fn test(kind: ParamType, value: &str, name: &str) -> Result<Test> {
-    let parts = value.split(',').take(100);
-    Ok(match kind {
-        ParamType::Token => Test::Token(parts.map(token).collect()),
-        ParamType::Date => Test::Date(parts.map(|v| date(v, name)).collect::<Result<_>>()?),
-        ParamType::String => Test::Text(parts.map(fold).collect()),
-        ParamType::Reference => Test::Reference(parts.map(str::to_owned).collect()),
-        ParamType::Uri => Test::Uri(parts.map(str::to_owned).collect()),
-    })
+/// A name taken apart: `author:Practitioner.family:contains` is code `author.family`, target `Practitioner`, modifier `contains`.
+#[derive(Debug, PartialEq, Eq)]
+struct Name {
+    /// As the query wrote it.
+    whole: String,
+    code: String,
+    target: Option<String>,
+    modifier: String,
 }
 
-/// `system|code`, `|code`, `system|`, `code`.
-fn token(text: &str) -> (Option<String>, String) {
-    match text.split_once('|') {
-        Some((system, code)) => (Some(system.to_owned()), code.to_owned()),
-        None => (None, text.to_owned()),
-    }
-}
-
-pub(super) fn identifier(text: &str) -> Identifier {
-    let (system, value) = token(text);
-    Identifier { system, value }
-}
-
-/// A date with its prefix.
-fn date(text: &str, name: &str) -> Result<DateTest> {
-    let (prefix, rest) = match text.get(..2) {
-        Some("eq") => (DatePrefix::Eq, text.get(2..)),
-        Some("ne") => (DatePrefix::Ne, text.get(2..)),
-        Some("gt") => (DatePrefix::Gt, text.get(2..)),
-        Some("lt") => (DatePrefix::Lt, text.get(2..)),
-        Some("ge") => (DatePrefix::Ge, text.get(2..)),
-        Some("le") => (DatePrefix::Le, text.get(2..)),
-        Some("sa") => (DatePrefix::Sa, text.get(2..)),
-        Some("eb") => (DatePrefix::Eb, text.get(2..)),
-        _ => (DatePrefix::Eq, Some(text)),
-    };
-    let (low_us, high_us) = rest.and_then(time::range).ok_or_else(|| bad(name))?;
-    Ok(DateTest { prefix, low_us, high_us })
-}
-
-fn sort(text: &str) -> Option<Sort> {
-    Some(match text {
-        "-date" | "-creation" | "-recorded" | "-authored" | "-authoredon" | "-period" => Sort::DateDown,
-        "date" | "creation" | "recorded" | "authored" | "authoredon" | "period" => Sort::DateUp,
-        "-_lastUpdated" => Sort::LastUpdatedDown,
-        "_lastUpdated" => Sort::LastUpdatedUp,
+/// Reads a name in each of its spellings: `subject:Patient`, `source.Patient.given` (as PDSm writes it), `related:identifier`.
+fn spelt(name: &str) -> Option<Name> {
+    let steps: Vec<&str> = name.split('.').collect();
+    let (head, middle, tail) = match steps.as_slice() {
+        [head] => (*head, None, None),
+        [head, tail] => (*head, None, Some(*tail)),
+        [head, middle, tail] if starts_upper(middle) => (*head, Some(*middle), Some(*tail)),
         _ => return None,
-    })
+    };
+    let (base, mut after) = head.split_once(':').unwrap_or((head, ""));
+    let mut target = middle;
+    if starts_upper(after) && target.is_none() {
+        target = Some(after);
+        after = "";
+    }
+    let base = if base == "relatesTo" { "relatesto" } else { base };
+    let (code, modifier) = match tail {
+        Some(_) if !after.is_empty() => return None,
+        Some(tail) => {
+            let (tail, modifier) = tail.split_once(':').unwrap_or((tail, ""));
+            (format!("{base}.{tail}"), modifier)
+        }
+        None if after == "identifier" => (format!("{base}:identifier"), ""),
+        None => (base.to_owned(), after),
+    };
+    Some(Name { whole: name.to_owned(), code, target: target.map(str::to_owned), modifier: modifier.to_owned() })
 }
 
-/// `Type:parameter` → the element paths of the parameter.
-fn include(text: &str) -> Option<Vec<String>> {
-    let mut parts = text.split(':');
-    let (kind, code) = (parts.next()?, parts.next()?);
-    match (kind, code) {
-        ("List", "item") => Some(vec!["entry.item".into()]),
-        ("DocumentReference", "relatesto") => Some(vec!["relatesTo.target".into()]),
-        ("DocumentReference" | "List", "patient" | "subject") => Some(vec!["subject".into()]),
-        _ => registry().resource(kind)?.parameter(code).filter(|p| p.kind == ParamType::Reference).map(|p| p.path.clone()),
+fn starts_upper(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_uppercase())
+}
+
+/// A patient, or a parameter of one of the registry's tables.
+fn typed(app: &App, row: &ResourceRow, asked: &mut Asked, name: &str, value: &str) -> Result<bool> {
+    let Some(spelt) = spelt(name) else { return Ok(false) };
+    if let Some(by) = patients(app, row, &spelt, value)? {
+        asked.patients.push(by);
+        return Ok(true);
+    }
+    let Some(kind) = row.searched(&spelt.code) else {
+        return if spelt.code == "identifier" { Err(unsupported(name)) } else { Ok(false) };
+    };
+    let mut test = match spelt.modifier.as_str() {
+        "missing" => missing(row, kind, &spelt, value)?,
+        _ => test(app, row, &spelt, value, asked.now_us)?,
+    };
+    if let Some(target) = &spelt.target {
+        match &mut test {
+            Test::Reference(any) => any.retain(|r| r.contains(':') || r.split('/').next() == Some(target)),
+            _ => asked.tests.push(reaches(row, &spelt, target).ok_or_else(|| unsupported(name))?),
+        }
+    }
+    asked.tests.push(Asks { negated: spelt.modifier == "not", code: spelt.code, test });
+    Ok(true)
+}
+
+/// The companion test of a typed chain: the parameter leads to a resource of that type.
+fn reaches(row: &ResourceRow, spelt: &Name, target: &str) -> Option<Asks> {
+    let code = format!("{}:type", spelt.code.split_once('.')?.0);
+    registry().indexed(&row.kind, &code)?;
+    Some(Asks { code, test: Test::Token(vec![(None, target.to_owned())]), negated: false })
+}
+
+/// `patient`, `subject` and what is chained to them, on types that have them.
+fn patients(app: &App, row: &ResourceRow, spelt: &Name, value: &str) -> Result<Option<Vec<PatientBy>>> {
+    let (base, part) = spelt.code.split_once(['.', ':']).unwrap_or((&spelt.code, ""));
+    let here = matches!(base, "patient" | "subject") && (row.search.is_some() || row.parameter(base).is_some());
+    if !here || !matches!(part, "" | "_id" | "identifier") {
+        return Ok(None);
+    }
+    if !spelt.modifier.is_empty() || spelt.target.as_deref().is_some_and(|t| t != "Patient") {
+        return Err(unsupported(&spelt.whole));
+    }
+    let name = &spelt.whole;
+    alternatives(value, name)?
+        .iter()
+        .map(|v| match part {
+            "identifier" => match token(v, name)? {
+                (_, value) if value.is_empty() => Err(bad(name)),
+                (system, value) => Ok(PatientBy::Identifier(Identifier { system, value })),
+            },
+            _ => {
+                let text = relative(app, &unescape(v));
+                Ok(PatientBy::Id(text.strip_prefix("Patient/").unwrap_or(&text).to_owned()))
+            }
+        })
+        .collect::<Result<_>>()
+        .map(Some)
+}
+
+/// `:missing`. Not on references that may name a document: the answer would tell of one that is hidden.
+fn missing(row: &ResourceRow, kind: ParamType, spelt: &Name, value: &str) -> Result<Test> {
+    let hides = kind == ParamType::Reference && row.search.is_some() && spelt.code != "custodian";
+    match value {
+        _ if hides => Err(unsupported(&spelt.whole)),
+        "true" => Ok(Test::Missing(true)),
+        "false" => Ok(Test::Missing(false)),
+        _ => Err(bad(&spelt.whole)),
     }
 }
 
-/// A reference to a patient as `id`, whichever of `id`, `Patient/id` and the absolute form was given.
-fn local(app: &App, text: &str) -> String {
-    let text = text.strip_prefix(&app.base_url).map_or(text, |t| t.trim_start_matches('/'));
-    text.strip_prefix("Patient/").unwrap_or(text).to_owned()
+fn test(app: &App, row: &ResourceRow, spelt: &Name, value: &str, now_us: i64) -> Result<Test> {
+    let name = spelt.whole.as_str();
+    let kind = row.searched(&spelt.code).ok_or_else(|| unsupported(name))?;
+    let any = alternatives(value, name)?;
+    Ok(match (kind, spelt.modifier.as_str()) {
+        (ParamType::Token, "" | "not") => Test::Token(any.iter().map(|v| token(v, name)).collect::<Result<_>>()?),
+        (ParamType::Date, "") => Test::Date(any.iter().map(|v| date(v, name, now_us)).collect::<Result<_>>()?),
+        (ParamType::String, "") => Test::Text(any.iter().map(|v| folded(v, name)).collect::<Result<_>>()?, How::Starts),
+        (ParamType::String, "contains") => Test::Text(any.iter().map(|v| folded(v, name)).collect::<Result<_>>()?, How::Contains),
+        // Index rows hold folded text alone.
+        (ParamType::String, "exact") if row.search.is_none() => Test::Text(any.iter().map(|v| unescape(v)).collect(), How::Exact),
+        (ParamType::Reference, "") => {
+            let own = registry().indexed(&row.kind, &spelt.code).map(|p| p.targets.clone()).unwrap_or_default();
+            let targets = spelt.target.as_ref().map_or(own, |t| vec![t.clone()]);
+            Test::Reference(any.iter().flat_map(|v| reference(app, v, &targets)).collect())
+        }
+        (ParamType::Uri, "") => Test::Uri(any.iter().map(|v| unescape(v)).collect()),
+        _ => return Err(unsupported(name)),
+    })
 }
 
-fn bad(name: &str) -> Fault {
-    Fault::new(FaultKind::BadValue, 271, "the value does not fit the parameter's type; see metadata").at(safe(name))
+/// Spec: FHIR R4 search#modifiers: a modifier that is not supported is rejected, whatever the handling.
+fn unsupported(name: &str) -> Fault {
+    Fault::new(FaultKind::UnknownParameter, 272, "this modifier or target type is not supported on this search parameter; see metadata").at(safe(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_name_is_taken_apart() {
+        let name = |text: &str| spelt(text).map(|n| (n.code, n.target.unwrap_or_default(), n.modifier)).unwrap();
+        let is = |code: &str, target: &str, modifier: &str| (code.to_owned(), target.to_owned(), modifier.to_owned());
+        assert_eq!(name("author:Practitioner.family"), is("author.family", "Practitioner", ""));
+        assert_eq!(name("source.Patient.given"), is("source.given", "Patient", ""));
+        assert_eq!(name("subject:Patient"), is("subject", "Patient", ""));
+        assert_eq!(name("patient:identifier"), is("patient:identifier", "", ""));
+        assert_eq!(name("relatesTo"), is("relatesto", "", ""));
+        assert_eq!(name("author.family:contains"), is("author.family", "", "contains"));
+        assert_eq!(name("type:not"), is("type", "", "not"));
+        assert_eq!(spelt("a.b.c"), None);
+        assert_eq!(spelt("a:not.b"), None);
+    }
 }

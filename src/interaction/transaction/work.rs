@@ -168,8 +168,11 @@ impl Work {
                 self.answers.insert(step.index, Answered::Read(bytes));
             }
             Method::Get => {
-                let bytes = match read::one(reader, &step.row.kind, &step.id, None)? {
-                    read::One::Fact(bytes) => bytes,
+                let one = read::one(reader, &step.row.kind, &step.id, None)?;
+                bench.call.in_record(one.record());
+                bench.call.touched(format!("{}/{}", step.row.kind, step.id));
+                let bytes = match one {
+                    read::One::Fact(_, bytes) => bytes,
                     read::One::Stored(found) if found.row.deleted => return Err(read::gone()),
                     read::One::Stored(found) => found.body,
                 };
@@ -177,6 +180,7 @@ impl Work {
             }
             Method::Delete => {
                 let planned = delete::plan_in(reader, bench.call, step.row, &step.id)?;
+                bench.call.touched(format!("{}/{}", step.row.kind, step.id));
                 self.merge(planned.plan, planned.record);
                 self.answers.insert(step.index, Answered::Deleted);
             }
@@ -196,6 +200,7 @@ impl Work {
                 self.answered(step, target.version + 1, false);
                 return Ok(());
             }
+            bench.call.in_record(target.row.record);
             let number = patch::add(&mut self.plan, &target, &changes)?;
             self.superseded.insert(target.row.number);
             bench.call.touched(format!("DocumentReference/{}", step.id));
@@ -237,6 +242,7 @@ impl Work {
             call.about(&step.id);
             self.plan.preconditions.extend(patient::unused(&sent.value, current.is_none()));
         }
+        call.in_record(current.as_ref().map_or(0, |c| c.record));
         let (rid, number) = current.as_ref().map_or_else(|| (app.store.counters().next_resource(), 1), |c| (c.rid, c.number + 1));
         self.plan.preconditions.push(match &current {
             Some(c) => Precondition::VersionIs { kind: step.row.kind.clone(), id: step.id.clone(), number: c.number },

@@ -1,0 +1,52 @@
+//! What of an event may leave the server. An event must not betray a document that its reader may not see: entities that name
+//! one, or something made from one, go; an event that is about nothing else is absent, as unknown as the document itself. Queries
+//! of other structures may hold identifiers and are withheld.
+//! Spec: PDSM4DMP MASQUE_PS; decision: an AuditEvent is no way around a label.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::audit::{Event, Outcome};
+use crate::fhir::Result;
+use crate::identity::canonical_structure;
+use crate::interaction::Call;
+use crate::store::Reader;
+
+/// The events as the caller may read them, in the order given.
+pub(super) fn disclosed(reader: &mut Reader<'_>, call: &Call, events: Vec<Event>) -> Result<Vec<Event>> {
+    let known = known(reader, &events)?;
+    Ok(events.into_iter().filter_map(|e| reduced(call, &known, e)).collect())
+}
+
+/// Of everything the events name, what the caller may know of.
+fn known(reader: &mut Reader<'_>, events: &[Event]) -> Result<HashSet<String>> {
+    let mut by_kind: HashMap<&str, HashSet<&str>> = HashMap::new();
+    for (kind, id) in events.iter().flat_map(|e| &e.entities).filter_map(|e| e.split_once('/')) {
+        by_kind.entry(kind).or_default().insert(id);
+    }
+    let mut out = HashSet::new();
+    for (kind, ids) in by_kind {
+        let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+        out.extend(reader.traceable(kind, &ids)?.into_iter().map(|id| format!("{kind}/{id}")));
+    }
+    Ok(out)
+}
+
+fn reduced(call: &Call, known: &HashSet<String>, mut event: Event) -> Option<Event> {
+    let own = canonical_structure(&event.structure) == call.visibility.structure();
+    if !own {
+        event.query = None;
+    }
+    // What a structure asked for in vain it named itself: hidden and unknown look alike here.
+    if own && event.outcome != Outcome::Success {
+        return Some(event);
+    }
+    let may = |entity: &String| known.contains(entity) || own && entity.starts_with("AuditEvent/");
+    let (shown, hidden): (Vec<String>, Vec<String>) = std::mem::take(&mut event.entities).into_iter().partition(|e| may(e));
+    // A SubmissionSet or the patient beside a hidden document says that there is one.
+    let about_another = shown.iter().any(|e| !e.starts_with("List/") && !e.starts_with("Patient/"));
+    if !hidden.is_empty() && !about_another {
+        return None;
+    }
+    event.entities = shown;
+    Some(event)
+}

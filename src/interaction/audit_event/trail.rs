@@ -1,0 +1,118 @@
+//! The events of both sources: those of writes in the database, those of reads and refusals in the log.
+
+use std::ops::ControlFlow;
+
+use serde_json::Value;
+
+use super::asked::Asked;
+use super::disclosure::disclosed;
+use crate::audit::Event;
+use crate::fhir::Result;
+use crate::interaction::{App, Call};
+
+/// Matching events that one search takes of each source.
+pub(super) const MAX_EVENTS: usize = 10_000;
+/// Lines of the log that one search looks at.
+pub(super) const MAX_LINES: usize = 1_000_000;
+/// µs by which the order of the lines and that of the arrivals may differ: the longest a request can take.
+const SLACK_US: i64 = 3_600_000_000;
+
+/// Up to where a search looks: pages of one search see the same events.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub commit: i64,
+    /// Number of the newest line of the log.
+    pub log: i64,
+}
+
+/// What a search found, newest first.
+pub(super) struct Trail {
+    pub events: Vec<Event>,
+    pub bounds: Bounds,
+    /// Older events were left out.
+    pub cut: bool,
+}
+
+/// Every event that matches and that the caller may read.
+pub(super) fn gather(app: &App, call: &Call, asked: &Asked, bounds: Option<Bounds>) -> Result<Trail> {
+    let (low, high) = asked.range();
+    let needle = asked.needle();
+    let mut logged = Logged { asked, needle: &needle, low, high, newest: bounds.map(|b| b.log), events: Vec::new(), lines: 0, cut: false };
+    app.read_log.newest(|line| logged.see(line))?;
+    let Logged { newest, mut events, cut: log_cut, .. } = logged;
+    let limit = i64::try_from(MAX_EVENTS).unwrap_or(i64::MAX);
+    let (mut events, commit, written_cut) = app.store.read(&call.visibility, |reader| {
+        let commit = bounds.map_or_else(|| reader.commit(), |b| b.commit);
+        let lines = reader.audit_lines((low, high.saturating_add(SLACK_US)), commit, &needle, limit)?;
+        events.extend(lines.iter().filter_map(|l| event_of(l)).filter(|e| asked.fits(e)));
+        let shown = disclosed(reader, call, std::mem::take(&mut events))?;
+        Ok((shown, commit, lines.len() >= MAX_EVENTS))
+    })?;
+    events.retain(|e| asked.fits_entities(e));
+    events.sort_by(|a, b| (b.at_us, &b.id).cmp(&(a.at_us, &a.id)));
+    Ok(Trail { events, bounds: Bounds { commit, log: newest.unwrap_or(0) }, cut: log_cut || written_cut })
+}
+
+/// One event by its id, when the caller may read it.
+pub(super) fn one(app: &App, call: &Call, id: &str) -> Result<Option<Event>> {
+    let needle = format!("\"id\":\"{id}\"");
+    let mut found = Vec::new();
+    app.read_log.newest(|line| {
+        found.extend(line.contains(&needle).then(|| event_of(line)).flatten().filter(|e| e.id == id));
+        if found.is_empty() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    app.store.read(&call.visibility, |reader| {
+        if found.is_empty() {
+            let lines = reader.audit_lines((i64::MIN, i64::MAX), i64::MAX, &needle, 10)?;
+            found.extend(lines.iter().filter_map(|l| event_of(l)).filter(|e| e.id == id));
+        }
+        Ok(disclosed(reader, call, std::mem::take(&mut found))?.pop())
+    })
+}
+
+/// A walk through the log.
+struct Logged<'a> {
+    asked: &'a Asked,
+    needle: &'a str,
+    low: i64,
+    high: i64,
+    /// Number of the newest line of this search.
+    newest: Option<i64>,
+    events: Vec<Event>,
+    lines: usize,
+    cut: bool,
+}
+
+impl Logged<'_> {
+    fn see(&mut self, line: &str) -> ControlFlow<()> {
+        let (Some(number), Some(at_us)) = (number_after(line, "\"number\":"), number_after(line, "\"at_us\":")) else { return ControlFlow::Continue(()) };
+        if number > *self.newest.get_or_insert(number) {
+            return ControlFlow::Continue(());
+        }
+        if at_us < self.low.saturating_sub(SLACK_US) {
+            return ControlFlow::Break(());
+        }
+        self.lines += 1;
+        if self.lines > MAX_LINES || self.events.len() >= MAX_EVENTS {
+            self.cut = true;
+            return ControlFlow::Break(());
+        }
+        if (self.low..=self.high).contains(&at_us) && line.contains(self.needle) {
+            self.events.extend(event_of(line).filter(|e| self.asked.fits(e)));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The number behind the first `name` of a line; both names this is asked for stand before anything a caller wrote.
+fn number_after(line: &str, name: &str) -> Option<i64> {
+    let (_, rest) = line.split_once(name)?;
+    let end = rest.bytes().position(|b| !(b.is_ascii_digit() || b == b'-')).unwrap_or(rest.len());
+    rest.get(..end)?.parse().ok()
+}
+
+/// The event inside a chained line.
+fn event_of(line: &str) -> Option<Event> {
+    let mut value: Value = serde_json::from_str(line).ok()?;
+    serde_json::from_value(value.get_mut("event")?.take()).ok()
+}

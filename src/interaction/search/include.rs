@@ -1,0 +1,78 @@
+//! `_include`.
+//! Spec: FHIR R4 search#include.
+
+use serde_json::Value;
+
+use super::Entry;
+use crate::fhir::search::{ParamType, SearchValue, values};
+use crate::fhir::{Fault, FaultKind, Result};
+use crate::interaction::registry::ResourceRow;
+use crate::interaction::{App, facts, read as reads};
+use crate::store::Reader;
+
+/// Included resources of one page.
+const MAX_INCLUDED: usize = 5000;
+
+/// One `_include`: the elements whose references are followed, to one type of target or to all.
+#[derive(Debug)]
+pub(super) struct Include {
+    paths: Vec<String>,
+    target: Option<String>,
+}
+
+/// `Type:parameter` and `Type:parameter:Target` of the type searched; `None` when there is no such include.
+pub(super) fn read(row: &ResourceRow, text: &str) -> Option<Include> {
+    let mut parts = text.split(':');
+    let (kind, code, target) = (parts.next()?, parts.next()?, parts.next().map(str::to_owned));
+    if kind != row.kind {
+        return None;
+    }
+    let paths = match (kind, code) {
+        ("List", "item") => vec!["entry.item".into()],
+        ("DocumentReference", "relatesto") => vec!["relatesTo.target".into()],
+        ("DocumentReference" | "List", "patient" | "subject") => vec!["subject".into()],
+        _ => row.parameter(code).filter(|p| p.kind == ParamType::Reference).map(|p| p.path.clone())?,
+    };
+    Some(Include { paths, target })
+}
+
+/// The values of `_include` that a type offers, for the CapabilityStatement.
+pub(super) fn offered(row: &ResourceRow) -> Vec<String> {
+    let own = row.parameter.iter().filter(|p| p.kind == ParamType::Reference).map(|p| p.code.as_str());
+    let codes = ["item", "relatesto", "patient", "subject"].into_iter().filter(|_| row.search.is_some()).chain(own);
+    codes.map(|code| format!("{}:{code}", row.kind)).filter(|text| read(row, text).is_some()).collect()
+}
+
+/// Resources that the matches point at, as far as the caller may see them.
+pub(super) fn run(reader: &mut Reader<'_>, includes: &[Include], matches: &[Entry]) -> Result<Vec<Entry>> {
+    let mut out: Vec<Entry> = Vec::new();
+    for include in includes {
+        for entry in matches {
+            let resource: Value = serde_json::from_slice(&entry.bytes).map_err(|e| Fault::new(FaultKind::Bug, 260, "a stored resource is damaged").because(e))?;
+            for value in values(&resource, ParamType::Reference, &include.paths) {
+                let SearchValue::Reference(target) = value else { continue };
+                let Some((kind, id)) = target.split_once('/') else { continue };
+                let known = out.iter().chain(matches).any(|e| e.kind == kind && e.id == id);
+                if known || out.len() >= MAX_INCLUDED || include.target.as_deref().is_some_and(|t| t != kind) {
+                    continue;
+                }
+                if let Some(bytes) = included(reader, kind, id)? {
+                    out.push(Entry { kind: kind.to_owned(), id: id.to_owned(), bytes });
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn included(reader: &mut Reader<'_>, kind: &str, id: &str) -> Result<Option<Vec<u8>>> {
+    if id.starts_with(App::DERIVED) {
+        return facts::one(reader, kind, id);
+    }
+    match reads::one(reader, kind, id, None) {
+        Ok(reads::One::Stored(found)) if !found.row.deleted => Ok(Some(found.body)),
+        Ok(_) => Ok(None),
+        Err(e) if e.kind == FaultKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}

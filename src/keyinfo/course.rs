@@ -1,0 +1,150 @@
+//! The course of a treatment: prescribed when, from when to when, current or over.
+
+use serde_json::Value;
+
+use super::concept::{at, get, items, text};
+use super::dates;
+use super::numbers;
+use super::tables::FRENCH;
+use super::words::fold;
+use crate::fhir::time;
+
+/// How a treatment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Course {
+    Current,
+    /// Stopped before its time: the status says so, or the words of the document do of a treatment whose period is over.
+    Stopped,
+    /// Said completed, or the end of its period is past.
+    Over,
+}
+
+impl Course {
+    /// Of a medication resource, at a moment.
+    pub fn of(resource: &Value, now_us: i64) -> Self {
+        let status = text(resource, "/status");
+        let past = time::range(end(resource)).is_some_and(|r| r.1 < now_us);
+        match status {
+            "stopped" => Self::Stopped,
+            _ if past && said_stopped(resource) => Self::Stopped,
+            "completed" if matches!(text(resource, "/resourceType"), "MedicationStatement" | "MedicationRequest") => Self::Over,
+            _ if past => Self::Over,
+            _ => Self::Current,
+        }
+    }
+}
+
+/// `prescrit du 05/10/2026 au 04/01/2027`, `en cours depuis mai 2021`, `administré à partir de mars 2013, arrêté le 09/06/2026`.
+pub(super) fn told(kind: &str, resource: &Value, now_us: i64) -> Vec<String> {
+    let (start, end) = (start(resource), end(resource));
+    let origin = origin(kind, resource);
+    match Course::of(resource, now_us) {
+        Course::Current => {
+            let status = FRENCH.status(kind, text(resource, "/status")).filter(|w| !w.is_empty()).map(str::to_owned);
+            let period = dates::span(start, end);
+            match (origin, status, period) {
+                (Some(origin), None, Some(period)) if is_bare(&origin) => vec![format!("{origin} {period}")],
+                (None, Some(status), Some(period)) if status == FRENCH.course.current => vec![format!("{status} {period}")],
+                (origin, status, period) => origin.into_iter().chain(status).chain(period).collect(),
+            }
+        }
+        course => {
+            let word = if course == Course::Stopped { &FRENCH.course.stopped } else { &FRENCH.course.over };
+            let ended = if end.is_empty() { word.clone() } else { format!("{word} {}", dates::on(end)) };
+            let begun = !start.is_empty() && start != end;
+            match origin {
+                Some(origin) if begun && is_bare(&origin) => vec![format!("{origin} à partir {}", dates::of(start)), ended],
+                origin => origin.into_iter().chain(begun.then(|| format!("{} {}", FRENCH.course.begun, dates::on(start)))).chain([ended]).collect(),
+            }
+        }
+    }
+}
+
+/// Whether an origin has neither date nor quantity, so that a period may follow it.
+fn is_bare(origin: &str) -> bool {
+    !origin.contains(' ')
+}
+
+/// What the status alone says of it, to hold against another document; "" when it says nothing.
+pub(super) fn state(kind: &str, resource: &Value) -> &'static str {
+    match text(resource, "/status") {
+        "active" => &FRENCH.course.current,
+        "stopped" => &FRENCH.course.stopped,
+        "completed" if kind == "MedicationStatement" => &FRENCH.course.over,
+        "on-hold" | "unknown" => FRENCH.status(kind, text(resource, "/status")).unwrap_or(""),
+        _ => "",
+    }
+}
+
+/// A note or dosage text that begins with a word of stopping.
+fn said_stopped(resource: &Value) -> bool {
+    let notes = items(resource, "note").map(|n| text(n, "/text"));
+    let reasons = items(resource, "statusReason").map(|r| text(r, "/text"));
+    notes.chain(reasons).any(|t| fold(t).split(' ').next().is_some_and(|first| FRENCH.course.stop_words.iter().any(|w| w == first)))
+}
+
+/// `prescrit le …`, `délivré le …`, `administré le …`.
+fn origin(kind: &str, resource: &Value) -> Option<String> {
+    let (word, pointers): (&str, &[&str]) = match kind {
+        "MedicationRequest" => ("prescrit", &["/authoredOn"]),
+        "MedicationDispense" => ("délivré", &["/whenHandedOver", "/whenPrepared"]),
+        // A period is told by itself.
+        "MedicationAdministration" => ("administré", &["/effectiveDateTime"]),
+        _ => return None,
+    };
+    let date = pointers.iter().map(|p| text(resource, p)).find(|t| !t.is_empty());
+    let quantity = get(resource, "quantity").and_then(numbers::quantity).map(|q| format!(" ({q})")).unwrap_or_default();
+    Some(format!("{word}{}{quantity}", date.map(|d| format!(" {}", dates::on(d))).unwrap_or_default()))
+}
+
+const PERIODS: &[&str] = &["/effectivePeriod", "/dosageInstruction/0/timing/repeat/boundsPeriod", "/dosage/0/timing/repeat/boundsPeriod"];
+
+fn bound<'a>(resource: &'a Value, name: &str) -> &'a str {
+    PERIODS.iter().find_map(|p| at(resource, p)).and_then(|p| get(p, name)?.as_str()).unwrap_or("").trim()
+}
+
+pub(super) fn start(resource: &Value) -> &str {
+    match bound(resource, "start") {
+        "" if text(resource, "/resourceType") == "MedicationStatement" => text(resource, "/effectiveDateTime"),
+        start => start,
+    }
+}
+
+fn end(resource: &Value) -> &str {
+    bound(resource, "end")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn now() -> i64 {
+        dates::start_us("2026-11-25").unwrap()
+    }
+
+    #[test]
+    fn an_active_statement_whose_period_is_over_is_not_called_current() {
+        let statement = json!({"resourceType": "MedicationStatement", "status": "active", "effectivePeriod": {"start": "2020-01-01", "end": "2020-02-01"}});
+        assert_eq!(told("MedicationStatement", &statement, now()), ["débuté le 01/01/2020", "terminé le 01/02/2020"]);
+        assert_eq!(Course::of(&statement, now()), Course::Over);
+    }
+
+    #[test]
+    fn a_period_over_is_stopped_when_the_document_says_so() {
+        let mut given = json!({"resourceType": "MedicationAdministration", "status": "completed", "effectivePeriod": {"start": "2013-03", "end": "2026-06-09"}});
+        assert_eq!(told("MedicationAdministration", &given, now()), ["administré à partir de mars 2013", "terminé le 09/06/2026"]);
+        given["note"] = json!([{"text": "Arrêt définitif"}]);
+        assert_eq!(told("MedicationAdministration", &given, now()), ["administré à partir de mars 2013", "arrêté le 09/06/2026"]);
+        given["effectivePeriod"]["end"] = json!("2027-01-01");
+        assert_eq!(Course::of(&given, now()), Course::Current, "a note of stopping does not end a period to come");
+    }
+
+    #[test]
+    fn a_prescription_reads_as_one_phrase() {
+        let mut request = json!({"resourceType": "MedicationRequest", "status": "active", "dosageInstruction": [{"timing": {"repeat": {"boundsPeriod": {"start": "2026-10-05", "end": "2027-01-04"}}}}]});
+        assert_eq!(told("MedicationRequest", &request, now()), ["prescrit du 05/10/2026 au 04/01/2027"]);
+        request["authoredOn"] = json!("2026-10-05");
+        assert_eq!(told("MedicationRequest", &request, now()), ["prescrit le 05/10/2026", "du 05/10/2026 au 04/01/2027"]);
+    }
+}
