@@ -56,7 +56,7 @@ pub fn to_fhir(event: &Event) -> Value {
         members.insert("profile".into(), json!([profile]));
     }
     let subtype: Vec<Value> = subtypes(event).iter().map(|(system, value)| code(system, value)).collect();
-    json!({
+    without_empty(json!({
         "resourceType": "AuditEvent",
         "id": event.id,
         "meta": meta,
@@ -68,7 +68,16 @@ pub fn to_fhir(event: &Event) -> Value {
         "agent": agents(event),
         "source": {"observer": {"display": "Passerelle"}},
         "entity": entities(event),
-    })
+    }))
+}
+
+/// FHIR has no empty strings: what a caller or a certificate left empty is absent.
+fn without_empty(value: Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(members.into_iter().filter(|(_, v)| v.as_str() != Some("")).map(|(k, v)| (k, without_empty(v))).collect()),
+        Value::Array(items) => Value::Array(items.into_iter().map(without_empty).collect()),
+        other => other,
+    }
 }
 
 /// (system, code) of the subtypes: the restful interaction, the operation's name, what a compound interaction amounted to, and
@@ -109,9 +118,14 @@ fn profile(event: &Event) -> Option<String> {
     }
     let subtypes = subtypes(event);
     let (action, _, name) = PROFILES.iter().find(|(action, codes, _)| *action == event.action && subtypes.iter().any(|(_, code)| codes.contains(&code.as_str())))?;
-    let complete = if *action == Action::E { event.query.is_some() } else { !event.entities.is_empty() };
+    let complete = if *action == Action::E { queried(event).is_some() } else { !event.entities.is_empty() };
     let patient = if event.patient.is_some() { "Patient" } else { "" };
     complete.then(|| format!("{BALP}{patient}{name}"))
+}
+
+/// The query, when one is recorded and not withheld.
+fn queried(event: &Event) -> Option<&str> {
+    event.query.as_deref().filter(|q| !q.is_empty())
 }
 
 fn code(system: &str, code: &str) -> Value {
@@ -121,7 +135,7 @@ fn code(system: &str, code: &str) -> Value {
 /// BALP allows one entity of type System Object (the data, or the query): what else was touched is typed by its resource type.
 fn entities(event: &Event) -> Vec<Value> {
     let mut out: Vec<Value> = event.entities.iter().enumerate().map(|(i, e)| data(event.action, e, i == 0)).collect();
-    if let Some(query) = &event.query {
+    if let Some(query) = queried(event) {
         out.push(json!({"type": code(ENTITY_TYPE, "2"), "role": code(ROLE, "24"), "query": query}));
     }
     if let Some(patient) = &event.patient {
@@ -201,6 +215,8 @@ mod tests {
 
     #[test]
     fn every_event_is_a_valid_resource() {
+        let bare = Event { organization: String::new(), address: String::new(), query: Some(String::new()), ..event("search-type", Action::E) };
+        assert!(!to_fhir(&bare).to_string().contains("\"\""));
         for (name, action) in [("deposit", Action::C), ("history-instance", Action::R), ("search-type", Action::E), ("delete", Action::D)] {
             let bytes = serde_json::to_vec(&to_fhir(&event(name, action))).unwrap();
             let issues = crate::fhir::r4::check(&crate::fhir::gate::parse(&bytes).unwrap(), 10);

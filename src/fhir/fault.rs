@@ -72,7 +72,7 @@ fault_rows! {
     Malformed         400 Structure     0 "the bytes are not the FHIR, JSON or XML they claim to be";
     BadValue          400 Value         0 "an element or a parameter has a value its type does not allow";
     MissingElement    400 Required      0 "a required element or parameter is missing";
-    UnknownParameter  400 NotSupported  0 "an unknown search parameter under Prefer: handling=strict";
+    UnknownParameter  400 NotSupported  0 "a search parameter or modifier that is not supported (a parameter: only under Prefer: handling=strict)";
     Unauthenticated   401 Login         0 "the caller is not known";
     Forbidden         403 Forbidden     0 "the caller is known and may not do this";
     NotFound          404 NotFound      0 "no such resource for this caller";

@@ -32,6 +32,15 @@ fn response(outcome: Result<Answer>) -> String {
     }
 }
 
+/// One entry as a request of its own, its event durable.
+///
+/// # Errors
+/// What the request answers.
+pub(super) fn alone(app: &App, call: &Call, entry: &Value) -> Result<Answer> {
+    let (outcome, traced) = carry_out(app, call, entry);
+    traced.map_or(Ok(()), Pending::wait).and(outcome)
+}
+
 /// What an entry answers, once its event (of a read or a refusal) is durable.
 fn carry_out(app: &App, call: &Call, entry: &Value) -> (Result<Answer>, Option<Pending>) {
     let sub = match sub_call(call, entry) {

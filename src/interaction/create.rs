@@ -45,6 +45,9 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
             return Ok(Planned { plan: None, record, value: outcome });
         }
     };
+    if row.kind != "Patient" {
+        call.in_record(record);
+    }
     let id = app.new_id();
     let mut plan = Plan { operations, ..Plan::default() };
     if let Some(identifier) = condition.and_then(identifier_of) {

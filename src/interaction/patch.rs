@@ -1,6 +1,8 @@
 //! PATCH of a document's metadata: status, securityLabel and isArchived alone.
 //! Spec: PDSm 3.1.1 flux 03/04; FHIR R4 http#patch (JSON Patch, FHIRPath Patch).
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::document::{self, Replaced};
@@ -33,12 +35,15 @@ pub(super) fn conditional(app: &App, call: &Call, row: &ResourceRow) -> Result<A
 /// PATCH [type]/[id]
 pub(super) fn patch(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
     call.is("patch", Action::U);
+    call.touched(format!("DocumentReference/{id}"));
     update::not_reserved(id)?;
-    let changes = changes(&call.body, &call.content_type)?;
+    let (tests, body) = tests(&call.body, &call.content_type);
+    let changes = changes(&body, &call.content_type)?;
     let (outcome, written) = app.plan_and_commit(call, || {
         let target = app.store.read(&call.visibility, |r| target(r, id))?.ok_or_else(read::not_here)?;
         call.in_record(target.row.record);
         update::matches(call.if_match.as_deref(), Some(target.version))?;
+        hold(&tests, &target.body)?;
         let mut plan = Plan::default();
         let number = add(&mut plan, &target, &changes)?;
         if withdraws(&changes) {
@@ -52,6 +57,27 @@ pub(super) fn patch(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resu
     let mut answer = resource::answer_written(call, row, outcome, written.map_or(call.now_us, |w| w.at_us))?;
     answer.location = None;
     Ok(answer)
+}
+
+/// The `test` operations of a JSON Patch, and the patch without them; anything else goes on as it came.
+fn tests<'a>(body: &'a [u8], content_type: &str) -> (Vec<Value>, Cow<'a, [u8]>) {
+    let parsed: Option<Vec<Value>> = content_type.contains("json-patch").then(|| serde_json::from_slice(body).ok()).flatten();
+    let (tests, rest): (Vec<Value>, Vec<Value>) = parsed.unwrap_or_default().into_iter().partition(|o| o.get("op").and_then(Value::as_str) == Some("test"));
+    match to_bytes(&Value::Array(rest)) {
+        Ok(bytes) if !tests.is_empty() => (tests, Cow::Owned(bytes)),
+        _ => (Vec::new(), Cow::Borrowed(body)),
+    }
+}
+
+/// Spec: RFC 6902 §4.6.
+fn hold(tests: &[Value], resource: &Value) -> Result<()> {
+    for test in tests {
+        let path = test.get("path").and_then(Value::as_str).unwrap_or("");
+        if resource.pointer(path) != test.get("value") {
+            return Err(Fault::new(FaultKind::RuleBroken, 493, "a test of the patch does not hold: the resource was not changed"));
+        }
+    }
+    Ok(())
 }
 
 /// PDSM4DMP asks for a deletion by a status that MHD forbids: it is the author's logical delete.

@@ -3,6 +3,7 @@
 
 mod include;
 mod memory;
+mod name;
 mod order;
 mod parameters;
 mod rows;

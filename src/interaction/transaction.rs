@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::planning::{outcome, raw_bundle};
 use super::resource;
-use super::{Answer, App, Call, batch, iti65};
+use super::{Answer, App, Body, Call, batch, iti65};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result, gate, time};
 use crate::xds;
@@ -27,6 +27,9 @@ pub(super) fn process(app: &App, call: &Call) -> Result<Answer> {
     match sent.value.get("type").and_then(Value::as_str) {
         Some("transaction") if xds::is_provide_bundle(&sent.value) => iti65::provide(app, call, &sent),
         Some("transaction") => {
+            let entries = sent.value.get("entry").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            // A search that cannot be answered fails the transaction before anything is written.
+            searches(entries).try_for_each(|(_, entry)| batch::alone(app, call, entry).map(|_| ()))?;
             let (mut outcomes, written) = app.plan_and_commit(call, || {
                 let planned = work::plan(app, call, &sent, Offer::Plain)?;
                 call.is("transaction", action(&planned.value));
@@ -38,10 +41,21 @@ pub(super) fn process(app: &App, call: &Call) -> Result<Answer> {
                     resource::stamp(bytes, at_us)?;
                 }
             }
+            for (index, entry) in searches(entries) {
+                if let (Some(slot), Body::Resource(found)) = (outcomes.get_mut(index), batch::alone(app, call, entry)?.body) {
+                    *slot = Answered::Read(found);
+                }
+            }
             Ok(Answer::resource(respond(&outcomes, Some(at_us))))
         }
         _ => Err(Fault::new(FaultKind::RuleBroken, 451, "the base URL takes a Bundle of type transaction or batch; a document Bundle goes to $deposit").at("Bundle.type")),
     }
+}
+
+/// The entries of a transaction that search.
+fn searches(entries: &[Value]) -> impl Iterator<Item = (usize, &Value)> {
+    let asked = |e: &Value, name: &str| e.pointer(&format!("/request/{name}")).and_then(Value::as_str).map(str::to_owned);
+    entries.iter().enumerate().filter(move |(_, e)| asked(e, "method").as_deref() == Some("GET") && asked(e, "url").is_some_and(|u| u.contains('?')))
 }
 
 /// What a transaction amounts to in the trace: one letter when all its entries do the same, else E.
@@ -50,7 +64,7 @@ fn action(outcomes: &[Answered]) -> Action {
         Answered::Written { created: true, .. } => Some(Action::C),
         Answered::Written { created: false, .. } => Some(Action::U),
         Answered::Deleted => Some(Action::D),
-        Answered::Read(_) => Some(Action::R),
+        Answered::Read(_) | Answered::Search => Some(Action::R),
         Answered::Ignored(_) => None,
     });
     let first = all.next().unwrap_or(Action::E);
@@ -94,6 +108,7 @@ fn response(answered: &Answered, at: &str) -> String {
             let outcome = if warnings.is_empty() { String::new() } else { format!(",\"outcome\":{}", String::from_utf8_lossy(&outcome(warnings))) };
             format!("{{\"response\":{{\"status\":\"{status}\",\"location\":\"{kind}/{id}/_history/{number}\",\"etag\":\"W/\\\"{number}\\\"\"{at}{outcome}}}}}")
         }
+        Answered::Search => "{\"response\":{\"status\":\"200 OK\"}}".to_owned(),
         Answered::Deleted => "{\"response\":{\"status\":\"204 No Content\"}}".to_owned(),
         Answered::Ignored(warnings) => format!("{{\"response\":{{\"status\":\"200 OK\",\"outcome\":{}}}}}", String::from_utf8_lossy(&outcome(warnings))),
         Answered::Read(bytes) => format!("{{\"resource\":{},\"response\":{{\"status\":\"200 OK\"}}}}", String::from_utf8_lossy(bytes)),

@@ -11,6 +11,7 @@ use crate::store::{Operation, Plan, Precondition};
 /// PUT [type]/[id]: a new version, or the first one under the client's id.
 pub(super) fn update(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
     call.is("update", if call.method == Method::Put { Action::U } else { Action::C });
+    call.touched(format!("{}/{id}", row.kind));
     not_reserved(id)?;
     let sent = resource::Sent::read(&call.body, &row.kind)?;
     if sent.id() != Some(id) {

@@ -1,14 +1,14 @@
 //! The search over index rows: one boxed query per page, with the visibility condition inside, keyset paging and totals.
 
+mod holds;
+
 use std::collections::BTreeSet;
 
-use diesel::dsl::not;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Integer, Text};
 
 use super::conn::{Db, fault};
 use super::read::{Reader, VersionRow};
-use super::schema::{date_value, directory, document, identifier, reference_value, string_value, symbol, token_value, version};
+use super::schema::{directory, document, identifier, symbol, version};
 use super::visible::visible;
 use crate::fhir::search::ParamType;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
@@ -128,38 +128,6 @@ const MAX_FOUND: usize = 1000;
 
 type Joined = diesel::dsl::InnerJoinOn<version::table, document::table, diesel::dsl::Eq<document::number, version::document>>;
 type Boxed<'a> = diesel::dsl::IntoBoxed<'a, Joined, Db>;
-type JoinedSource = diesel::dsl::InnerJoinQuerySource<version::table, document::table, diesel::dsl::Eq<document::number, version::document>>;
-/// A condition on the versions searched.
-type Holds = Box<dyn BoxableExpression<JoinedSource, Db, SqlType = Bool>>;
-
-define_sql_function! {
-    /// The `length` characters of `text` from `start` (1 = the first); the same in both databases, whatever the collation.
-    fn substr(text: Text, start: Integer, length: Integer) -> Text;
-}
-define_sql_function! {
-    /// `text` with every `part` replaced; tells whether there is one without LIKE, whose case rules differ between the databases.
-    fn replace(text: Text, part: Text, by: Text) -> Text;
-}
-
-/// Whether the resource has a row of the parameter, in the records searched and as it was at the commit, for which `$holds`.
-macro_rules! has {
-    ($table:ident, $look:expr, $param:expr, $holds:expr) => {
-        Box::new(version::rid.eq_any(has!(rows $table, $look, $param).filter($holds).select($table::rid)))
-    };
-    (rows $table:ident, $look:expr, $param:expr) => {
-        $table::table
-            .filter($table::record.eq_any($look.records.clone()))
-            .filter($table::param.eq($param))
-            .filter($table::from_commit.le($look.at))
-            .filter($table::until_commit.gt($look.at))
-    };
-}
-
-/// Any of the alternatives; none of them holds nothing.
-fn either(alternatives: impl Iterator<Item = Holds>) -> Holds {
-    alternatives.reduce(|any, one| Box::new(any.or(one))).unwrap_or_else(|| Box::new(version::rid.eq_any(Vec::<i64>::new())))
-}
-
 /// A query after its identifiers, ids and codes have been looked up.
 struct Look {
     records: Vec<i64>,
@@ -276,13 +244,13 @@ impl Reader<'_> {
         }
         let mut symbols = look.symbols.iter();
         for condition in &query.conditions {
-            let holds: Holds = match condition {
-                Condition::Token { param, any, negated } => token(look, *param, any, symbols.next().cloned().unwrap_or_default(), *negated),
-                Condition::Date { param, any } => either(any.iter().map(|t| date(look, *param, t))),
-                Condition::Text { param, any, contains } => either(any.iter().map(|t| text(look, *param, t, *contains))),
-                Condition::Reference { param, any } => has!(reference_value, look, *param, reference_value::target.eq_any(any.clone())),
-                Condition::LastUpdated { any } => either(any.iter().map(last_updated)),
-                Condition::Missing { param, kind, missing: absent } => missing(look, *param, *kind, *absent),
+            let holds = match condition {
+                Condition::Token { param, any, negated } => holds::token(look, *param, any, symbols.next().cloned().unwrap_or_default(), *negated),
+                Condition::Date { param, any } => holds::either(any.iter().map(|t| holds::date(look, *param, t))),
+                Condition::Text { param, any, contains } => holds::either(any.iter().map(|t| holds::text(look, *param, t, *contains))),
+                Condition::Reference { param, any } => holds::reference(look, *param, any.clone()),
+                Condition::LastUpdated { any } => holds::either(any.iter().map(holds::last_updated)),
+                Condition::Missing { param, kind, missing } => holds::missing(look, *param, *kind, *missing),
                 Condition::Records { .. } | Condition::Identifier { .. } | Condition::Ids { .. } => continue,
             };
             q = q.filter(holds);
@@ -300,63 +268,6 @@ fn few(found: usize) -> Result<()> {
         return Err(Fault::new(FaultKind::TooCostly, 175, "a value of the search stands for too many codes or resources; give its system, or the patient"));
     }
     Ok(())
-}
-
-fn token(look: &Look, param: i16, any: &[(Option<String>, String)], symbols: Vec<i64>, negated: bool) -> Holds {
-    let systems: Vec<String> = any.iter().filter(|t| t.1.is_empty()).filter_map(|t| t.0.clone()).collect();
-    let whole = symbol::table.filter(symbol::system.eq_any(systems.clone())).select(symbol::number);
-    match (systems.is_empty(), negated) {
-        (true, false) => has!(token_value, look, param, token_value::symbol.eq_any(symbols)),
-        (true, true) => Box::new(not(has!(token_value, look, param, token_value::symbol.eq_any(symbols)))),
-        (false, false) => has!(token_value, look, param, token_value::symbol.eq_any(symbols).or(token_value::symbol.eq_any(whole))),
-        (false, true) => Box::new(not(has!(token_value, look, param, token_value::symbol.eq_any(symbols).or(token_value::symbol.eq_any(whole))))),
-    }
-}
-
-fn missing(look: &Look, param: i16, kind: ParamType, absent: bool) -> Holds {
-    let there: Holds = match kind {
-        ParamType::Token => has!(token_value, look, param, token_value::rid.ge(0)),
-        ParamType::Date => has!(date_value, look, param, date_value::rid.ge(0)),
-        ParamType::String => has!(string_value, look, param, string_value::rid.ge(0)),
-        ParamType::Reference | ParamType::Uri => has!(reference_value, look, param, reference_value::rid.ge(0)),
-    };
-    if absent { Box::new(not(there)) } else { there }
-}
-
-/// Spec: FHIR R4 search#date.
-fn date(look: &Look, param: i16, test: &DateTest) -> Holds {
-    let (low, high) = (test.low_us, test.high_us);
-    match test.prefix {
-        DatePrefix::Eq => has!(date_value, look, param, date_value::low_us.ge(low).and(date_value::high_us.le(high))),
-        DatePrefix::Ne => has!(date_value, look, param, date_value::low_us.lt(low).or(date_value::high_us.gt(high))),
-        DatePrefix::Gt => has!(date_value, look, param, date_value::high_us.gt(high)),
-        DatePrefix::Lt => has!(date_value, look, param, date_value::low_us.lt(low)),
-        DatePrefix::Ge => has!(date_value, look, param, date_value::high_us.ge(low)),
-        DatePrefix::Le => has!(date_value, look, param, date_value::low_us.le(high)),
-        DatePrefix::Sa => has!(date_value, look, param, date_value::low_us.gt(high)),
-        DatePrefix::Eb => has!(date_value, look, param, date_value::high_us.lt(low)),
-        DatePrefix::Ap => has!(date_value, look, param, date_value::high_us.ge(low).and(date_value::low_us.le(high))),
-    }
-}
-
-fn last_updated(test: &DateTest) -> Holds {
-    let (low, high) = (test.low_us, test.high_us);
-    match test.prefix {
-        DatePrefix::Eq | DatePrefix::Ap => Box::new(version::at_us.between(low, high)),
-        DatePrefix::Ne => Box::new(version::at_us.lt(low).or(version::at_us.gt(high))),
-        DatePrefix::Gt | DatePrefix::Sa => Box::new(version::at_us.gt(high)),
-        DatePrefix::Lt | DatePrefix::Eb => Box::new(version::at_us.lt(low)),
-        DatePrefix::Ge => Box::new(version::at_us.ge(low)),
-        DatePrefix::Le => Box::new(version::at_us.le(high)),
-    }
-}
-
-fn text(look: &Look, param: i16, part: &str, contains: bool) -> Holds {
-    if contains {
-        return has!(string_value, look, param, replace(string_value::value, part.to_owned(), "").ne(string_value::value));
-    }
-    let length = i32::try_from(part.chars().count()).unwrap_or(i32::MAX);
-    has!(string_value, look, param, substr(string_value::value, 1, length).eq(part.to_owned()))
 }
 
 fn order(q: Boxed<'static>, sort: Sort) -> Boxed<'static> {

@@ -209,6 +209,13 @@ fn every_interaction_on_a_record_names_its_patient(server: &TestServer) {
     let searches = found.iter().filter(|e| profile(e) == "PatientQuery").count();
     assert!(searches >= 3, "{searches}");
     assert!(found.iter().any(|e| e["outcome"] == "4" && subtypes(e) == ["read"]), "a 410 is about the patient as well");
+    let stale = cabinet.call("PUT", &patient, &[("Content-Type", FHIR_JSON), ("If-Match", "W/\"9\"")], cabinet_patient(&patient).to_string().as_bytes());
+    assert_eq!(stale.status, 412, "{}", text(&stale));
+    assert!(events(&mut cabinet, &format!("patient={patient}&outcome=4&subtype=update")).iter().any(|e| e.to_string().contains(&patient)));
+}
+
+fn cabinet_patient(reference: &str) -> Value {
+    json!({"resourceType": "Patient", "id": reference.trim_start_matches("Patient/"), "identifier": [{"system": "urn:x", "value": "1"}]})
 }
 
 fn a_search_without_a_patient_names_those_it_found(server: &TestServer) {

@@ -116,3 +116,39 @@ fn event_of(line: &str) -> Option<Event> {
     let mut value: Value = serde_json::from_str(line).ok()?;
     serde_json::from_value(value.get_mut("event")?.take()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(number: i64, at_us: i64) -> String {
+        format!(
+            "{{\"prev\":\"\",\"number\":{number},\"event\":{{\"at_us\":{at_us},\"id\":\"e{number}\",\"interaction\":\"read\",\"transaction\":null,\"action\":\"R\",\"outcome\":\"Success\",\"structure\":\"3\",\"organization\":\"\",\"fingerprint\":\"\",\"serial\":\"\",\"issuer\":\"\",\"address\":\"\",\"patient\":null,\"entities\":[],\"query\":null,\"request_id\":\"\"}}}}"
+        )
+    }
+
+    fn logged<'a>(asked: &'a Asked, low: i64, newest: Option<i64>) -> Logged<'a> {
+        Logged { asked, needle: "", low, high: i64::MAX, newest, events: Vec::new(), lines: 0, cut: false }
+    }
+
+    #[test]
+    fn lines_after_the_first_page_are_not_seen_and_the_walk_ends_before_the_range() {
+        let asked = Asked::default();
+        let mut first = logged(&asked, 10, None);
+        assert!(first.see(&line(7, 20)).is_continue());
+        assert_eq!((first.newest, first.events.len()), (Some(7), 1));
+        let mut later = logged(&asked, 10, Some(7));
+        assert!(later.see(&line(8, 30)).is_continue() && later.see(&line(7, 20)).is_continue() && later.see(&line(6, 9)).is_continue());
+        assert_eq!(later.events.len(), 1);
+        assert!(later.see(&line(5, 9 - SLACK_US)).is_break() && !later.cut);
+    }
+
+    #[test]
+    fn the_bound_is_told_when_it_cuts() {
+        let asked = Asked::default();
+        let mut walk = logged(&asked, i64::MIN, None);
+        walk.lines = MAX_LINES - 1;
+        assert!(walk.see(&line(2, 0)).is_continue() && !walk.cut);
+        assert!(walk.see(&line(1, 0)).is_break() && walk.cut);
+    }
+}

@@ -20,6 +20,8 @@ pub(super) struct Step<'a> {
     pub resource: Option<&'a Value>,
     /// Its bytes as the client sent them.
     pub bytes: &'a [u8],
+    /// GET with a query.
+    pub is_search: bool,
     pub if_match: Option<&'a str>,
     pub if_none_exist: Option<&'a str>,
 }
@@ -35,11 +37,13 @@ impl<'a> Step<'a> {
         let method = method(request("method"))
             .ok_or_else(|| Fault::new(FaultKind::MissingElement, 456, "the entry needs request.method GET, POST, PUT, PATCH or DELETE").at(at("method")))?;
         let bad = || Fault::new(FaultKind::BadValue, 457, "request.url is Type or Type/id, relative to the base").at(at("url"));
-        let mut parts = request("url").ok_or_else(bad)?.split('/');
+        let url = request("url").ok_or_else(bad)?;
+        let is_search = method == Method::Get && url.contains('?');
+        let mut parts = url.split('?').next().unwrap_or("").split('/');
         let (kind, id, rest) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next());
         let row = registry().resource(kind).ok_or_else(bad)?;
-        let needs_id = method != Method::Post;
-        if rest.is_some() || needs_id == id.is_empty() || (needs_id && !dispatch::is_id(id)) {
+        let needs_id = method != Method::Post && !is_search;
+        if rest.is_some() || needs_id == id.is_empty() || (needs_id && !dispatch::is_id(id)) || (url.contains('?') && !is_search) {
             return Err(bad());
         }
         let span = node.and_then(|n| n.get("resource")).and_then(|r| body.get(r.start..r.end)).unwrap_or_default();
@@ -51,6 +55,7 @@ impl<'a> Step<'a> {
             full_url: entry.get("fullUrl").and_then(Value::as_str),
             resource: entry.get("resource"),
             bytes: span,
+            is_search,
             if_match: request("ifMatch"),
             if_none_exist: request("ifNoneExist"),
         })

@@ -32,6 +32,8 @@ pub(in crate::interaction) enum Answered {
     },
     Deleted,
     Read(Vec<u8>),
+    /// A search, answered after the commit from what is stored then.
+    Search,
     /// Left undone under tolerant validation, with the reason.
     Ignored(Vec<Issue>),
 }
@@ -67,10 +69,10 @@ pub(in crate::interaction) fn plan(app: &App, call: &Call, bundle: &Sent, offer:
 fn rank(step: &Step<'_>) -> u8 {
     match (step.method, step.row.kind.as_str()) {
         (Method::Delete, _) => 0,
+        (Method::Get, _) => 6,
         (_, "Patient") => 1,
         (Method::Post, "DocumentReference") => 2,
         (Method::Patch, _) => 3,
-        (Method::Get, _) => 6,
         (_, "List") => 5,
         _ => 4,
     }
@@ -160,9 +162,12 @@ impl Work {
     fn one(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, step: &Step<'_>) -> Result<()> {
         let sharing = self.offer == Offer::ProvideDocuments && step.row.kind == "List" && matches!(step.method, Method::Post | Method::Put);
         if !sharing {
-            dispatch::offered(step.row, interaction(step.method))?;
+            dispatch::offered(step.row, if step.is_search { "search-type" } else { interaction(step.method) })?;
         }
         match step.method {
+            Method::Get if step.is_search => {
+                self.answers.insert(step.index, Answered::Search);
+            }
             Method::Get if self.written(step).is_some() => {
                 let bytes = self.written(step).unwrap_or_default();
                 self.answers.insert(step.index, Answered::Read(bytes));
