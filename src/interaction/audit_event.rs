@@ -78,7 +78,7 @@ fn respond(app: &App, call: &Call, asked: &Asked, trail: &Trail, offset: usize) 
         entries.push(format!("{{\"resource\":{},\"search\":{{\"mode\":\"outcome\"}}}}", String::from_utf8_lossy(&outcome(&remarks))));
     }
     // A total that the bound has cut is none; a count is then a lower bound, and the remark says so.
-    let told = !asked.no_total && (!trail.cut || asked.only_count);
+    let told = asked.only_count || !asked.no_total && !trail.cut;
     Ok(Answer::resource(raw_bundle("searchset", told.then_some(total), &links, &entries)))
 }
 

@@ -131,7 +131,7 @@ fn about(kind: ParamType, exact: bool) -> &'static str {
 /// What `_sort` takes.
 fn sorts(row: &ResourceRow) -> &'static str {
     if row.kind == "AuditEvent" {
-        return "`-date`, as it always is.";
+        return "`-date` (the default) or `date`.";
     }
     if row.search.is_some() { "`date` or `_lastUpdated`, either way; `_id` may follow." } else { "A date parameter or `_lastUpdated`, either way; `_id` may follow." }
 }

@@ -276,6 +276,11 @@ fn the_trace_is_searched_by_its_parameters(server: &TestServer) {
     assert_eq!(total(&format!("patient.identifier=urn:oid:1.2.250.1.213.1.4.10%7C{INS}&action=C")), 1);
     assert_eq!(total(&format!("entity=Patient/{id}&type=rest&date=ge2020&date=le2100&action=R,C")), 2);
     assert_eq!(total("date=lt2020"), 0);
+    assert_eq!(total("address=127.0.&subtype=create"), 1);
+    let order = |session: &mut Session, sort: &str| {
+        events(session, &format!("patient={id}&action=C,R&_sort={sort}")).iter().map(|e| e["action"].as_str().unwrap().to_owned()).collect::<String>()
+    };
+    assert_eq!((order(&mut cabinet, "date"), order(&mut cabinet, "-date")), ("CR".into(), "RC".into()));
     let event = events(&mut cabinet, &format!("patient={id}&action=C"))[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(cabinet.found(&format!("AuditEvent?_id={event}"))["total"], 1);
     for wrong in ["date=demain", "_count=x"] {

@@ -57,6 +57,8 @@ pub(super) struct Asked {
     pub count: usize,
     pub only_count: bool,
     pub no_total: bool,
+    /// `_sort=date`; else newest first.
+    pub oldest_first: bool,
     /// The parameters that were used, for the self link.
     pub used: Vec<(String, String)>,
     pub warnings: Vec<Issue>,
@@ -86,10 +88,18 @@ impl Asked {
         match name {
             "date" | "_lastUpdated" => self.dates.push(alternatives(value)?.into_iter().map(date).collect::<Result<_>>()?),
             "patient.identifier" | "patient:identifier" => self.patient_identifiers.push(alternatives(value)?.into_iter().map(identifier_of).collect()),
-            "_count" => self.count = value.parse::<usize>().map_err(|_| bad())?.min(app.config.limits.page_max),
+            "_count" => {
+                self.count = value.parse::<usize>().map_err(|_| bad())?.min(app.config.limits.page_max);
+                self.only_count |= self.count == 0;
+            }
             "_summary" if value == "count" => self.only_count = true,
+            "_summary" => return Ok(value == "false"),
             "_total" => self.no_total = value == "none",
-            "_sort" => return Ok(matches!(value, "-date" | "-_lastUpdated")),
+            "_sort" => match value {
+                "-date" | "-_lastUpdated" => self.oldest_first = false,
+                "date" | "_lastUpdated" => self.oldest_first = true,
+                _ => return Ok(false),
+            },
             _ => {
                 let Some((_, what)) = PARAMETERS.iter().find(|(code, _)| *code == name) else { return Ok(false) };
                 let any = alternatives(value)?.into_iter().map(|v| wanted(app, *what, v)).collect();
@@ -137,7 +147,8 @@ impl Asked {
 impl Test {
     fn fits(&self, event: &Event) -> bool {
         let values = values(self.what, event);
-        self.any.iter().any(|(system, code)| values.iter().any(|(s, c)| system.as_ref().is_none_or(|w| w == s) && (c == code || code.is_empty() && system.is_some())))
+        let same = |found: &str, wanted: &str| if self.what == What::Address { found.starts_with(wanted) } else { found == wanted };
+        self.any.iter().any(|(system, code)| values.iter().any(|(s, c)| system.as_ref().is_none_or(|w| w == s) && (same(c, code) || code.is_empty() && system.is_some())))
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Bounds {
     pub log: i64,
 }
 
-/// What a search found, newest first.
+/// What a search found, in the order asked for.
 pub(super) struct Trail {
     pub events: Vec<Event>,
     pub bounds: Bounds,
@@ -50,6 +50,9 @@ pub(super) fn gather(app: &App, call: &Call, asked: &Asked, bounds: Option<Bound
     })?;
     events.retain(|e| asked.fits_entities(e));
     events.sort_by(|a, b| (b.at_us, &b.id).cmp(&(a.at_us, &a.id)));
+    if asked.oldest_first {
+        events.reverse();
+    }
     Ok(Trail { events, bounds: Bounds { commit, log: newest.unwrap_or(0) }, cut: log_cut || written_cut })
 }
 
