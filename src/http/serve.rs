@@ -193,10 +193,11 @@ fn run(app: &App, mut call: Call, acceptable: bool) -> Result<(String, interacti
     outcome.map(|answer| (event.interaction, answer))
 }
 
-/// What may be answered whatever Accept says: nothing, or the document itself.
+/// What may be answered whatever Accept says: nothing, or the document itself. Bundles and operations are asked before they write.
 fn answers_without_resource(call: &Call) -> bool {
     let binary = call.path.first().is_some_and(|p| p == "Binary");
-    call.method == Method::Delete || call.prefer.returns.as_deref() == Some("minimal") || binary && matches!(call.method, Method::Get | Method::Post)
+    let plain = call.path.first().is_some_and(|_| call.path.iter().all(|p| !p.starts_with('$') && p != "_search"));
+    call.method == Method::Delete || plain && call.prefer.returns.as_deref() == Some("minimal") || binary && matches!(call.method, Method::Get | Method::Post)
 }
 
 fn not_acceptable() -> Fault {

@@ -14,21 +14,23 @@ use crate::xds;
 
 /// POST Binary
 pub(super) fn create(app: &App, call: &Call) -> Result<Answer> {
-    let (mime, bytes) = if call.content_type.contains("fhir") || call.content_type.is_empty() {
-        content(&resource::Sent::read(&call.body, "Binary")?.value)?
-    } else {
-        (call.content_type.clone(), call.body.clone())
-    };
     let id = app.new_id();
-    let mut parts = Some((mime, bytes));
     let (_, written) = app.plan_and_commit(call, || {
-        let (mime, bytes) = parts.take().ok_or_else(|| Fault::new(FaultKind::WriteConflict, 482, "send the request again"))?;
+        let (mime, bytes) = sent(call)?;
         call.touched(format!("Binary/{id}"));
         let operations = vec![staged(app, call, &id, mime, bytes)];
         Ok(Planned { plan: Some(Plan { operations, ..Plan::default() }), record: 0, value: () })
     })?;
     let at_us = written.map_or(call.now_us, |w| w.at_us);
     Ok(Answer::empty(201).versioned(1, at_us).created(format!("Binary/{id}/_history/1")))
+}
+
+/// Type and bytes of what was sent, as a resource or in its own type.
+fn sent(call: &Call) -> Result<(String, Vec<u8>)> {
+    if call.content_type.contains("fhir") || call.content_type.is_empty() {
+        return content(&resource::Sent::read(&call.body, "Binary")?.value);
+    }
+    Ok((call.content_type.clone(), call.body.clone()))
 }
 
 /// Type and bytes of a Binary.

@@ -35,7 +35,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
         }
         Ok(Ok(resource::record_for(app, reader, row, sent, None)?))
     })?;
-    let (record, operations) = match found {
+    let resource::Home { record, operations, preconditions } = match found {
         Ok(new) => new,
         Err((record, outcome)) => {
             // Nothing is created: the caller is shown what was there.
@@ -49,16 +49,16 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
         call.in_record(record);
     }
     let id = app.new_id();
-    let mut plan = Plan { operations, ..Plan::default() };
+    let mut plan = Plan { operations, preconditions, ..Plan::default() };
     if let Some(identifier) = condition.and_then(identifier_of) {
-        plan.preconditions.push(Precondition::IdentifierUnused { kind: row.kind.clone(), identifier });
+        plan.preconditions.push(Precondition::IdentifierUnused { kind: row.kind.clone(), identifier, but: None });
     }
     let slot = resource::Slot { kind: &row.kind, id: &id, record, rid: app.store.counters().next_resource(), number: 1, document: 0 };
     let bytes = sent.with_identity(app, &id, 1)?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
     if row.kind == "Patient" {
         call.about(&id);
-        plan.preconditions.extend(patient::unused(&sent.value, true));
+        plan.preconditions.extend(patient::ins_unused(&sent.value, None));
     }
     call.touched(format!("{}/{id}", row.kind));
     Ok(Planned { plan: Some(plan), record, value: resource::Outcome { id, number: 1, bytes, created: true } })
@@ -81,7 +81,8 @@ pub(super) fn existing(reader: &mut Reader<'_>, row: &ResourceRow, condition: &s
     }
 }
 
-fn identifier_of(condition: &str) -> Option<Identifier> {
+/// `identifier=system|value` of a condition.
+pub(super) fn identifier_of(condition: &str) -> Option<Identifier> {
     let pairs = super::dispatch::form_pairs(condition);
     let (_, value) = pairs.iter().find(|(n, _)| n == "identifier")?;
     let (system, value) = value.split_once('|')?;

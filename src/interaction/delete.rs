@@ -6,7 +6,7 @@ use super::registry::ResourceRow;
 use super::{Answer, App, Call, read, update};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
-use crate::store::{ChangeDocument, DocumentRow, Operation, Plan, Precondition, Put, Reader};
+use crate::store::{ChangeDocument, Operation, Plan, Precondition, Put, Reader};
 
 /// DELETE [type]/[id]
 pub(super) fn delete(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
@@ -19,24 +19,27 @@ pub(super) fn delete(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Res
 
 /// What a delete writes; nothing when the resource is deleted already.
 pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Planned<()>> {
-    app.store.read(&call.visibility, |reader| plan_in(reader, call, row, id))
+    app.store.read(&call.visibility, |reader| plan_in(reader, call, row, id, call.if_match.as_deref()))
 }
 
-/// [`plan`] inside a snapshot that is open already.
-pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, id: &str) -> Result<Planned<()>> {
+/// [`plan`] inside a snapshot that is open already, with the If-Match of the entry.
+pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, id: &str, if_match: Option<&str>) -> Result<Planned<()>> {
     let Some(current) = reader.version(&row.kind, id, None)? else { return Err(read::not_here()) };
     call.in_record(current.record);
     if current.deleted {
         return Ok(Planned { plan: None, record: current.record, value: () });
     }
     let mut plan = Plan::default();
-    update::matches(call.if_match.as_deref(), Some(current.number))?;
+    update::matches(if_match, Some(current.number))?;
     plan.preconditions.push(Precondition::VersionIs { kind: row.kind.clone(), id: id.to_owned(), number: current.number });
     if row.kind == "Patient" && reader.holds_more(current.record, current.rid)? {
         return Err(Fault::new(FaultKind::WriteConflict, 361, "the patient's record holds other resources; withdraw those first, or set Patient.active to false"));
     }
+    if row.kind == "Patient" {
+        plan.preconditions.push(Precondition::RecordEmpty { record: current.record, but: current.rid });
+    }
     if current.document != 0 {
-        plan.operations.extend(withdraw_in(reader, call, current.record, current.document)?);
+        plan.operations.extend(withdraw(reader, call, current.record, current.document)?);
     }
     plan.operations.push(Operation::Put(Box::new(Put {
         record: current.record,
@@ -60,11 +63,7 @@ pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, i
 ///
 /// # Errors
 /// `Forbidden` for a structure that does not stand behind the document.
-pub(super) fn withdraw(app: &App, call: &Call, row: &DocumentRow) -> Result<Vec<Operation>> {
-    app.store.read(&call.visibility, |reader| withdraw_in(reader, call, row.record, row.number))
-}
-
-fn withdraw_in(reader: &mut Reader<'_>, call: &Call, record: i64, document: i64) -> Result<Vec<Operation>> {
+pub(super) fn withdraw(reader: &mut Reader<'_>, call: &Call, record: i64, document: i64) -> Result<Vec<Operation>> {
     if !reader.structures_of(document)?.iter().any(|s| s == call.visibility.structure()) {
         return Err(Fault::new(FaultKind::Forbidden, 360, "a document is deleted only by a structure that stands behind it"));
     }

@@ -38,31 +38,36 @@ pub(super) fn patch(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resu
     call.touched(format!("DocumentReference/{id}"));
     update::not_reserved(id)?;
     let (tests, body) = tests(&call.body, &call.content_type);
-    let changes = changes(&body, &call.content_type)?;
+    let changes = if !tests.is_empty() && &*body == b"[]" { Vec::new() } else { changes(&body, &call.content_type)? };
     let (outcome, written) = app.plan_and_commit(call, || {
-        let target = app.store.read(&call.visibility, |r| target(r, id))?.ok_or_else(read::not_here)?;
-        call.in_record(target.row.record);
-        update::matches(call.if_match.as_deref(), Some(target.version))?;
-        hold(&tests, &target.body)?;
-        let mut plan = Plan::default();
-        let number = add(&mut plan, &target, &changes)?;
-        if withdraws(&changes) {
-            plan.operations.extend(delete::withdraw(app, call, &target.row)?);
-        }
-        app.store.read(&call.visibility, |r| label_chain(r, &mut plan, &target, &changes))?;
-        call.touched(format!("DocumentReference/{id}"));
-        let bytes = plan.operations.iter().find_map(|o| if let Operation::Put(p) = o { Some(p.body.clone()) } else { None }).unwrap_or_default();
-        Ok(Planned { plan: Some(plan), record: target.row.record, value: resource::Outcome { id: id.to_owned(), number, bytes, created: false } })
+        app.store.read(&call.visibility, |reader| {
+            let target = target(reader, id)?.ok_or_else(read::not_here)?;
+            call.in_record(target.row.record);
+            call.touched(format!("DocumentReference/{id}"));
+            update::matches(call.if_match.as_deref(), Some(target.version))?;
+            hold(&tests, &target.body)?;
+            let record = target.row.record;
+            if changes.is_empty() {
+                let bytes = to_bytes(&target.body)?;
+                return Ok(Planned { plan: None, record, value: resource::Outcome { id: target.id, number: target.version, bytes, created: false } });
+            }
+            let mut plan = Plan::default();
+            let number = plan_in(reader, call, &mut plan, &target, &changes)?;
+            let bytes = plan.operations.iter().find_map(|o| if let Operation::Put(p) = o { Some(p.body.clone()) } else { None }).unwrap_or_default();
+            Ok(Planned { plan: Some(plan), record, value: resource::Outcome { id: target.id, number, bytes, created: false } })
+        })
     })?;
     let mut answer = resource::answer_written(call, row, outcome, written.map_or(call.now_us, |w| w.at_us))?;
     answer.location = None;
     Ok(answer)
 }
 
-/// The `test` operations of a JSON Patch, and the patch without them; anything else goes on as it came.
+/// The `test` operations that open a JSON Patch, and the patch without them; anything else goes on as it came. A `test` behind a
+/// change would be of the changed resource: it stays where it is and is refused with the rest of what is not supported.
 fn tests<'a>(body: &'a [u8], content_type: &str) -> (Vec<Value>, Cow<'a, [u8]>) {
     let parsed: Option<Vec<Value>> = content_type.contains("json-patch").then(|| serde_json::from_slice(body).ok()).flatten();
-    let (tests, rest): (Vec<Value>, Vec<Value>) = parsed.unwrap_or_default().into_iter().partition(|o| o.get("op").and_then(Value::as_str) == Some("test"));
+    let mut tests = parsed.unwrap_or_default();
+    let rest = tests.split_off(tests.iter().take_while(|o| o.get("op").and_then(Value::as_str) == Some("test")).count());
     match to_bytes(&Value::Array(rest)) {
         Ok(bytes) if !tests.is_empty() => (tests, Cow::Owned(bytes)),
         _ => (Vec::new(), Cow::Borrowed(body)),
@@ -102,8 +107,21 @@ pub(super) fn target(reader: &mut Reader<'_>, id: &str) -> Result<Option<Replace
     }
 }
 
-/// Adds the new version and the change of the document's row to a plan; returns the version's number.
-pub(super) fn add(plan: &mut Plan, target: &Replaced, changes: &[Change]) -> Result<i64> {
+/// Adds everything that a PATCH writes to a plan, alone or as an entry of a transaction; returns the new version's number.
+///
+/// # Errors
+/// `Forbidden` for a withdrawal by a structure that does not stand behind the document.
+pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, plan: &mut Plan, target: &Replaced, changes: &[Change]) -> Result<i64> {
+    let number = add(plan, target, changes)?;
+    if withdraws(changes) {
+        plan.operations.extend(delete::withdraw(reader, call, target.row.record, target.row.number)?);
+    }
+    label_chain(reader, plan, target, changes)?;
+    Ok(number)
+}
+
+/// The new version and the change of the document's row; returns the version's number.
+fn add(plan: &mut Plan, target: &Replaced, changes: &[Change]) -> Result<i64> {
     let mut body = target.body.clone();
     xds::apply_metadata(&mut body, changes)?;
     plan.preconditions.push(Precondition::VersionIs { kind: "DocumentReference".into(), id: target.id.clone(), number: target.version });

@@ -11,7 +11,7 @@ use super::{App, Call, resource};
 use crate::config::Environment;
 use crate::fhir::search::fold;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
-use crate::store::{Operation, Precondition, Reader};
+use crate::store::{Operation, Precondition, Reader, VersionRow};
 
 /// Systems of the INS, in the order they are tried; test and demonstration roots behind the real ones.
 const INS: &[&str] = &["urn:oid:1.2.250.1.213.1.4.8", "urn:oid:1.2.250.1.213.1.4.9", "urn:oid:1.2.250.1.213.1.4.10", "urn:oid:1.2.250.1.213.1.4.11"];
@@ -45,6 +45,12 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
+    /// A patient that is here; it must still be when the plan is written.
+    fn existing(row: VersionRow) -> Self {
+        let alive = Precondition::Alive { kind: "Patient".into(), id: row.id.clone() };
+        Self { record: row.record, id: row.id, operations: Vec::new(), preconditions: vec![alive] }
+    }
+
     /// `Patient/id`
     pub fn reference(&self) -> String {
         format!("Patient/{}", self.id)
@@ -65,7 +71,13 @@ pub(super) fn choose(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &
     if let Some(chosen) = known(reader, patient)? {
         return Ok(chosen);
     }
-    provisional(app, call, patient, &identifiers)
+    let mut free = Vec::with_capacity(identifiers.len());
+    for identifier in identifiers {
+        if reader.by_identifier("Patient", &identifier)?.is_empty() {
+            free.push(identifier);
+        }
+    }
+    provisional(app, call, patient, free)
 }
 
 /// The one patient here that carries an identifier of the given one, traits compared; `None` when nobody does.
@@ -85,7 +97,7 @@ pub(super) fn known(reader: &mut Reader<'_>, patient: &Value) -> Result<Option<C
                     continue;
                 }
                 same_person(&stored, patient)?;
-                return Ok(Some(Chosen { record: known.row.record, id: known.row.id, operations: Vec::new(), preconditions: Vec::new() }));
+                return Ok(Some(Chosen::existing(known.row)));
             }
         }
     }
@@ -118,10 +130,12 @@ pub(super) fn of_subject(app: &App, call: &Call, reader: &mut Reader<'_>, refere
     if let Some(chosen) = by_reference(app, reader, reference, "DocumentReference.subject")? {
         return Ok(chosen);
     }
-    let value = reference.rsplit_once('|').map_or(reference, |r| r.1);
-    let value = super::form_pairs(&format!("v={value}")).pop().map(|p| p.1).unwrap_or_default();
+    let query = reference.split_once('?').map_or("", |r| r.1);
+    let asked = super::form_pairs(query).pop().map(|(_, text)| text).unwrap_or_default();
+    let (system, value) = asked.split_once('|').map_or((None, asked.as_str()), |(s, v)| (Some(s), v));
+    let names = |i: &Identifier| i.value == value && (system.is_none() || i.system.as_deref() == system);
     match hint {
-        Some(patient) if ordered(patient).iter().any(|i| i.value == value) => choose(app, call, reader, patient),
+        Some(patient) if ordered(patient).iter().any(names) => choose(app, call, reader, patient),
         _ => Err(Fault::new(FaultKind::MultipleMatches, 347, "no patient matches the condition; create the Patient first, or send its traits in context.sourcePatientInfo")
             .at("DocumentReference.subject")),
     }
@@ -132,10 +146,14 @@ pub(super) fn unknown(at: &str) -> Fault {
     Fault::new(FaultKind::RuleBroken, 343, "the patient this refers to is not known here").at(at)
 }
 
-/// What must hold for a new Patient: its INS is nobody else's.
-pub(super) fn unused(patient: &Value, new: bool) -> Vec<Precondition> {
-    let ins = ordered(patient).into_iter().filter(|i| new && i.system.as_deref().is_some_and(|s| INS.contains(&s)));
-    ins.map(|identifier| Precondition::IdentifierUnused { kind: "Patient".into(), identifier }).collect()
+/// The INS of a Patient, every kind of it.
+pub(super) fn ins_of(patient: &Value) -> Vec<Identifier> {
+    ordered(patient).into_iter().filter(|i| i.system.as_deref().is_some_and(is_ins)).collect()
+}
+
+/// What must hold for a Patient (`own` is its resource number, none for a new one): its INS is nobody else's.
+pub(super) fn ins_unused(patient: &Value, own: Option<i64>) -> Vec<Precondition> {
+    ins_of(patient).into_iter().map(|identifier| Precondition::IdentifierUnused { kind: "Patient".into(), identifier, but: own }).collect()
 }
 
 /// Refuses a Patient whose INS is that of another one (`own` is its id, empty for a new one), with the way out.
@@ -143,7 +161,7 @@ pub(super) fn unused(patient: &Value, new: bool) -> Vec<Precondition> {
 /// # Errors
 /// `WriteConflict`.
 pub(super) fn refuse_known(reader: &mut Reader<'_>, patient: &Value, own: &str) -> Result<()> {
-    for identifier in ordered(patient).iter().filter(|i| i.system.as_deref().is_some_and(|s| INS.contains(&s))) {
+    for identifier in &ins_of(patient) {
         if reader.by_identifier("Patient", identifier)?.iter().any(|other| other.id != own) {
             return Err(Fault::new(FaultKind::WriteConflict, 348, "a patient with this INS is registered; update that one, or create with If-None-Exist").at("Patient.identifier"));
         }
@@ -162,7 +180,7 @@ pub(super) fn by_reference(app: &App, reader: &mut Reader<'_>, reference: &str, 
     }
     let id = local.strip_prefix("Patient/").map(|id| id.split('/').next().unwrap_or("")).ok_or_else(|| unknown(at))?;
     let row = reader.version("Patient", id, None)?.filter(|r| !r.deleted).ok_or_else(|| unknown(at))?;
-    Ok(Some(Chosen { record: row.record, id: row.id, operations: Vec::new(), preconditions: Vec::new() }))
+    Ok(Some(Chosen::existing(row)))
 }
 
 /// `identifier=system|value`; `None` when nobody matches.
@@ -176,7 +194,7 @@ fn by_condition(reader: &mut Reader<'_>, query: &str, at: &str) -> Result<Option
     let mut found = reader.by_identifier("Patient", &Identifier { system, value: value.to_owned() })?;
     match (found.pop(), found.is_empty()) {
         (None, _) => Ok(None),
-        (Some(row), true) => Ok(Some(Chosen { record: row.record, id: row.id, operations: Vec::new(), preconditions: Vec::new() })),
+        (Some(row), true) => Ok(Some(Chosen::existing(row))),
         _ => Err(Fault::new(FaultKind::MultipleMatches, 344, "several patients match the condition").at(at)),
     }
 }
@@ -185,8 +203,8 @@ fn condition(at: &str) -> Fault {
     Fault::new(FaultKind::BadValue, 345, "a conditional reference to a patient is Patient?identifier=system|value").at(at)
 }
 
-/// A new record with a Patient made from what the document says, marked provisional.
-pub(super) fn provisional(app: &App, call: &Call, patient: &Value, identifiers: &[Identifier]) -> Result<Chosen> {
+/// A new record with a Patient made from what the document says, marked provisional; its identifiers must still be nobody's.
+fn provisional(app: &App, call: &Call, patient: &Value, identifiers: Vec<Identifier>) -> Result<Chosen> {
     let id = app.new_id();
     let record = app.store.counters().next_record();
     let mut value = patient.clone();
@@ -202,16 +220,12 @@ pub(super) fn provisional(app: &App, call: &Call, patient: &Value, identifiers: 
     }
     let put =
         resource::put(resource::Slot { kind: "Patient", id: &id, record, rid: app.store.counters().next_resource(), number: 1, document: 0 }, super::planning::to_bytes(&value)?)?;
-    let preconditions = identifiers
-        .iter()
-        .filter(|i| i.system.as_deref().is_some_and(|s| INS.contains(&s)))
-        .map(|i| Precondition::IdentifierUnused { kind: "Patient".into(), identifier: i.clone() })
-        .collect();
+    let preconditions = identifiers.into_iter().map(|identifier| Precondition::IdentifierUnused { kind: "Patient".into(), identifier, but: None }).collect();
     call.about(&id);
     Ok(Chosen { record, operations: vec![Operation::NewRecord { number: record, pseudonym: app.new_id() }, Operation::Put(Box::new(put))], preconditions, id })
 }
 
-/// The identifiers of a Patient, INS first.
+/// The identifiers of a Patient, INS first. One without a system identifies nobody: it would match any system's.
 pub(super) fn ordered(patient: &Value) -> Vec<Identifier> {
     let mut all: Vec<Identifier> = patient
         .get("identifier")
@@ -220,8 +234,8 @@ pub(super) fn ordered(patient: &Value) -> Vec<Identifier> {
         .flatten()
         .filter_map(|i| {
             let value = i.get("value").and_then(Value::as_str)?.to_owned();
-            let system = i.get("system").and_then(Value::as_str).map(str::to_owned);
-            Some(Identifier { system, value })
+            let system = i.get("system").and_then(Value::as_str)?.to_owned();
+            Some(Identifier { system: Some(system), value })
         })
         .collect();
     all.sort_by_key(|i| INS.iter().position(|s| i.system.as_deref() == Some(s)).unwrap_or(INS.len()));

@@ -94,11 +94,16 @@ impl App {
         let mut last = Fault::new(FaultKind::WriteConflict, 321, "others write the same thing; send the request again");
         for _ in 0..3 {
             call.event.replace(before.clone());
-            let done = plan().and_then(|Planned { plan, record, value }| {
-                let Some(plan) = plan else { return Ok((value, None)) };
-                Ok((value, Some(self.commit(call, plan, record)?)))
-            });
-            match done {
+            let committed = match plan() {
+                Ok(Planned { plan: None, value, .. }) => return Ok((value, None)),
+                Ok(Planned { plan: Some(plan), record, value }) => self.commit(call, plan, record).map(|written| (value, Some(written))),
+                // What planning itself finds wrong stays wrong.
+                Err(e) => {
+                    self.undone(call, before)?;
+                    return Err(e);
+                }
+            };
+            match committed {
                 Ok(done) => return Ok(done),
                 Err(e) if e.kind == FaultKind::WriteConflict => last = e,
                 Err(e) => {

@@ -14,7 +14,7 @@ use crate::config::Validation;
 use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
 use crate::fhir::{DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result, gate, time};
-use crate::store::{Operation, Plan, Reader};
+use crate::store::{Operation, Plan, Precondition, Reader};
 use crate::{cda, xds};
 
 /// The bytes of a document on their way in.
@@ -157,6 +157,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
     super::deposit::same_record(&replaced, &chosen)?;
     if let Some((number, id)) = &payload.staged {
         slots.binary_id = String::new();
+        plan.preconditions.push(Precondition::Waiting { document: *number });
         plan.operations.push(Operation::AdoptBinary { id: id.clone(), from: *number, record, document: slots.number });
         slots.binary_id.clone_from(id);
     }

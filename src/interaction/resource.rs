@@ -8,7 +8,7 @@ use super::registry::{ResourceRow, registry};
 use super::{Answer, App, Call, patient, search};
 use crate::fhir::search::{ParamType, SearchValue, values};
 use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, gate, r4, splice, time};
-use crate::store::{Cut, Index, Operation, Put, Reader};
+use crate::store::{Cut, Index, Operation, Precondition, Put, Reader};
 use crate::xds;
 
 /// Issues of one answer.
@@ -75,12 +75,12 @@ impl Sent {
         let mut edits = Vec::new();
         for place in splice::references(&self.bytes, &node) {
             if let Some(name) = names.get(&place.target) {
-                edits.push(splice::Edit { start: place.start, end: place.end, text: format!("\"{name}\"") });
+                edits.push(splice::Edit { start: place.start, end: place.end, text: Value::from(name.as_str()).to_string() });
             } else if place.target.starts_with("urn:uuid:") {
                 return Err(Fault::new(FaultKind::RuleBroken, 447, "a reference names an entry (urn:uuid) that is not in the Bundle"));
             } else if let Some((kind, query)) = place.target.split_once('?') {
                 let name = conditional(reader, kind, query)?;
-                edits.push(splice::Edit { start: place.start, end: place.end, text: format!("\"{name}\"") });
+                edits.push(splice::Edit { start: place.start, end: place.end, text: Value::from(name).to_string() });
             }
         }
         if edits.is_empty() {
@@ -114,7 +114,7 @@ fn missing_contained(bytes: &[u8], node: &gate::Node<'_>) -> Vec<Issue> {
 pub(super) fn local_references(app: &App, bytes: &[u8], node: &gate::Node<'_>) -> Vec<splice::Edit> {
     let own = format!("{}/", app.base_url);
     let all = splice::references(bytes, node).into_iter();
-    all.filter_map(|p| Some(splice::Edit { start: p.start, end: p.end, text: format!("\"{}\"", p.target.strip_prefix(&own)?) })).collect()
+    all.filter_map(|p| Some(splice::Edit { start: p.start, end: p.end, text: Value::from(p.target.strip_prefix(&own)?).to_string() })).collect()
 }
 
 /// `Type?identifier=system|value` with exactly one match.
@@ -254,18 +254,32 @@ fn identifiers(value: &Value) -> Vec<Identifier> {
         .collect()
 }
 
+/// Where a resource belongs, what must be written first and what must still hold then.
+pub(super) struct Home {
+    pub record: i64,
+    pub operations: Vec<Operation>,
+    pub preconditions: Vec<Precondition>,
+}
+
+impl Home {
+    /// A record that is here already.
+    pub(super) fn known(record: i64) -> Self {
+        Self { record, operations: Vec::new(), preconditions: Vec::new() }
+    }
+}
+
 /// The record a resource belongs to: its own when it exists, its patient's, a new one for a new Patient, else the shared one.
 ///
 /// # Errors
 /// `RuleBroken` when it names a patient that is not known, or would move to another record.
-pub(super) fn record_for(app: &App, reader: &mut Reader<'_>, row: &ResourceRow, sent: &Sent, current: Option<i64>) -> Result<(i64, Vec<Operation>)> {
+pub(super) fn record_for(app: &App, reader: &mut Reader<'_>, row: &ResourceRow, sent: &Sent, current: Option<i64>) -> Result<Home> {
     if row.kind == "Patient" {
         patient::belongs_here(app, &sent.value)?;
         return Ok(match current {
-            Some(record) => (record, Vec::new()),
+            Some(record) => Home::known(record),
             None => {
                 let number = app.store.counters().next_record();
-                (number, vec![Operation::NewRecord { number, pseudonym: app.new_id() }])
+                Home { operations: vec![Operation::NewRecord { number, pseudonym: app.new_id() }], ..Home::known(number) }
             }
         });
     }
@@ -274,10 +288,10 @@ pub(super) fn record_for(app: &App, reader: &mut Reader<'_>, row: &ResourceRow, 
         Some(reference) => patient::by_reference(app, reader, reference, &format!("{}.{}", row.kind, row.patient.first().map_or("subject", String::as_str)))?,
         None => None,
     };
-    let record = named.map_or(0, |c| c.record);
+    let (record, preconditions) = named.map_or((0, Vec::new()), |c| (c.record, c.preconditions));
     match current {
         Some(now) if now != record => Err(Fault::new(FaultKind::RuleBroken, 469, "a resource cannot move to another patient; create a new one")),
-        _ => Ok((record, Vec::new())),
+        _ => Ok(Home { preconditions, ..Home::known(record) }),
     }
 }
 

@@ -95,7 +95,11 @@ fn gather(app: &App, reader: &mut Reader<'_>, id: &str) -> Result<Gathered> {
     let blocks: Vec<Arc<FactBlock>> = live.map(|f| f.block).collect();
     let mut own = Vec::new();
     for kind in OWN {
-        for one in reader.all_of(record, kind, MAX_OWN)? {
+        let all = reader.all_of(record, kind, MAX_OWN + 1)?;
+        if all.len() as i64 > MAX_OWN {
+            return Err(Fault::new(FaultKind::TooCostly, 433, format!("the record holds more than {MAX_OWN} resources of type {kind}; a summary would leave some out")));
+        }
+        for one in all {
             own.push(parse(&one.body)?);
         }
     }

@@ -7,7 +7,7 @@ mod work;
 
 use serde_json::Value;
 
-use super::planning::{outcome, raw_bundle};
+use super::planning::{outcome, outcome_of, raw_bundle};
 use super::resource;
 use super::{Answer, App, Body, Call, batch, iti65};
 use crate::audit::Action;
@@ -42,8 +42,19 @@ pub(super) fn process(app: &App, call: &Call) -> Result<Answer> {
                 }
             }
             for (index, entry) in searches(entries) {
-                if let (Some(slot), Body::Resource(found)) = (outcomes.get_mut(index), batch::alone(app, call, entry)?.body) {
-                    *slot = Answered::Read(found);
+                // Everything is stored by now: a search that fails is a fault of its entry alone.
+                let answered = match batch::alone(app, call, entry) {
+                    Ok(answer) => {
+                        if let Body::Resource(found) = answer.body {
+                            Answered::Read(found)
+                        } else {
+                            Answered::Search
+                        }
+                    }
+                    Err(fault) => Answered::Refused(fault),
+                };
+                if let Some(slot) = outcomes.get_mut(index) {
+                    *slot = answered;
                 }
             }
             Ok(Answer::resource(respond(&outcomes, Some(at_us))))
@@ -65,7 +76,7 @@ fn action(outcomes: &[Answered]) -> Action {
         Answered::Written { created: false, .. } => Some(Action::U),
         Answered::Deleted => Some(Action::D),
         Answered::Read(_) | Answered::Search => Some(Action::R),
-        Answered::Ignored(_) => None,
+        Answered::Ignored(_) | Answered::Refused(_) => None,
     });
     let first = all.next().unwrap_or(Action::E);
     if all.all(|a| a == first) { first } else { Action::E }
@@ -108,6 +119,7 @@ fn response(answered: &Answered, at: &str) -> String {
             let outcome = if warnings.is_empty() { String::new() } else { format!(",\"outcome\":{}", String::from_utf8_lossy(&outcome(warnings))) };
             format!("{{\"response\":{{\"status\":\"{status}\",\"location\":\"{kind}/{id}/_history/{number}\",\"etag\":\"W/\\\"{number}\\\"\"{at}{outcome}}}}}")
         }
+        Answered::Refused(fault) => format!("{{\"response\":{{\"status\":\"{}\",\"outcome\":{}}}}}", fault.kind.row().status, String::from_utf8_lossy(&outcome_of(fault))),
         Answered::Search => "{\"response\":{\"status\":\"200 OK\"}}".to_owned(),
         Answered::Deleted => "{\"response\":{\"status\":\"204 No Content\"}}".to_owned(),
         Answered::Ignored(warnings) => format!("{{\"response\":{{\"status\":\"200 OK\",\"outcome\":{}}}}}", String::from_utf8_lossy(&outcome(warnings))),

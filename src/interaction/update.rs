@@ -24,7 +24,7 @@ pub(super) fn update(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Res
 
 /// What an update writes.
 pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &resource::Sent) -> Result<Planned<resource::Outcome>> {
-    let (place, record, operations) = app.store.read(&call.visibility, |reader| {
+    let (place, home) = app.store.read(&call.visibility, |reader| {
         let place = reader.version(&row.kind, id, None)?;
         call.in_record(place.as_ref().map_or(0, |p| p.record));
         let taken = place.is_none() && reader.is_taken(&row.kind, id)?;
@@ -34,15 +34,19 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
         if row.kind == "Patient" {
             patient::refuse_known(reader, &sent.value, id)?;
         }
-        let (record, operations) = resource::record_for(app, reader, row, sent, place.as_ref().map(|p| p.record))?;
-        Ok((place, record, operations))
+        let home = resource::record_for(app, reader, row, sent, place.as_ref().map(|p| p.record))?;
+        Ok((place, home))
     })?;
     let now = place.as_ref().filter(|p| !p.deleted).map(|p| p.number);
     matches(call.if_match.as_deref(), now)?;
     if call.if_none_match.as_deref().map(str::trim) == Some("*") && now.is_some() {
         return Err(Fault::new(FaultKind::VersionMismatch, 413, "If-None-Match: * asks for a resource that is not here yet, and it is"));
     }
-    let mut plan = Plan { operations, ..Plan::default() };
+    let resource::Home { record, operations, preconditions } = home;
+    let mut plan = Plan { operations, preconditions, ..Plan::default() };
+    if row.kind == "Patient" {
+        plan.preconditions.extend(patient::ins_unused(&sent.value, place.as_ref().map(|p| p.rid)));
+    }
     let (rid, number) = match &place {
         Some(current) => {
             plan.preconditions.push(Precondition::VersionIs { kind: row.kind.clone(), id: id.to_owned(), number: current.number });

@@ -27,10 +27,16 @@ pub struct AuditLine {
 pub enum Precondition {
     /// No resource of this type and id was ever written.
     IdUnused { kind: String, id: String },
-    /// The current version is this one (and, unless `deleted`, not deleted).
+    /// The current version is this one.
     VersionIs { kind: String, id: String, number: i64 },
-    /// No resource of this type carries the identifier.
-    IdentifierUnused { kind: String, identifier: Identifier },
+    /// The resource is here and not deleted.
+    Alive { kind: String, id: String },
+    /// No resource of this type, other than number `but`, carries the identifier.
+    IdentifierUnused { kind: String, identifier: Identifier, but: Option<i64> },
+    /// The record holds no current resource other than number `but`.
+    RecordEmpty { record: i64, but: i64 },
+    /// This Binary still waits for its DocumentReference.
+    Waiting { document: i64 },
     /// No document that this caller may see carries the uniqueId.
     UniqueIdUnused { unique: Identifier, visibility: Visibility },
 }
@@ -151,6 +157,6 @@ pub struct Facts {
     pub mapping: String,
     /// (type, id) of every resource in the block.
     pub ids: Vec<(String, String)>,
-    /// JSON of the block, see [`crate::fhir::facts`].
+    /// JSON array of the resources, in the order of `ids`.
     pub block: Vec<u8>,
 }

@@ -44,7 +44,7 @@ pub use content::{binary_content, check_content};
 pub use document_bundle::{entry_of_document, statements_of_document};
 pub use entry::entry_of_reference;
 pub use patch::metadata_patch;
-pub use provide_bundle::is_provide_bundle;
+pub use provide_bundle::{is_provide_bundle, is_submission_set};
 pub use reference::{ReferenceContext, document_reference};
 pub use relations::{Relation, relations};
 pub use search_rows::search_values;

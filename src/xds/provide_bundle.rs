@@ -22,7 +22,12 @@ pub fn is_provide_bundle(bundle: &Value) -> bool {
     resources().any(|r| is_list(r, "submissionset")) && resources().any(|r| is(&["DocumentReference", "Binary"], r))
 }
 
-/// Whether a List is of an MHD list type. Spec: IHE MHD 4.2 MHDlistTypes.
+/// Whether a resource is a SubmissionSet. Spec: IHE MHD 4.2 MHDlistTypes.
+pub fn is_submission_set(resource: &Value) -> bool {
+    is_list(resource, "submissionset")
+}
+
+/// Whether a resource is a List of this kind (MHDlistTypes).
 pub(super) fn is_list(resource: &Value, kind: &str) -> bool {
     let codings = resource.get("code").map(|c| items(c, "coding")).unwrap_or_default();
     text(resource, "resourceType") == Some("List") && codings.iter().any(|c| text(c, "system") == Some(uris::LIST_TYPES) && text(c, "code") == Some(kind))

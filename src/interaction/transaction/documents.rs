@@ -6,11 +6,11 @@ use serde_json::Value;
 use super::super::document::Slots;
 use super::super::patient;
 use super::super::reference::{self, Added, Incoming, Payload};
-use super::super::{binary_create, resource};
+use super::super::{Method, binary_create, resource};
 use super::step::Step;
 use super::work::{Answered, Bench, Work};
 use crate::fhir::{Fault, FaultKind, Result};
-use crate::store::Reader;
+use crate::store::{Operation, Reader};
 use crate::xds;
 
 impl Work {
@@ -39,22 +39,29 @@ impl Work {
         let incoming = Incoming { sent, slots, record, patient: name, payload, warnings };
         let added = reference::add(bench.app, bench.call, reader, &mut self.plan, &mut self.superseded, incoming)?;
         self.record = record;
-        if !added.known {
-            self.documents.push(number);
+        let mut version = 1;
+        if added.known {
+            let place = reader.place("DocumentReference", &added.id)?;
+            let row = place.map(|p| reader.document(p.document)).transpose()?.flatten();
+            self.documents.extend(row.map(|r| (r.number, r.labels)));
+            version = reader.version("DocumentReference", &added.id, None)?.map_or(1, |v| v.number);
+        } else {
+            let labels = self.plan.operations.iter().rev().find_map(|o| if let Operation::NewDocument(d) = o { Some(d.labels) } else { None });
+            self.documents.push((number, labels.unwrap_or_default()));
         }
-        self.document_answered(bench, step, part, added);
+        self.document_answered(bench, step, part, added, version);
         Ok(())
     }
 
-    fn document_answered(&mut self, bench: &Bench<'_>, step: &Step<'_>, part: Option<usize>, added: Added) {
-        let written = |kind: &str, id: String, created: bool, warnings| Answered::Written { kind: kind.to_owned(), id, number: 1, created, warnings };
+    fn document_answered(&mut self, bench: &Bench<'_>, step: &Step<'_>, part: Option<usize>, added: Added, version: i64) {
+        let written = |kind: &str, id: String, number: i64, created: bool, warnings| Answered::Written { kind: kind.to_owned(), id, number, created, warnings };
         let created = !added.known;
         if let Some(url) = step.full_url {
             self.names.insert(url.to_owned(), format!("DocumentReference/{}", added.id));
         }
-        self.answers.insert(step.index, written("DocumentReference", added.id, created, added.warnings));
+        self.answers.insert(step.index, written("DocumentReference", added.id, version, created, added.warnings));
         if let Some(part) = part.and_then(|i| bench.steps.get(i)) {
-            self.answers.insert(part.index, written("Binary", added.binary_id, created, Vec::new()));
+            self.answers.insert(part.index, written("Binary", added.binary_id, 1, created, Vec::new()));
         }
     }
 
@@ -85,10 +92,13 @@ impl Work {
             return Ok(());
         }
         let chosen = patient::of_subject(bench.app, bench.call, reader, &name, hint)?;
+        if bench.steps.iter().any(|s| s.method == Method::Delete && s.row.kind == "Patient" && s.id == chosen.id) {
+            return Err(Fault::new(FaultKind::RuleBroken, 498, "an entry of the Bundle deletes the patient that this one is about"));
+        }
         self.names.insert(subject.to_owned(), chosen.reference());
         self.records.insert(chosen.reference(), chosen.record);
         self.plan.operations.extend(chosen.operations);
-        self.plan.preconditions.extend(chosen.preconditions);
+        self.claim_all(chosen.preconditions)?;
         bench.call.about(&chosen.id);
         Ok(())
     }

@@ -5,12 +5,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::planning::Planned;
-use super::super::resource::{self, Sent, Slot};
+use super::super::resource::{self, Home, Sent, Slot};
 use super::super::{App, Call, Method, create, delete, dispatch, patch, patient, read, update};
 use super::step::Step;
+use crate::access::labels;
 use crate::config::Validation;
 use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, gate};
 use crate::store::{Operation, Plan, Precondition, Reader};
+use crate::xds::{self, Change};
 
 /// What a transaction may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub(in crate::interaction) enum Answered {
     Read(Vec<u8>),
     /// A search, answered after the commit from what is stored then.
     Search,
+    /// A search that failed after the commit.
+    Refused(Fault),
     /// Left undone under tolerant validation, with the reason.
     Ignored(Vec<Issue>),
 }
@@ -96,8 +100,10 @@ pub(super) struct Work {
     pub superseded: HashSet<i64>,
     /// (type, id) of the resources that entries change.
     pub touched: HashSet<(String, String)>,
-    /// Numbers of the documents this plan brings.
-    pub documents: Vec<i64>,
+    /// Numbers and labels of the documents this Bundle brings, those that were here already included.
+    pub documents: Vec<(i64, i32)>,
+    /// (type, identifier) that resources of this plan want for themselves.
+    pub claimed: HashSet<(String, Identifier)>,
     /// uniqueIds of the documents this plan brings.
     pub unique: HashSet<Identifier>,
     pub plan: Plan,
@@ -115,6 +121,7 @@ impl Work {
             touched: HashSet::new(),
             unique: HashSet::new(),
             documents: Vec::new(),
+            claimed: HashSet::new(),
             plan: Plan::default(),
             record: 0,
             answers: HashMap::new(),
@@ -184,7 +191,7 @@ impl Work {
                 self.answers.insert(step.index, Answered::Read(bytes));
             }
             Method::Delete => {
-                let planned = delete::plan_in(reader, bench.call, step.row, &step.id)?;
+                let planned = delete::plan_in(reader, bench.call, step.row, &step.id, step.if_match)?;
                 bench.call.touched(format!("{}/{}", step.row.kind, step.id));
                 self.merge(planned.plan, planned.record);
                 self.answers.insert(step.index, Answered::Deleted);
@@ -201,12 +208,21 @@ impl Work {
     fn patch(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, step: &Step<'_>) -> Result<()> {
         let changes = patch::changes(step.bytes, "application/fhir+json")?;
         if let Some(target) = patch::target(reader, &step.id)? {
+            update::matches(step.if_match, Some(target.version))?;
             if self.superseded.contains(&target.row.number) {
+                // A document of this Bundle replaces it: that it is superseded is done, and nothing else may be lost.
+                if !changes.iter().all(|c| matches!(c, Change::Status(status) if status == "superseded")) {
+                    return Err(Fault::new(
+                        FaultKind::RuleBroken,
+                        496,
+                        "a document of this Bundle replaces the one to be changed; send the other changes in a request of their own",
+                    ));
+                }
                 self.answered(step, target.version + 1, false);
                 return Ok(());
             }
             bench.call.in_record(target.row.record);
-            let number = patch::add(&mut self.plan, &target, &changes)?;
+            let number = patch::plan_in(reader, bench.call, &mut self.plan, &target, &changes)?;
             self.superseded.insert(target.row.number);
             bench.call.touched(format!("DocumentReference/{}", step.id));
             self.answered(step, number, false);
@@ -237,15 +253,17 @@ impl Work {
         }
         update::matches(step.if_match, current.as_ref().filter(|c| !c.deleted).map(|c| c.number))?;
         let known = sent.patient(step.row).and_then(|p| self.records.get(p).copied());
-        let (record, operations) = match (known, &current) {
-            (Some(record), None) => (record, Vec::new()),
+        let home = match (known, &current) {
+            (Some(record), None) => Home::known(record),
             _ => resource::record_for(app, reader, step.row, &sent, current.as_ref().map(|c| c.record))?,
         };
-        self.plan.operations.extend(operations);
+        let record = home.record;
+        self.plan.operations.extend(home.operations);
+        self.plan.preconditions.extend(home.preconditions);
+        self.claim(reader, step, &sent, current.as_ref().map(|c| c.rid))?;
         if step.row.kind == "Patient" {
             self.records.insert(format!("Patient/{}", step.id), record);
             call.about(&step.id);
-            self.plan.preconditions.extend(patient::unused(&sent.value, current.is_none()));
         }
         call.in_record(current.as_ref().map_or(0, |c| c.record));
         let (rid, number) = current.as_ref().map_or_else(|| (app.store.counters().next_resource(), 1), |c| (c.rid, c.number + 1));
@@ -254,17 +272,48 @@ impl Work {
             None => Precondition::IdUnused { kind: step.row.kind.clone(), id: step.id.clone() },
         });
         let bytes = sent.with_identity(app, &step.id, number)?;
-        // The set of one document is seen by whoever may see that document.
-        let document = match (step.row.kind.as_str(), self.documents.as_slice()) {
-            ("List", [only]) => *only,
-            _ => 0,
-        };
+        let document = if step.method == Method::Post && xds::is_submission_set(&sent.value) { self.seen_with() } else { 0 };
         let slot = Slot { kind: &step.row.kind, id: &step.id, record, rid, number, document };
         self.plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
         self.record = record;
         call.touched(format!("{}/{}", step.row.kind, step.id));
         self.answered(step, number, current.is_none_or(|c| c.deleted));
         Ok(())
+    }
+
+    /// Identifiers that no other resource may carry: the INS of a Patient, and what If-None-Exist asks for.
+    fn claim(&mut self, reader: &mut Reader<'_>, step: &Step<'_>, sent: &Sent, own: Option<i64>) -> Result<()> {
+        let mut wanted: HashSet<Identifier> = step.if_none_exist.filter(|_| step.method == Method::Post).and_then(create::identifier_of).into_iter().collect();
+        if step.row.kind == "Patient" {
+            patient::refuse_known(reader, &sent.value, &step.id)?;
+            wanted.extend(patient::ins_of(&sent.value));
+        }
+        let kind = &step.row.kind;
+        self.claim_all(wanted.into_iter().map(|identifier| Precondition::IdentifierUnused { kind: kind.clone(), identifier, but: own }).collect())
+    }
+
+    /// Adds preconditions to the plan; two entries that want the same identifier for themselves contradict each other.
+    pub(super) fn claim_all(&mut self, preconditions: Vec<Precondition>) -> Result<()> {
+        for one in &preconditions {
+            if let Precondition::IdentifierUnused { kind, identifier, .. } = one
+                && !self.claimed.insert((kind.clone(), identifier.clone()))
+            {
+                return Err(Fault::new(FaultKind::RuleBroken, 497, "two resources of the Bundle would carry the same identifier; send it once and refer to it"));
+            }
+        }
+        self.plan.preconditions.extend(preconditions);
+        Ok(())
+    }
+
+    /// The document whose visibility holds for the SubmissionSet of this Bundle: that of its only document, or of the least
+    /// restricted one when nobody sees all of them; 0 when one is open to all.
+    fn seen_with(&self) -> i64 {
+        let hidden = |labels: i32| (labels & labels::VISIBILITY).count_ones();
+        match self.documents.as_slice() {
+            [only] => only.0,
+            several if several.iter().all(|d| hidden(d.1) > 0) => several.iter().min_by_key(|d| hidden(d.1)).map_or(0, |d| d.0),
+            _ => 0,
+        }
     }
 
     /// What an earlier entry of this transaction writes under the address of a GET.
@@ -285,7 +334,9 @@ impl Work {
         if let Some(url) = step.full_url {
             self.names.insert(url.to_owned(), known.reference());
         }
-        self.answers.insert(step.index, Answered::Written { kind: "Patient".into(), id: known.id, number: 1, created: false, warnings: Vec::new() });
+        let number = reader.version("Patient", &known.id, None)?.map_or(1, |v| v.number);
+        self.plan.preconditions.extend(known.preconditions);
+        self.answers.insert(step.index, Answered::Written { kind: "Patient".into(), id: known.id, number, created: false, warnings: Vec::new() });
         Ok(true)
     }
 

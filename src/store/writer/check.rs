@@ -7,6 +7,7 @@ use super::super::conn::{Conn, fault};
 use super::super::plan::Precondition;
 use super::super::schema::{directory, document, identifier, version};
 use super::super::visible::visible;
+use super::apply::OPEN;
 use crate::fhir::{Fault, FaultKind, Result};
 
 pub(super) fn preconditions(conn: &mut Conn, all: &[Precondition]) -> Result<()> {
@@ -31,12 +32,34 @@ fn check(conn: &mut Conn, one: &Precondition) -> Result<()> {
                 .map_err(fault)?;
             refuse(current != Some(*number), 151, "the resource changed meanwhile")
         }
-        Precondition::IdentifierUnused { kind, identifier: wanted } => {
+        Precondition::Alive { kind, id } => {
+            let alive = diesel::select(exists(
+                directory::table
+                    .inner_join(version::table.on(version::rid.eq(directory::rid).and(version::record.eq(directory::record)).and(version::kind.eq(directory::kind))))
+                    .filter(directory::kind.eq(kind))
+                    .filter(directory::id.eq(id))
+                    .filter(version::until_commit.eq(OPEN))
+                    .filter(version::deleted.eq(false)),
+            ));
+            let alive: bool = alive.get_result(conn).map_err(fault)?;
+            refuse(!alive, 154, "the patient was deleted meanwhile")
+        }
+        Precondition::RecordEmpty { record, but } => {
+            let of_record = version::table.filter(version::record.eq(record)).filter(version::rid.ne(but));
+            let holds = diesel::select(exists(of_record.filter(version::until_commit.eq(OPEN)).filter(version::deleted.eq(false)))).get_result(conn).map_err(fault)?;
+            refuse(holds, 155, "the patient's record received something meanwhile")
+        }
+        Precondition::Waiting { document: number } => {
+            let waits: bool = diesel::select(exists(document::table.filter(document::number.eq(number)).filter(document::deleted.eq(false)))).get_result(conn).map_err(fault)?;
+            refuse(!waits, 156, "another DocumentReference took the Binary meanwhile")
+        }
+        Precondition::IdentifierUnused { kind, identifier: wanted, but } => {
             let taken = diesel::select(exists(
                 identifier::table
                     .filter(identifier::value.eq(&wanted.value))
                     .filter(identifier::system.eq(wanted.system.as_deref().unwrap_or("")))
-                    .filter(identifier::kind.eq(kind)),
+                    .filter(identifier::kind.eq(kind))
+                    .filter(identifier::rid.ne(but.unwrap_or(-1))),
             ))
             .get_result(conn)
             .map_err(fault)?;
