@@ -216,6 +216,12 @@ impl Config {
         within("limits.page", self.limits.page, 1, 500)?;
         within("limits.page_max", self.limits.page_max, self.limits.page, 500)?;
         within("limits.bundle_entries", self.limits.bundle_entries, 1, 10_000)?;
+        within("limits.body_seconds", usize::try_from(self.limits.body_seconds).unwrap_or(usize::MAX), 1, 3600)?;
+        let one_of = |name: &str, value: &str, all: &[&str]| {
+            if all.contains(&value) { Ok(()) } else { Err(format!("configuration: {name} must be one of {}", all.join(", "))) }
+        };
+        one_of("log.level", &self.log.level, &["error", "warn", "info", "debug"])?;
+        one_of("log.format", &self.log.format, &["text", "json"])?;
         if !self.admin.bind.is_empty() && !self.admin.bind.parse::<std::net::SocketAddr>().is_ok_and(|a| a.ip().is_loopback()) {
             return Err("configuration: admin.bind must be a loopback address and port, for instance 127.0.0.1:9443".into());
         }

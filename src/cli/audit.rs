@@ -11,7 +11,11 @@ pub(super) fn verify(data: &Path, file: Option<&Path>) -> Result<(), String> {
     let config = Config::load(file, std::env::vars())?.under(data);
     let url = DatabaseUrl::parse(&config.database.url)?;
     let store = Store::open(&StoreOptions { url, readers: 1, queue: 0 }).map_err(|e| e.to_string())?;
-    let (reads, _) = verify_read_log(&data.join("audit-reads.log")).map_err(|e| e.to_string())?;
+    let log = data.join("audit-reads.log");
+    if !log.is_file() {
+        return Err(format!("{}: there is no log of reads", log.display()));
+    }
+    let (reads, _) = verify_read_log(&log).map_err(|e| e.to_string())?;
     let writes = writes(&store)?;
     println!("audit trail verified: {writes} events of writes, {reads} events of reads");
     Ok(())

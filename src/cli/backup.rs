@@ -1,5 +1,6 @@
 //! `passerelle backup` and `passerelle restore`
 
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use crate::config::Config;
@@ -7,15 +8,19 @@ use crate::store::{DatabaseUrl, Store, StoreOptions, verify_backup, verify_read_
 
 const DATABASE: &str = "passerelle.db";
 const READ_LOG: &str = "audit-reads.log";
+/// Certificates and keys of a trial server; those of a production server lie where its configuration says.
+const PKI: &str = "pki";
 
 /// Copies database, audit log and PKI of a data folder into a new folder, while it serves, and verifies the copy.
 pub(super) fn backup(data: &Path, to: &Path, file: Option<&Path>) -> Result<(), String> {
     let config = Config::load(file, std::env::vars())?.under(data);
     let url = DatabaseUrl::parse(&config.database.url)?;
-    std::fs::create_dir(to).map_err(|e| format!("{}: {e}", to.display()))?;
+    std::fs::DirBuilder::new().mode(0o700).create(to).map_err(|e| format!("{}: {e}", to.display()))?;
     let store = Store::open(&StoreOptions { url, readers: 1, queue: 0 }).map_err(|e| e.to_string())?;
     store.backup(&to.join(DATABASE)).map_err(|e| e.to_string())?;
+    own(&to.join(DATABASE))?;
     copy(&data.join(READ_LOG), &to.join(READ_LOG))?;
+    copy_all(&data.join(PKI), &to.join(PKI))?;
     let (lines, _) = verify_read_log(&to.join(READ_LOG)).map_err(|e| e.to_string())?;
     println!("backup verified: {} ({lines} audited reads)", to.display());
     Ok(())
@@ -23,14 +28,15 @@ pub(super) fn backup(data: &Path, to: &Path, file: Option<&Path>) -> Result<(), 
 
 /// Verifies a backup and makes a data folder from it.
 pub(super) fn restore(from: &Path, data: &Path) -> Result<(), String> {
-    if data.join(DATABASE).exists() {
-        return Err(format!("{} holds a database already; name an empty folder", data.display()));
+    if [DATABASE, READ_LOG, PKI].iter().any(|name| data.join(name).exists()) {
+        return Err(format!("{} holds a server's data already; name an empty folder", data.display()));
     }
     verify_backup(&from.join(DATABASE)).map_err(|e| e.to_string())?;
     verify_read_log(&from.join(READ_LOG)).map_err(|e| e.to_string())?;
     std::fs::create_dir_all(data).map_err(|e| format!("{}: {e}", data.display()))?;
     copy(&from.join(DATABASE), &data.join(DATABASE))?;
     copy(&from.join(READ_LOG), &data.join(READ_LOG))?;
+    copy_all(&from.join(PKI), &data.join(PKI))?;
     println!("restored into {}", data.display());
     Ok(())
 }
@@ -40,5 +46,28 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
         return Ok(());
     }
     std::fs::copy(from, to).map(|_| ()).map_err(|e| format!("{}: {e}", to.display()))?;
-    std::fs::File::open(to).and_then(|f| f.sync_all()).map_err(|e| format!("{}: {e}", to.display()))
+    own(to)
+}
+
+/// A folder and what is in it; nothing when there is none.
+fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
+    let Ok(all) = std::fs::read_dir(from) else { return Ok(()) };
+    std::fs::DirBuilder::new().mode(0o700).create(to).map_err(|e| format!("{}: {e}", to.display()))?;
+    for entry in all {
+        let entry = entry.map_err(|e| format!("{}: {e}", from.display()))?;
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_all(&entry.path(), &target)?;
+        } else {
+            copy(&entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Readable for its owner alone, and on the disk.
+fn own(path: &Path) -> Result<(), String> {
+    let fail = |e: std::io::Error| format!("{}: {e}", path.display());
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(fail)?;
+    std::fs::File::open(path).and_then(|f| f.sync_all()).map_err(fail)
 }

@@ -1,4 +1,5 @@
-//! Receiving a body: its length is taken from a global budget before it is read, and it has a deadline.
+//! Receiving a body: its length is taken from a global budget before it is read (chunk by chunk when it is not known), and it
+//! has a deadline.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,10 @@ use crate::fhir::{Fault, FaultKind, Result};
 
 /// Bytes of one unit of the budget: semaphores count in 32 bits.
 const UNIT: usize = 4096;
+/// What is taken at once for a body of unknown length.
+const FIRST: usize = 1 << 20;
 
-/// The global budget of bodies being received.
+/// The global budget of bodies that are received or worked.
 #[derive(Debug, Clone)]
 pub struct Budget(Arc<Semaphore>);
 
@@ -23,12 +26,17 @@ impl Budget {
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes / UNIT)))
     }
+
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT).max(1)).unwrap_or(u32::MAX);
+        Arc::clone(&self.0).try_acquire_many_owned(units).map_err(|_| Fault::new(FaultKind::Busy, 302, "too many bodies are being received; try again"))
+    }
 }
 
 /// A body and its share of the budget, given back when dropped.
 pub struct Received {
     pub bytes: Vec<u8>,
-    _share: Option<OwnedSemaphorePermit>,
+    pub share: Option<OwnedSemaphorePermit>,
 }
 
 /// Reads the body of a request, at most `limit` bytes.
@@ -51,17 +59,14 @@ pub async fn receive(req: &HttpRequest, payload: Payload, limits: &Limits, limit
         return Err(too_large(limit));
     }
     if !carries {
-        return Ok(Received { bytes: Vec::new(), _share: None });
+        return Ok(Received { bytes: Vec::new(), share: None });
     }
-    let want = length.unwrap_or(limit.min(1 << 20)).div_ceil(UNIT).max(1);
-    let share = Arc::clone(&budget.0)
-        .try_acquire_many_owned(u32::try_from(want).unwrap_or(u32::MAX))
-        .map_err(|_| Fault::new(FaultKind::Busy, 302, "too many bodies are being received; try again"))?;
+    let mut share = budget.take(length.unwrap_or(FIRST.min(limit)))?;
     let seconds = limits.body_seconds + u64::try_from(length.unwrap_or(limit) / 16_384).unwrap_or(0).min(600);
-    let bytes = tokio::time::timeout(Duration::from_secs(seconds), collect(payload, length.unwrap_or(0), limit))
+    let bytes = tokio::time::timeout(Duration::from_secs(seconds), collect(payload, length.unwrap_or(0), limit, budget, &mut share))
         .await
         .map_err(|_| Fault::new(FaultKind::Timeout, 303, "the body did not arrive in time"))??;
-    Ok(Received { bytes, _share: Some(share) })
+    Ok(Received { bytes, share: Some(share) })
 }
 
 fn declared(req: &HttpRequest) -> Result<Option<usize>> {
@@ -71,12 +76,16 @@ fn declared(req: &HttpRequest) -> Result<Option<usize>> {
     }
 }
 
-async fn collect(mut payload: web::Payload, expected: usize, limit: usize) -> Result<Vec<u8>> {
+async fn collect(mut payload: web::Payload, expected: usize, limit: usize, budget: &Budget, share: &mut OwnedSemaphorePermit) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(expected.min(limit));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|e| Fault::new(FaultKind::Malformed, 305, "the body broke off").because(e))?;
         if out.len() + chunk.len() > limit {
             return Err(too_large(limit));
+        }
+        let missing = (out.len() + chunk.len()).saturating_sub(share.num_permits() * UNIT);
+        if missing > 0 {
+            share.merge(budget.take(missing.max(FIRST))?);
         }
         out.extend_from_slice(&chunk);
     }

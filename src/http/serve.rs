@@ -72,7 +72,13 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, metrics: Arc<Metrics>, listener:
 }
 
 async fn health(req: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
-    match caller(&req).and_then(|c| still_valid(&shared, &c)) {
+    let app = Arc::clone(&shared.app);
+    let asked = caller(&req).and_then(|c| still_valid(&shared, &c));
+    let ready = match asked {
+        Ok(()) => web::block(move || app.ready()).await.unwrap_or_else(|e| Err(Fault::new(FaultKind::Bug, 309, "the request broke off").because(e))),
+        Err(e) => Err(e),
+    };
+    match ready {
         Ok(()) => respond::builder(200).content_type("application/json").body("{\"status\":\"ready\"}"),
         Err(e) => respond::fault(&e, Format::Json),
     }
@@ -122,11 +128,11 @@ async fn serve(
         Ok(ready) => ready,
         Err(e) => return Err(refused(req, shared, &caller, e).await),
     };
-    let Ready { path, method, bytes, slot } = ready;
+    let Ready { path, method, bytes, slot, share } = ready;
     let call = call(req, shared, caller, method, path, query, accept, bytes)?;
     let app = Arc::clone(&shared.app);
     web::block(move || {
-        let _slot = slot;
+        let _held = (slot, share);
         run(&app, call, acceptable)
     })
     .await
@@ -139,6 +145,8 @@ struct Ready {
     method: Method,
     bytes: Vec<u8>,
     slot: OwnedSemaphorePermit,
+    /// Of the budget of bodies: given back when the body is worked.
+    share: Option<OwnedSemaphorePermit>,
 }
 
 async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>, caller: &Caller) -> Result<Ready> {
@@ -150,7 +158,7 @@ async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shar
     let limit = if deposit { limits.deposit_bytes } else { limits.body_bytes };
     let received = body::receive(req, payload, limits, limit, &shared.budget).await?;
     let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Fault::new(FaultKind::Busy, 311, "too many requests are running; try again"))?;
-    Ok(Ready { path, method, bytes: received.bytes, slot })
+    Ok(Ready { path, method, bytes: received.bytes, slot, share: received.share })
 }
 
 /// Traces what was refused before it became a call; the fault to answer. Overload leaves no trace, or the log would add to it.

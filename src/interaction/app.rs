@@ -4,7 +4,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::config::Config;
-use crate::fhir::Result;
+use crate::fhir::{Fault, FaultKind, Result};
 use crate::keyinfo::Source;
 use crate::store::{Cache, ReadLog, Store};
 
@@ -30,6 +30,17 @@ impl App {
     /// Everything opened.
     pub fn new(store: Store, read_log: ReadLog, config: Config, base_url: String) -> Self {
         Self { store, read_log, config, sources: Cache::new(SOURCES), patients: Cache::new(PATIENTS), base_url }
+    }
+
+    /// Whether requests can be answered: the log of reads, the writer and the database.
+    ///
+    /// # Errors
+    /// `Busy` naming what does not work.
+    pub fn ready(&self) -> Result<()> {
+        if !self.read_log.works() {
+            return Err(Fault::new(FaultKind::Busy, 201, "the audit log has stopped; nothing is disclosed until the server is started again"));
+        }
+        self.store.ready()
     }
 
     /// The clock: µs since 1970, UTC.

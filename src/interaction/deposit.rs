@@ -129,10 +129,8 @@ fn parameters(call: &Call, entry: &mut DocumentEntry) -> Result<()> {
             "related" => entry.related.push(RelatedIdentifier { kind: None, identifier: identified(value, "related")? }),
             "replaces" => entry.relates_to.push(Replacement { code: "replaces".into(), target: identified(value, "replaces")? }),
             "_format" | "_pretty" => {}
-            _ if call.prefer.strict => {
-                return Err(Fault::new(FaultKind::UnknownParameter, 441, "$deposit takes security-label, event, related and replaces"));
-            }
-            _ => {}
+            // Even under lenient handling: a misspelt label must not publish what was to be masked.
+            _ => return Err(Fault::new(FaultKind::UnknownParameter, 441, "$deposit takes security-label, event, related and replaces").at(name)),
         }
     }
     Ok(())

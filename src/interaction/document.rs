@@ -267,6 +267,9 @@ pub(super) fn supersede(plan: &mut Plan, old: &Replaced, successor: i32) -> Resu
     Ok(())
 }
 
+/// Bytes of a structure's identifier; a longer one names no structure.
+const MAX_STRUCTURE: usize = 200;
+
 /// Canonical structure ids behind a document: those of its authors and of its custodian.
 fn structures(entry: &DocumentEntry) -> Vec<String> {
     let organizations = entry.authors.iter().flatten().chain(&entry.custodian);
@@ -276,6 +279,7 @@ fn structures(entry: &DocumentEntry) -> Vec<String> {
         .filter(|i| i.get("system").and_then(Value::as_str) == Some("urn:oid:1.2.250.1.71.4.2.2"))
         .filter_map(|i| i.get("value").and_then(Value::as_str))
         .map(crate::identity::canonical_structure)
+        .filter(|structure| structure.len() <= MAX_STRUCTURE)
         .collect()
 }
 

@@ -13,6 +13,8 @@ use crate::xds;
 
 /// Issues of one answer.
 const MAX_ISSUES: usize = 100;
+/// Bytes of an indexed value; texts are found by their beginning.
+const MAX_KEY: usize = 1000;
 
 /// A resource as a client sent it: its bytes and the same as a tree.
 pub(super) struct Sent {
@@ -184,6 +186,8 @@ pub(super) fn put(slot: Slot<'_>, bytes: Vec<u8>) -> Result<Put> {
     let cuts = cuts(&bytes)?;
     let stamp = stamp_offset(&bytes)?;
     let (index, date_us) = index(slot.kind, &value);
+    let identifiers = identifiers(&value);
+    bounded(&index, &identifiers)?;
     Ok(Put {
         record: slot.record,
         rid: slot.rid,
@@ -193,12 +197,22 @@ pub(super) fn put(slot: Slot<'_>, bytes: Vec<u8>) -> Result<Put> {
         document: slot.document,
         deleted: false,
         date_us: date_us.unwrap_or(0),
-        identifiers: identifiers(&value),
+        identifiers,
         body: bytes,
         stamp,
         cuts,
         index,
     })
+}
+
+/// What is looked up by its whole value has a length that both databases can index.
+fn bounded(index: &Index, identifiers: &[Identifier]) -> Result<()> {
+    let tokens = index.tokens.iter().flat_map(|(_, system, code)| [system, code]);
+    let names = identifiers.iter().flat_map(|i| i.system.iter().chain([&i.value]));
+    if tokens.chain(names).chain(index.references.iter().map(|(_, target)| target)).any(|text| text.len() > MAX_KEY) {
+        return Err(Fault::new(FaultKind::RuleBroken, 499, format!("an identifier, code, system or reference is longer than {MAX_KEY} bytes")));
+    }
+    Ok(())
 }
 
 fn stamp_offset(bytes: &[u8]) -> Result<i32> {
@@ -236,7 +250,10 @@ fn index(kind: &str, value: &Value) -> (Index, Option<i64>) {
         match found {
             SearchValue::Token { system, code } => out.tokens.push((param, system, code)),
             SearchValue::Date { low_us, high_us } => out.dates.push((param, low_us, high_us)),
-            SearchValue::Text(text) => out.strings.push((param, text)),
+            SearchValue::Text(mut text) => {
+                text.truncate(text.floor_char_boundary(MAX_KEY));
+                out.strings.push((param, text));
+            }
             SearchValue::Reference(target) | SearchValue::Uri(target) => out.references.push((param, target)),
         }
     }

@@ -48,7 +48,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// Opens a connection ready for use. `writer` gets the settings of the one writer.
+    /// Opens a connection ready for use.
     ///
     /// # Errors
     /// `Busy` when the database cannot be reached.
@@ -127,12 +127,18 @@ pub fn pool(url: &DatabaseUrl, size: u32) -> Result<ReaderPool, Fault> {
         .map_err(|e| Fault::new(FaultKind::Busy, 103, "the database is not reachable; try again").because(e))
 }
 
+/// What the databases say when a statement waited too long.
+const BUSY: &[&str] = &["database is locked", "statement timeout", "lock timeout"];
+
 /// Turns a database error into a fault: what the caller may know, and the cause for the log.
 pub fn fault(error: diesel::result::Error) -> Fault {
     use diesel::result::{DatabaseErrorKind as Kind, Error};
     match &error {
         Error::DatabaseError(Kind::UniqueViolation, _) => {
             Fault::new(FaultKind::WriteConflict, 110, "another request wrote the same thing at the same moment; send it again").because(error)
+        }
+        Error::DatabaseError(_, info) if BUSY.iter().any(|text| info.message().contains(text)) => {
+            Fault::new(FaultKind::Busy, 113, "the database is busy; try again").because(error)
         }
         Error::DatabaseError(Kind::SerializationFailure | Kind::ReadOnlyTransaction | Kind::ClosedConnection, _) => {
             Fault::new(FaultKind::Busy, 111, "the database is busy; try again").because(error)
@@ -170,6 +176,26 @@ pub fn migrate(conn: &mut Conn) -> Result<(), Fault> {
         Conn::Postgres(c) => run!(c, diesel::pg::Pg, migrations::POSTGRES),
     }
     Ok(())
+}
+
+/// Opens a database that is there and of this program's schema, changing nothing.
+///
+/// # Errors
+/// `RuleBroken` when there is none, or when its schema is another one.
+pub fn open_existing(url: &DatabaseUrl) -> Result<Conn, Fault> {
+    use diesel_migrations::MigrationHarness;
+    let none = || Fault::new(FaultKind::RuleBroken, 122, "there is no database of this version here; name the data folder of a server that was started once");
+    if let DatabaseUrl::Sqlite(path) = url
+        && !std::path::Path::new(path).is_file()
+    {
+        return Err(none());
+    }
+    let mut conn = url.open()?;
+    let pending = match &mut conn {
+        Conn::Sqlite(c) => c.has_pending_migration(migrations::SQLITE),
+        Conn::Postgres(c) => c.has_pending_migration(migrations::POSTGRES),
+    };
+    if pending.map_err(|e| none().because(e))? { Err(none()) } else { Ok(conn) }
 }
 
 fn refuse_newer(applied: usize, known: usize) -> Result<(), Fault> {

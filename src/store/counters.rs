@@ -27,14 +27,20 @@ impl Counters {
     /// `Bug` or `Busy` from the database.
     pub fn load(conn: &mut Conn) -> Result<Self> {
         let counters = Self::default();
-        let set = |cell: &AtomicI64, value: Option<i64>| cell.store(value.unwrap_or(0), Ordering::Release);
-        set(&counters.record, record::table.select(max(record::number)).first(conn).map_err(fault)?);
-        set(&counters.resource, version::table.select(max(version::rid)).first(conn).map_err(fault)?);
-        set(&counters.document, document::table.select(max(document::number)).first(conn).map_err(fault)?);
-        set(&counters.published, commit_log::table.select(max(commit_log::number)).first(conn).map_err(fault)?);
-        set(&counters.last_us, commit_log::table.select(max(commit_log::at_us)).first(conn).map_err(fault)?);
-        set(&counters.audit, audit_event::table.select(max(audit_event::number)).first(conn).map_err(fault)?);
+        counters.read_again(conn)?;
         Ok(counters)
+    }
+
+    /// Takes over what is written; no number ever goes back.
+    pub(super) fn read_again(&self, conn: &mut Conn) -> Result<()> {
+        let set = |cell: &AtomicI64, value: Option<i64>| cell.fetch_max(value.unwrap_or(0), Ordering::AcqRel);
+        set(&self.record, record::table.select(max(record::number)).first(conn).map_err(fault)?);
+        set(&self.resource, version::table.select(max(version::rid)).first(conn).map_err(fault)?);
+        set(&self.document, document::table.select(max(document::number)).first(conn).map_err(fault)?);
+        set(&self.published, commit_log::table.select(max(commit_log::number)).first(conn).map_err(fault)?);
+        set(&self.last_us, commit_log::table.select(max(commit_log::at_us)).first(conn).map_err(fault)?);
+        set(&self.audit, audit_event::table.select(max(audit_event::number)).first(conn).map_err(fault)?);
+        Ok(())
     }
 
     /// A new record number.

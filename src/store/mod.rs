@@ -74,17 +74,25 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database, brings its schema up to date and starts the writer.
+    /// Opens the database; for writing, brings its schema up to date and starts the writer.
     ///
     /// # Errors
-    /// `Busy` when it is not reachable, `RuleBroken` when a newer program wrote it or another process writes it now.
+    /// `Busy` when it is not reachable, `RuleBroken` when a newer program wrote it, when another process writes it now, or, for
+    /// reading only, when there is no database of this version.
     pub fn open(options: &StoreOptions) -> Result<Self> {
-        let mut conn = options.url.open()?;
-        let lock = if options.queue > 0 { Some(lock::take(&mut conn, &options.url)?) } else { None };
-        conn::migrate(&mut conn)?;
+        let lock;
+        let mut conn;
+        if options.queue > 0 {
+            conn = options.url.open()?;
+            lock = Some(lock::take(&mut conn, &options.url)?);
+            conn::migrate(&mut conn)?;
+        } else {
+            conn = conn::open_existing(&options.url)?;
+            lock = None;
+        }
         let settings = Settings::load_or_create(&mut conn)?;
         let counters = Arc::new(Counters::load(&mut conn)?);
-        let writer = lock.map(|lock| writer::Writer::start(conn, lock, Arc::clone(&counters), options.queue)).transpose()?;
+        let writer = lock.map(|lock| writer::Writer::start(conn, options.url.clone(), lock, Arc::clone(&counters), options.queue)).transpose()?;
         let pool = conn::pool(&options.url, options.readers)?;
         Ok(Self { pool, writer, counters, settings, facts: Cache::new(facts::HELD_BYTES), url: options.url.clone() })
     }
@@ -116,6 +124,17 @@ impl Store {
             Some(writer) => writer.submit(plan),
             None => Err(crate::fhir::Fault::new(crate::fhir::FaultKind::Bug, 105, "this process opened the database for reading only")),
         }
+    }
+
+    /// Whether the database answers and takes writes.
+    ///
+    /// # Errors
+    /// `Busy` when it does not.
+    pub fn ready(&self) -> Result<()> {
+        if self.writer.as_ref().is_some_and(|writer| !writer.works()) {
+            return Err(crate::fhir::Fault::new(crate::fhir::FaultKind::Busy, 109, "the last write failed and the database was not found again yet"));
+        }
+        self.read(&Visibility::of("", 0), |reader| reader.place("Patient", "").map(|_| ()))
     }
 
     /// Numbers for planning.

@@ -47,6 +47,7 @@ impl Pending {
 /// The log, open for appending.
 pub struct ReadLog {
     queue: SyncSender<Entry>,
+    thread: std::thread::JoinHandle<()>,
     path: PathBuf,
 }
 
@@ -57,12 +58,16 @@ impl ReadLog {
     /// `Bug` when the file cannot be opened, `RuleBroken` when its chain is broken.
     pub fn open(path: &Path) -> Result<Self> {
         let fail = |e: std::io::Error| Fault::new(FaultKind::Bug, 191, "the audit log could not be opened").because(e);
-        let (mut number, mut chain) = verify(path)?;
+        let (mut number, mut chain, good) = walk(path)?;
         let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(fail)?;
         file.set_permissions(Permissions::from_mode(0o600)).map_err(fail)?;
+        if file.metadata().map_err(fail)?.len() > good {
+            // A last line without its end (power loss while writing) was never acknowledged.
+            file.set_len(good).map_err(fail)?;
+        }
         file.sync_all().map_err(fail)?;
         let (queue, receive) = sync_channel::<Entry>(QUEUE);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("read-log".into())
             .spawn(move || {
                 while let Ok(first) = receive.recv() {
@@ -79,7 +84,12 @@ impl ReadLog {
                 }
             })
             .map_err(fail)?;
-        Ok(Self { queue, path: path.to_owned() })
+        Ok(Self { queue, thread, path: path.to_owned() })
+    }
+
+    /// Whether the log takes events: it stops for good when one could not be written.
+    pub fn works(&self) -> bool {
+        !self.thread.is_finished()
     }
 
     /// Hands the events of one interaction (JSON objects) to the thread; one fsync makes all of them durable.
@@ -158,26 +168,27 @@ fn append(file: &mut File, batch: Vec<Entry>, number: &mut i64, chain: &mut Stri
     written
 }
 
-/// Walks the chain of a log file; returns the last number and the hash of the last line.
-/// A last line without its end (power loss while writing) was never acknowledged and is cut off by name.
+/// Walks the chain of a log file, changing nothing; returns the last number and the hash of the last line. A line that is being
+/// written is not looked at.
 ///
 /// # Errors
 /// `RuleBroken` naming the first line whose hash does not follow.
 pub fn verify(path: &Path) -> Result<(i64, String)> {
+    walk(path).map(|(number, chain, _)| (number, chain))
+}
+
+/// [`verify`], with the length of the whole lines in bytes.
+fn walk(path: &Path) -> Result<(i64, String, u64)> {
     let fail = |e: std::io::Error| Fault::new(FaultKind::Bug, 195, "the audit log could not be read").because(e);
-    let Ok(file) = File::open(path) else { return Ok((0, String::new())) };
+    let Ok(file) = File::open(path) else { return Ok((0, String::new(), 0)) };
     let (mut number, mut chain, mut good) = (0i64, String::new(), 0u64);
     let mut reader = BufReader::new(file);
     let mut line = String::new();
     loop {
         line.clear();
         let read = reader.read_line(&mut line).map_err(fail)?;
-        if read == 0 {
-            return Ok((number, chain));
-        }
         let Some(whole) = line.strip_suffix('\n') else {
-            OpenOptions::new().write(true).open(path).and_then(|f| f.set_len(good)).map_err(fail)?;
-            return Ok((number, chain));
+            return Ok((number, chain, good));
         };
         number += 1;
         if !whole.starts_with(&format!("{{\"prev\":\"{chain}\",\"number\":{number},")) {
@@ -209,6 +220,10 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{text}{{\"prev\":\"torn")).unwrap();
         assert_eq!(verify(&path).unwrap().0, 3);
+        assert_ne!(std::fs::read_to_string(&path).unwrap(), text, "looking changes nothing");
+        drop(log);
+        let _again = ReadLog::open(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "opening cuts the torn line off");
         std::fs::write(&path, text.replace("{\"n\":1}", "{\"n\":7}")).unwrap();
         assert!(verify(&path).unwrap_err().to_string().contains("line 3"));
         std::fs::remove_file(&path).unwrap();

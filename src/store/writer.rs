@@ -3,16 +3,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use diesel::connection::TransactionManager;
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::conn::{Conn, fault};
+use diesel::r2d2::R2D2Connection;
+
+use super::conn::{Conn, DatabaseUrl, fault};
 use super::counters::Counters;
-use super::lock::Lock;
+use super::lock::{self, Lock};
 use super::plan::Plan;
 use super::schema::{audit_event, commit_log, symbol};
 use crate::fhir::{Fault, FaultKind, Result};
@@ -22,6 +25,8 @@ mod check;
 
 /// At most this many plans share a commit; with more, the first would wait too long.
 const BATCH: usize = 64;
+/// How often a writer that lost its database looks for it when no write asks.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The commit a plan landed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,20 +44,25 @@ struct Job {
 /// Handle to the writer thread; dropping it lets the thread finish what is queued and end.
 pub struct Writer {
     queue: SyncSender<Job>,
+    works: Arc<AtomicBool>,
 }
 
 impl Writer {
-    pub(super) fn start(conn: Conn, lock: Lock, counters: Arc<Counters>, queue: usize) -> Result<Self> {
+    pub(super) fn start(mut conn: Conn, url: DatabaseUrl, lock: Lock, counters: Arc<Counters>, queue: usize) -> Result<Self> {
         let (send, receive) = sync_channel(queue.max(1));
-        let mut state = State::load(conn, counters)?;
+        let works = Arc::new(AtomicBool::new(true));
+        let held = Held::load(&mut conn)?;
+        let mut state = State { conn, url, lock, counters, held, works: Arc::clone(&works) };
         std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || {
-                let _lock = lock;
-                state.run(&receive);
-            })
+            .spawn(move || state.run(&receive))
             .map_err(|e| Fault::new(FaultKind::Bug, 140, "the writer could not start").because(e))?;
-        Ok(Self { queue: send })
+        Ok(Self { queue: send, works })
+    }
+
+    /// Whether the last commit went through, or the database was found again since.
+    pub(super) fn works(&self) -> bool {
+        self.works.load(Ordering::Acquire)
     }
 
     pub(super) fn submit(&self, plan: Plan) -> Result<Written> {
@@ -65,27 +75,48 @@ impl Writer {
     }
 }
 
-struct State {
-    conn: Conn,
-    counters: Arc<Counters>,
+/// What the writer holds of the database, read again whenever a commit failed.
+struct Held {
     symbols: HashMap<(String, String), i64>,
     next_symbol: i64,
     /// Hash of the last audit line.
     chain: String,
 }
 
-impl State {
-    fn load(mut conn: Conn, counters: Arc<Counters>) -> Result<Self> {
-        let rows: Vec<(i64, String, String)> = symbol::table.select((symbol::number, symbol::system, symbol::code)).load(&mut conn).map_err(fault)?;
+impl Held {
+    fn load(conn: &mut Conn) -> Result<Self> {
+        let rows: Vec<(i64, String, String)> = symbol::table.select((symbol::number, symbol::system, symbol::code)).load(conn).map_err(fault)?;
         let next_symbol = rows.iter().map(|r| r.0).max().unwrap_or(0) + 1;
         let symbols = rows.into_iter().map(|(number, system, code)| ((system, code), number)).collect();
-        let last: Option<String> = audit_event::table.select(audit_event::line).order(audit_event::number.desc()).first(&mut conn).optional().map_err(fault)?;
+        let last: Option<String> = audit_event::table.select(audit_event::line).order(audit_event::number.desc()).first(conn).optional().map_err(fault)?;
         let chain = last.map(|line| chained(&line)).unwrap_or_default();
-        Ok(Self { conn, counters, symbols, next_symbol, chain })
+        Ok(Self { symbols, next_symbol, chain })
     }
+}
 
+struct State {
+    conn: Conn,
+    url: DatabaseUrl,
+    lock: Lock,
+    counters: Arc<Counters>,
+    held: Held,
+    /// False from a failed commit until the database was read again.
+    works: Arc<AtomicBool>,
+}
+
+impl State {
     fn run(&mut self, queue: &Receiver<Job>) {
-        while let Ok(first) = queue.recv() {
+        loop {
+            let first = match queue.recv_timeout(RETRY) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    if !self.works.load(Ordering::Acquire) {
+                        let _ = self.reopen();
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             let mut batch = vec![first];
             while batch.len() < BATCH {
                 match queue.try_recv() {
@@ -99,9 +130,16 @@ impl State {
 
     /// One durable commit for the batch; answers are released after it.
     fn commit(&mut self, batch: Vec<Job>) {
+        if !self.works.load(Ordering::Acquire)
+            && let Err(error) = self.reopen()
+        {
+            for job in batch {
+                let _ = job.answer.send(Err(error.clone()));
+            }
+            return;
+        }
         let written = Written { commit: self.counters.published() + 1, at_us: now_us().max(self.counters.last_us() + 1) };
-        let before = (self.chain.clone(), self.counters.audit());
-        let mut audit = before.1;
+        let mut audit = self.counters.audit();
         let mut results = Vec::with_capacity(batch.len());
         let outcome = self.begin().and_then(|()| {
             for job in &batch {
@@ -113,7 +151,7 @@ impl State {
             Ok(()) => self.counters.publish(written.commit, written.at_us, audit),
             Err(error) => {
                 tracing::error!(fault.number = error.number, cause = error.cause.as_deref().unwrap_or(""), "a commit failed");
-                self.recover(before.0);
+                self.works.store(false, Ordering::Release);
                 results = batch.iter().map(|_| Err(error.clone())).collect();
             }
         }
@@ -133,50 +171,62 @@ impl State {
             .map_err(|e| Fault::new(FaultKind::CommitUnknown, 145, "the write may or may not have happened; send the same request again").because(e))
     }
 
-    /// After a failed commit the caches may name rows that do not exist.
-    fn recover(&mut self, chain: String) {
+    /// After a failed commit nobody knows what is written: the counters, the chain and the symbols are read again, over a new
+    /// connection (and a new lock, which is the session's own) when the old one is gone.
+    fn reopen(&mut self) -> Result<()> {
         let _ = <Conn as Connection>::TransactionManager::rollback_transaction(&mut self.conn);
-        self.chain = chain;
-        let rows: std::result::Result<Vec<(i64, String, String)>, _> = symbol::table.select((symbol::number, symbol::system, symbol::code)).load(&mut self.conn);
-        if let Ok(rows) = rows {
-            self.symbols = rows.into_iter().map(|(number, system, code)| ((system, code), number)).collect();
+        let lost = |error: Fault| Fault::new(FaultKind::Busy, 146, "the database is not reachable; try again").because(error);
+        if self.conn.ping().is_err() || self.conn.is_broken() {
+            let mut conn = self.url.open()?;
+            if matches!(conn, Conn::Postgres(_)) {
+                self.lock = lock::take(&mut conn, &self.url).map_err(lost)?;
+            }
+            self.conn = conn;
         }
+        self.counters.read_again(&mut self.conn).map_err(lost)?;
+        self.held = Held::load(&mut self.conn).map_err(lost)?;
+        self.works.store(true, Ordering::Release);
+        tracing::info!("the database is reachable again");
+        Ok(())
     }
 
     fn apply_one(&mut self, plan: &Plan, written: Written, audit: &mut i64) -> Result<()> {
-        self.intern(plan)?;
-        let symbols = &self.symbols;
-        let chain = self.chain.clone();
+        let new = self.unknown(plan);
+        self.held.symbols.extend(new.iter().cloned());
+        let symbols = &self.held.symbols;
+        let chain = self.held.chain.clone();
         let start = *audit;
         let applied = self.conn.transaction::<_, Rollback, _>(|conn| {
             check::preconditions(conn, &plan.preconditions)?;
+            apply::symbols(conn, &new)?;
             apply::operations(conn, &plan.operations, symbols, written)?;
             apply::receipt(conn, plan.receipt.as_ref(), written)?;
             apply::audit(conn, &plan.audit, start, chain, written)
         });
         match applied {
             Ok((chain, number)) => {
-                self.chain = chain;
+                self.held.chain = chain;
                 *audit = number;
                 Ok(())
             }
-            Err(Rollback(f)) => Err(*f),
+            Err(Rollback(f)) => {
+                for (key, _) in &new {
+                    self.held.symbols.remove(key);
+                }
+                Err(*f)
+            }
         }
     }
 
-    /// Symbols are written outside the plan's savepoint: a refused plan leaves at most an unused pair behind.
-    fn intern(&mut self, plan: &Plan) -> Result<()> {
-        for (system, code) in apply::symbols_of(plan) {
-            let key = (system, code);
-            if self.symbols.contains_key(&key) {
-                continue;
-            }
-            let number = self.next_symbol;
-            diesel::insert_into(symbol::table).values((symbol::number.eq(number), symbol::system.eq(&key.0), symbol::code.eq(&key.1))).execute(&mut self.conn).map_err(fault)?;
-            self.next_symbol += 1;
-            self.symbols.insert(key, number);
-        }
-        Ok(())
+    /// The symbols that a plan brings, numbered; written with it, forgotten with it.
+    fn unknown(&mut self, plan: &Plan) -> Vec<((String, String), i64)> {
+        let mut keys: Vec<(String, String)> = apply::symbols_of(plan).into_iter().filter(|key| !self.held.symbols.contains_key(key)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let first = self.held.next_symbol;
+        let new: Vec<_> = keys.into_iter().zip(first..).collect();
+        self.held.next_symbol += i64::try_from(new.len()).unwrap_or(0);
+        new
     }
 }
 

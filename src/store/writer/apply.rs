@@ -52,6 +52,14 @@ pub(super) fn symbols_of(plan: &Plan) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The numbers of (system, code) pairs that were not known.
+pub(super) fn symbols(conn: &mut Conn, new: &[((String, String), i64)]) -> Done {
+    for ((system, code), number) in new {
+        diesel::insert_into(symbol::table).values((symbol::number.eq(number), symbol::system.eq(system), symbol::code.eq(code))).execute(conn)?;
+    }
+    Ok(())
+}
+
 pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(String, String), i64>, at: Written) -> Done {
     for one in all {
         match one {
@@ -114,16 +122,16 @@ fn end_previous(conn: &mut Conn, p: &Put, at: Written) -> Done {
         .set(version::until_commit.eq(at.commit))
         .execute(conn)?;
     macro_rules! end {
-        ($table:ident, $previous:expr) => {
+        ($table:ident) => {
             diesel::update($table::table.filter($table::record.eq(p.record)).filter($table::rid.eq(p.rid)).filter($table::until_commit.eq(OPEN)))
                 .set($table::until_commit.eq(at.commit))
                 .execute(conn)?
         };
     }
-    end!(token_value, ());
-    end!(date_value, ());
-    end!(string_value, ());
-    end!(reference_value, ());
+    end!(token_value);
+    end!(date_value);
+    end!(string_value);
+    end!(reference_value);
     diesel::delete(identifier::table.filter(identifier::rid.eq(p.rid)).filter(identifier::kind.eq(&p.kind)).filter(identifier::record.eq(p.record))).execute(conn)?;
     Ok(())
 }
