@@ -127,8 +127,8 @@ pub fn pool(url: &DatabaseUrl, size: u32) -> Result<ReaderPool, Fault> {
         .map_err(|e| Fault::new(FaultKind::Busy, 103, "the database is not reachable; try again").because(e))
 }
 
-/// What the databases say when a statement waited too long.
-const BUSY: &[&str] = &["database is locked", "statement timeout", "lock timeout"];
+/// What the databases say when a statement waited too long, or when the server goes.
+const BUSY: &[&str] = &["database is locked", "statement timeout", "lock timeout", "terminating connection"];
 
 /// Turns a database error into a fault: what the caller may know, and the cause for the log.
 pub fn fault(error: diesel::result::Error) -> Fault {

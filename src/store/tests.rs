@@ -218,6 +218,31 @@ fn waiting_writes_are_all_answered(store: &Store) {
 }
 
 #[test]
+fn a_writer_whose_session_ended_finds_the_database_again() {
+    use diesel::connection::SimpleConnection;
+    let Some(store) = postgres() else { return };
+    let first = record(&store);
+    let mut other = store.url.open().unwrap();
+    other.batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").unwrap();
+    let lost = write(&store, vec![Operation::NewRecord { number: first + 100, pseudonym: "a".into() }]).unwrap_err();
+    assert!(matches!(lost.kind, FaultKind::Busy | FaultKind::CommitUnknown), "{lost}");
+    let mut again = Err(lost);
+    for _ in 0..50 {
+        again = write(&store, vec![Operation::NewRecord { number: first + 200, pseudonym: "b".into() }]);
+        if again.is_ok() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let written = again.unwrap();
+    assert!(written.commit > 1);
+    // Each reader's connection ended too: it is told once, then replaced.
+    assert!((0..3).any(|_| store.ready().is_ok()));
+    let second = Store::open(&StoreOptions { url: store.url.clone(), readers: 1, queue: 1 });
+    assert!(second.is_err(), "the new session holds the lock again");
+}
+
+#[test]
 fn both_migrations_create_the_same_tables() {
     let text = |s: &str| -> Vec<String> {
         s.lines().filter(|l| !l.starts_with("--") && !l.contains("INSERT") && !l.contains("VALUES")).map(|l| l.replace("BYTEA", "BLOB").replace(" WITHOUT ROWID", "")).collect()

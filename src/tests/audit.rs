@@ -26,7 +26,7 @@ on_both! {
 }
 
 const BALP: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.";
-const INS: &str = "270037500000144";
+const INS: &str = "270037500000121";
 
 fn events(session: &mut Session, query: &str) -> Vec<Value> {
     resources(&session.found(&format!("AuditEvent?{query}&_count=500")), "AuditEvent").into_iter().cloned().collect()
@@ -220,7 +220,7 @@ fn cabinet_patient(reference: &str) -> Value {
 
 fn a_search_without_a_patient_names_those_it_found(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let ids = ["270037500000144", "270037500000243"].map(|ins| cabinet.patient(ins));
+    let ids = ["270037500000121", "270037500000243"].map(|ins| cabinet.patient(ins));
     let made = ids.each_ref().map(|id| body(&cabinet.post("Observation", &observation(&format!("Patient/{id}"))))["id"].as_str().unwrap().to_owned());
     cabinet.found(&format!("Observation?_id={},{}", made[0], made[1]));
     for id in &ids {
@@ -361,7 +361,7 @@ fn what_is_refused_before_it_begins_is_traced(server: &TestServer) {
 
 fn a_batch_entry_has_an_event_of_its_own(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let ids = ["270037500000144", "270037500000243"].map(|ins| cabinet.patient(ins));
+    let ids = ["270037500000121", "270037500000243"].map(|ins| cabinet.patient(ins));
     let get = |url: String| json!({"request": {"method": "GET", "url": url}});
     let post = json!({"resource": observation(&format!("Patient/{}", ids[0])), "request": {"method": "POST", "url": "Observation"}});
     let entries = vec![get(format!("Patient/{}", ids[0])), get(format!("Patient/{}", ids[1])), get(format!("Observation?patient={}", ids[1])), get("Patient/nobody".into()), post];
@@ -404,7 +404,7 @@ fn the_log_of_reads_is_its_owners_alone() {
 #[test]
 fn both_chains_are_verified_and_a_changed_event_is_found() {
     let mut server = TestServer::start(On::Sqlite);
-    let id = server.cabinet().patient("270037500000144");
+    let id = server.cabinet().patient("270037500000121");
     server.cabinet().found(&format!("Patient/{id}"));
     server.stop();
     let log = server.dir.join("audit-reads.log");

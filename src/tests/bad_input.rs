@@ -94,7 +94,7 @@ fn bodies_of_the_wrong_kind_or_size_are_refused_before_they_are_read(server: &Te
 
 fn unknown_parameters_are_refused_when_strict_and_told_when_lenient(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let id = cabinet.patient("270037500000144");
+    let id = cabinet.patient("270037500000121");
     let path = format!("DocumentReference?patient={id}&colour=blue");
     let strict = cabinet.call("GET", &path, &[("Prefer", "handling=strict")], b"");
     refused(&strict, 400);
@@ -117,7 +117,7 @@ fn a_body_over_its_limit_is_413_and_a_bundle_over_its_limit_is_422() {
     refused(&server.cabinet().call("POST", "Patient", &[("Content-Type", FHIR_JSON)], &[b' '; 3000]), 413);
     let entry = serde_json::json!({"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}});
     refused(&server.cabinet().post("/fhir", &serde_json::json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry, entry]})), 422);
-    assert_eq!(server.cabinet().deposit(&small_cda("2.25.31", "270037500000144", "")).status, 201);
+    assert_eq!(server.cabinet().deposit(&small_cda("2.25.31", "270037500000121", "")).status, 201);
 }
 
 /// Where the hostile vectors lie beside the checkout: each body is answered as its vector expects, and the next request is served.

@@ -32,7 +32,7 @@ fn location(answer: &passerelle::cli::Response) -> String {
 
 fn a_deposit_answers_201_then_200_with_the_same_location(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let cda = small_cda(UNIQUE, "270037500000144", "");
+    let cda = small_cda(UNIQUE, "270037500000121", "");
     let first = cabinet.deposit(&cda);
     assert_eq!(first.status, 201, "{}", text(&first));
     let second = cabinet.deposit(&cda);
@@ -44,7 +44,7 @@ fn a_deposit_answers_201_then_200_with_the_same_location(server: &TestServer) {
 
 fn other_bytes_under_the_same_unique_id_are_refused(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let cda = small_cda(UNIQUE, "270037500000144", "");
+    let cda = small_cda(UNIQUE, "270037500000121", "");
     assert_eq!(cabinet.deposit(&cda).status, 201);
     let mut other = cda;
     other.extend_from_slice(b"\n");
@@ -53,7 +53,7 @@ fn other_bytes_under_the_same_unique_id_are_refused(server: &TestServer) {
 
 fn the_document_comes_back_byte_for_byte(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let cda = small_cda(UNIQUE, "270037500000144", "");
+    let cda = small_cda(UNIQUE, "270037500000121", "");
     let reference = cabinet.deposited(&cda);
     let url = reference["content"][0]["attachment"]["url"].as_str().unwrap();
     let path = url.strip_prefix(server.base.trim_end_matches("/fhir")).unwrap();
@@ -67,7 +67,7 @@ fn the_document_comes_back_byte_for_byte(server: &TestServer) {
 
 fn a_deposit_makes_a_submission_set_and_metadata(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let reference = cabinet.deposited(&small_cda(UNIQUE, "270037500000144", ""));
+    let reference = cabinet.deposited(&small_cda(UNIQUE, "270037500000121", ""));
     assert_eq!(reference["masterIdentifier"]["value"], format!("urn:oid:{UNIQUE}"));
     assert_eq!(reference["type"]["coding"][0]["code"], "11488-4");
     assert_eq!(reference["category"][0]["coding"][0]["code"], "10", "the class is derived from the type");
@@ -110,9 +110,9 @@ fn depositing_twice_makes_nothing_twice(server: &TestServer) {
 
 fn a_document_that_replaces_another_supersedes_it(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let first = cabinet.deposited(&small_cda(UNIQUE, "270037500000144", ""));
+    let first = cabinet.deposited(&small_cda(UNIQUE, "270037500000121", ""));
     let relation = format!(r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="{UNIQUE}"/></parentDocument></relatedDocument>"#);
-    let second = cabinet.deposited(&small_cda("2.25.4", "270037500000144", &relation));
+    let second = cabinet.deposited(&small_cda("2.25.4", "270037500000121", &relation));
     let old = cabinet.found(&format!("DocumentReference/{}", first["id"].as_str().unwrap()));
     assert_eq!(old["status"], "superseded");
     assert_eq!(old["meta"]["versionId"], "2");
@@ -144,7 +144,7 @@ fn facts_of_a_replaced_document_leave_the_searches(server: &TestServer) {
 fn what_the_header_cannot_say_comes_as_parameters(server: &TestServer) {
     let mut cabinet = server.cabinet();
     let path = "$deposit?security-label=R&security-label=INVISIBLE_PATIENT&related=urn:oid:1.2.3%7CACC-1&event=http://loinc.org%7C24725-4";
-    let answer = cabinet.call("POST", path, &[("Content-Type", "text/xml")], &small_cda(UNIQUE, "270037500000144", ""));
+    let answer = cabinet.call("POST", path, &[("Content-Type", "text/xml")], &small_cda(UNIQUE, "270037500000121", ""));
     assert_eq!(answer.status, 201, "{}", text(&answer));
     let reference = json(&answer);
     let labels: Vec<&str> = reference["securityLabel"].as_array().unwrap().iter().filter_map(|l| l["coding"][0]["code"].as_str()).collect();
@@ -152,13 +152,13 @@ fn what_the_header_cannot_say_comes_as_parameters(server: &TestServer) {
     let patient = reference["subject"]["reference"].as_str().unwrap();
     let found = cabinet.found(&format!("DocumentReference?patient={patient}&related:identifier=urn:oid:1.2.3%7CACC-1"));
     assert_eq!(found["total"], 1);
-    refused(&cabinet.call("POST", "$deposit?security-label=SECRET", &[("Content-Type", "text/xml")], &small_cda("2.25.5", "270037500000144", "")), 400);
+    refused(&cabinet.call("POST", "$deposit?security-label=SECRET", &[("Content-Type", "text/xml")], &small_cda("2.25.5", "270037500000121", "")), 400);
 }
 
 fn an_identity_that_contradicts_the_record_is_refused_and_nothing_is_stored(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = cabinet.deposited(&small_cda(UNIQUE, "270037500000144", ""))["subject"]["reference"].as_str().unwrap().to_owned();
-    let other = String::from_utf8(small_cda("2.25.6", "270037500000144", "")).unwrap().replace("19700312", "19810101");
+    let patient = cabinet.deposited(&small_cda(UNIQUE, "270037500000121", ""))["subject"]["reference"].as_str().unwrap().to_owned();
+    let other = String::from_utf8(small_cda("2.25.6", "270037500000121", "")).unwrap().replace("19700312", "19810101");
     let outcome = refused(&cabinet.deposit(other.as_bytes()), 422);
     assert!(outcome["issue"][0]["diagnostics"].as_str().unwrap().contains("birth date"));
     assert!(!outcome.to_string().contains("1981"), "never a patient's value");
@@ -171,7 +171,7 @@ fn a_fhir_document_is_deposited_like_any_other(server: &TestServer) {
         "timestamp": "2026-05-01T10:00:00+02:00", "entry": [
         {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000001", "resource": {"resourceType": "Composition", "status": "final", "type": {"coding": [{"system": "http://loinc.org", "code": "60591-5"}]},
             "subject": {"reference": "urn:uuid:00000000-0000-4000-8000-000000000002"}, "date": "2026-05-01T10:00:00+02:00", "author": [{"display": "Dr Martin"}], "title": "Synthèse"}},
-        {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000002", "resource": {"resourceType": "Patient", "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "270037500000144"}],
+        {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000002", "resource": {"resourceType": "Patient", "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "270037500000121"}],
             "name": [{"family": "ESSAI", "given": ["Anne"]}], "gender": "female", "birthDate": "1970-03-12"}},
         {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000003", "resource": {"resourceType": "Condition", "subject": {"reference": "urn:uuid:00000000-0000-4000-8000-000000000002"},
             "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]},
@@ -193,7 +193,7 @@ fn a_fhir_document_is_deposited_like_any_other(server: &TestServer) {
 fn generate_metadata_stores_the_document_and_answers_a_reference(server: &TestServer) {
     use base64::Engine;
     let mut cabinet = server.cabinet();
-    let data = base64::engine::general_purpose::STANDARD.encode(small_cda(UNIQUE, "270037500000144", ""));
+    let data = base64::engine::general_purpose::STANDARD.encode(small_cda(UNIQUE, "270037500000121", ""));
     let parameters =
         serde_json::json!({"resourceType": "Parameters", "parameter": [{"name": "document", "resource": {"resourceType": "Binary", "contentType": "text/xml", "data": data}}]});
     let answer = cabinet.post("DocumentReference/$generate-metadata", &parameters);
@@ -206,9 +206,9 @@ fn generate_metadata_stores_the_document_and_answers_a_reference(server: &TestSe
 /// A root alone says who gives identifiers: two such documents must never meet in one record.
 fn an_identifier_without_a_value_names_nobody(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let cda = String::from_utf8(small_cda(UNIQUE, "270037500000144", "")).unwrap();
+    let cda = String::from_utf8(small_cda(UNIQUE, "270037500000121", "")).unwrap();
     for without in ["", " extension=\"\"", " extension=\"  \""] {
-        let bad = cda.replace(" extension=\"270037500000144\"", without);
+        let bad = cda.replace(" extension=\"270037500000121\"", without);
         assert_ne!(bad, cda);
         refused(&cabinet.deposit(bad.as_bytes()), 400);
     }
@@ -216,27 +216,27 @@ fn an_identifier_without_a_value_names_nobody(server: &TestServer) {
 
 fn a_document_without_an_id_is_refused_by_that_name(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let cda = String::from_utf8(small_cda(UNIQUE, "270037500000144", "")).unwrap();
+    let cda = String::from_utf8(small_cda(UNIQUE, "270037500000121", "")).unwrap();
     let outcome = refused(&cabinet.deposit(cda.replace(&format!("<id root=\"{UNIQUE}\"/>"), "").as_bytes()), 400);
     assert!(outcome.to_string().contains("ClinicalDocument/id"), "{outcome}");
 }
 
 fn the_answer_of_a_deposit_is_the_resource_as_stored(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let answered = cabinet.deposited(&small_cda(UNIQUE, "270037500000144", ""));
+    let answered = cabinet.deposited(&small_cda(UNIQUE, "270037500000121", ""));
     let stored = cabinet.found(&format!("DocumentReference/{}", answered["id"].as_str().unwrap()));
     assert_eq!(answered, stored);
 }
 
 fn of_two_copies_the_callers_own_is_replaced(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let cda = small_cda(UNIQUE, "270037500000144", "");
+    let cda = small_cda(UNIQUE, "270037500000121", "");
     let masked = cabinet.call("POST", "$deposit?security-label=MASQUE_PS", &[("Content-Type", "text/xml")], &cda);
     assert_eq!(masked.status, 201);
     let own = json(&masked)["id"].as_str().unwrap().to_owned();
     let other = server.client("client-imagerie").deposited(&cda)["id"].as_str().unwrap().to_owned();
     assert_ne!(own, other);
-    let answer = cabinet.call("POST", &format!("$deposit?replaces={UNIQUE}"), &[("Content-Type", "text/xml")], &small_cda("2.25.88", "270037500000144", ""));
+    let answer = cabinet.call("POST", &format!("$deposit?replaces={UNIQUE}"), &[("Content-Type", "text/xml")], &small_cda("2.25.88", "270037500000121", ""));
     assert_eq!(answer.status, 201, "{}", text(&answer));
     assert_eq!(cabinet.found(&format!("DocumentReference/{own}"))["status"], "superseded");
     assert_eq!(cabinet.found(&format!("DocumentReference/{other}"))["status"], "current");
@@ -244,15 +244,15 @@ fn of_two_copies_the_callers_own_is_replaced(server: &TestServer) {
 
 fn labels_of_a_replaced_document_are_shown_where_they_hold(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let first = cabinet.deposited(&small_cda(UNIQUE, "270037500000144", ""));
+    let first = cabinet.deposited(&small_cda(UNIQUE, "270037500000121", ""));
     let relation = format!(r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="{UNIQUE}"/></parentDocument></relatedDocument>"#);
-    let answer = cabinet.call("POST", "$deposit?security-label=MASQUE_PS", &[("Content-Type", "text/xml")], &small_cda("2.25.4", "270037500000144", &relation));
+    let answer = cabinet.call("POST", "$deposit?security-label=MASQUE_PS", &[("Content-Type", "text/xml")], &small_cda("2.25.4", "270037500000121", &relation));
     assert_eq!(answer.status, 201, "{}", text(&answer));
     let codes = |r: &serde_json::Value| r["securityLabel"].to_string();
     let old = format!("DocumentReference/{}", first["id"].as_str().unwrap());
     assert!(codes(&cabinet.found(&old)).contains("MASQUE_PS"), "the predecessor is hidden and says so");
     let third = r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="2.25.4"/></parentDocument></relatedDocument>"#;
-    let last = cabinet.deposited(&small_cda("2.25.5", "270037500000144", third));
+    let last = cabinet.deposited(&small_cda("2.25.5", "270037500000121", third));
     assert!(codes(&last).contains("MASQUE_PS"), "the successor of a hidden document is hidden and says so");
     let patch = serde_json::json!([{"op": "replace", "path": "/securityLabel", "value": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "N"}]}]}]);
     let unmasked =
@@ -268,9 +268,9 @@ fn a_local_number_never_joins_two_ins(server: &TestServer) {
         let cda = String::from_utf8(small_cda(unique, ins, "")).unwrap();
         cda.replace("<patientRole>", "<patientRole><id root=\"1.2.3.4.5\" extension=\"IPP-1\"/>").replace("19700312", birth).into_bytes()
     };
-    let one = cabinet.deposited(&with_local("2.25.91", "270037500000144", "19700312"));
+    let one = cabinet.deposited(&with_local("2.25.91", "270037500000121", "19700312"));
     let two = cabinet.deposited(&with_local("2.25.92", "281017500000187", "19810101"));
     assert_ne!(one["subject"], two["subject"]);
-    let alone = String::from_utf8(with_local("2.25.93", "270037500000144", "19700312")).unwrap().replace("<id root=\"1.2.250.1.213.1.4.10\" extension=\"270037500000144\"/>", "");
+    let alone = String::from_utf8(with_local("2.25.93", "270037500000121", "19700312")).unwrap().replace("<id root=\"1.2.250.1.213.1.4.10\" extension=\"270037500000121\"/>", "");
     refused(&cabinet.deposit(alone.as_bytes()), 412);
 }

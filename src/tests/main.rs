@@ -21,3 +21,4 @@ mod search;
 mod sharing;
 mod summary;
 mod support;
+mod together;

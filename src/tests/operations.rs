@@ -37,19 +37,19 @@ fn a_revoked_client_is_refused_on_new_and_on_open_connections() {
 fn metrics_are_on_the_loopback_listener_and_hold_nothing_of_a_patient() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let server = TestServer::with(On::Sqlite, |c| c.admin.bind = format!("127.0.0.1:{port}"));
-    server.cabinet().deposited(&small_cda("2.25.71", "270037500000144", ""));
+    server.cabinet().deposited(&small_cda("2.25.71", "270037500000121", ""));
     let mut plain = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     plain.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     plain.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("passerelle_requests_total{interaction=\"deposit\",status=\"201\"} 1"), "{answer}");
-    assert!(!answer.contains("270037500000144"));
+    assert!(!answer.contains("270037500000121"));
 }
 
 #[test]
 fn a_backup_made_while_serving_restores_to_the_same_answers() {
     let server = TestServer::start(On::Sqlite);
-    let reference = server.cabinet().deposited(&small_cda("2.25.72", "270037500000144", ""));
+    let reference = server.cabinet().deposited(&small_cda("2.25.72", "270037500000121", ""));
     let (to, data) = (server.dir.join("backup"), server.dir.join("restored"));
     let run = |arguments: &[&str]| std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(arguments).output().unwrap();
     let shown = |p: &std::path::Path| p.display().to_string();
@@ -106,7 +106,7 @@ fn a_wrong_configuration_is_refused_with_its_key() {
 fn a_production_database_takes_no_test_identity_and_stays_one() {
     use passerelle::config::Environment;
     let mut server = TestServer::with(On::Sqlite, |c| c.database.environment = Environment::Production);
-    let cda = small_cda("2.25.73", "270037500000144", "");
+    let cda = small_cda("2.25.73", "270037500000121", "");
     crate::support::refused(&server.cabinet().deposit(&cda), 422);
     let real = String::from_utf8(cda).unwrap().replace("1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.8");
     assert_eq!(server.cabinet().deposit(real.as_bytes()).status, 201);

@@ -29,7 +29,7 @@ fn observation(patient: &str) -> Value {
 
 fn a_resource_lives_from_create_to_delete(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     let created = cabinet.post("Observation", &observation(&patient));
     assert_eq!(created.status, 201, "{}", text(&created));
     assert_eq!(created.header("etag"), Some("W/\"1\""));
@@ -51,7 +51,7 @@ fn a_resource_lives_from_create_to_delete(server: &TestServer) {
 
 fn what_was_sent_comes_back_digit_for_digit(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     let sent = format!(
         "{{\"resourceType\":\"Observation\",\"status\":\"final\",\n  \"code\":{{\"text\":\"été \\u00e0\"}},\"subject\":{{\"reference\":\"{patient}\"}},\"valueQuantity\":{{\"value\":1.50}}}}"
     );
@@ -64,7 +64,7 @@ fn what_was_sent_comes_back_digit_for_digit(server: &TestServer) {
 
 fn if_match_keeps_two_writers_apart(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let id = cabinet.patient("270037500000144");
+    let id = cabinet.patient("270037500000121");
     let patient = cabinet.found(&format!("Patient/{id}"));
     let put = |c: &mut crate::support::Session, version: &str| {
         c.call("PUT", &format!("Patient/{id}"), &[("Content-Type", FHIR_JSON), ("If-Match", version)], patient.to_string().as_bytes())
@@ -89,14 +89,14 @@ fn a_conditional_create_makes_one(server: &TestServer) {
 
 fn an_ins_names_one_patient(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let id = cabinet.patient("270037500000144");
+    let id = cabinet.patient("270037500000121");
     let twin = cabinet.found(&format!("Patient/{id}"));
     refused(&cabinet.post("Patient", &twin), 409);
 }
 
 fn a_patient_with_a_record_is_not_deleted(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let id = cabinet.patient("270037500000144");
+    let id = cabinet.patient("270037500000121");
     cabinet.post("Observation", &observation(&format!("Patient/{id}")));
     refused(&server.client("client-imagerie").call("DELETE", &format!("Patient/{id}"), &[], b""), 409);
     let empty = cabinet.patient("270037500000243");
@@ -105,7 +105,7 @@ fn a_patient_with_a_record_is_not_deleted(server: &TestServer) {
 
 fn preconditions_hold_for_every_method(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let id = cabinet.patient("270037500000144");
+    let id = cabinet.patient("270037500000121");
     let patient = cabinet.found(&format!("Patient/{id}"));
     let path = format!("Patient/{id}");
     refused(&cabinet.call("DELETE", &path, &[("If-Match", "W/\"77\"")], b""), 412);
@@ -136,7 +136,7 @@ fn a_transaction_reads_what_it_writes_and_names_nothing_twice(server: &TestServe
 
 fn one_wrong_entry_harms_no_other_of_a_batch(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     let entries = json!([{"resource": {"resourceType": "Observation", "colour": "blue"}, "request": {"method": "POST", "url": "Observation"}},
         {"resource": observation(&patient), "request": {"method": "POST", "url": "Observation"}}]);
     let answer = cabinet.post("/fhir", &json!({"resourceType": "Bundle", "type": "batch", "entry": entries}));
@@ -177,7 +177,7 @@ fn a_transaction_is_all_or_nothing(server: &TestServer) {
 
 fn a_batch_answers_each_entry(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let id = cabinet.patient("270037500000144");
+    let id = cabinet.patient("270037500000121");
     let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": [
         {"request": {"method": "GET", "url": format!("Patient/{id}")}}, {"request": {"method": "GET", "url": "Patient/nobody"}},
         {"request": {"method": "GET", "url": format!("Observation?patient={id}")}}]});

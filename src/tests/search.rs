@@ -29,7 +29,7 @@ fn found(session: &mut crate::support::Session, query: &str) -> u64 {
 
 fn every_parameter_of_iti67_finds_and_excludes(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = cabinet.patient("270037500000144");
+    let patient = cabinet.patient("270037500000121");
     let reference = format!("Patient/{patient}");
     let bundle = submission(&reference, "urn:oid:1.2.3.40", "application/pdf", b"%PDF", |r| {
         r["context"]["event"] = json!([{"coding": [{"system": "http://loinc.org", "code": "24725-4"}]}]);
@@ -81,13 +81,13 @@ fn every_parameter_of_iti67_finds_and_excludes(server: &TestServer) {
     ] {
         assert_eq!(found(&mut cabinet, &format!("DocumentReference?patient={patient}&{query}")), 0, "{query}");
     }
-    assert_eq!(found(&mut cabinet, "DocumentReference?patient.identifier=urn:oid:1.2.250.1.213.1.4.10%7C270037500000144&status=current"), 1);
+    assert_eq!(found(&mut cabinet, "DocumentReference?patient.identifier=urn:oid:1.2.250.1.213.1.4.10%7C270037500000121&status=current"), 1);
     assert_eq!(found(&mut cabinet, "DocumentReference?patient.identifier=urn:oid:1.2.250.1.213.1.4.10%7C000000000000000&status=current"), 0, "an unknown patient has no documents");
 }
 
 fn every_parameter_of_iti66_finds_and_excludes(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = cabinet.patient("270037500000144");
+    let patient = cabinet.patient("270037500000121");
     let answer = cabinet.post("/fhir", &submission(&format!("Patient/{patient}"), "urn:oid:1.2.3.50", "application/pdf", b"%PDF", |_| {}));
     assert_eq!(answer.status, 200, "{}", text(&answer));
     for query in [
@@ -107,7 +107,7 @@ fn every_parameter_of_iti66_finds_and_excludes(server: &TestServer) {
 
 fn post_search_is_get_search(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = cabinet.patient("270037500000144");
+    let patient = cabinet.patient("270037500000121");
     cabinet.post("/fhir", &submission(&format!("Patient/{patient}"), "urn:oid:1.2.3.51", "application/pdf", b"%PDF", |_| {}));
     let answer =
         cabinet.call("POST", "DocumentReference/_search", &[("Content-Type", "application/x-www-form-urlencoded")], format!("patient={patient}&status=current").as_bytes());
@@ -117,7 +117,7 @@ fn post_search_is_get_search(server: &TestServer) {
 
 fn pages_follow_each_other_and_their_links_are_the_callers_own(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = cabinet.patient("270037500000144");
+    let patient = cabinet.patient("270037500000121");
     for i in 0..5 {
         let bundle = submission(&format!("Patient/{patient}"), &format!("urn:oid:1.2.3.6.{i}"), "application/pdf", format!("%PDF {i}").as_bytes(), |r| {
             r["date"] = json!(format!("2026-03-1{i}T10:00:00+01:00"))
@@ -152,7 +152,7 @@ fn a_search_needs_a_patient(server: &TestServer) {
 
 fn other_types_are_searched_by_their_table(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     for (day, code) in [("2026-01-01", "8867-4"), ("2026-02-01", "4548-4")] {
         let body = json!({"resourceType": "Observation", "status": "final", "code": {"coding": [{"system": "http://loinc.org", "code": code}]}, "subject": {"reference": patient}, "effectiveDateTime": day});
         assert_eq!(cabinet.post("Observation", &body).status, 201);
@@ -160,12 +160,12 @@ fn other_types_are_searched_by_their_table(server: &TestServer) {
     for (query, total) in [("code=http://loinc.org%7C4548-4", 1), ("code=8867-4,4548-4", 2), ("date=ge2026-02", 1), ("code=1", 0)] {
         assert_eq!(found(&mut cabinet, &format!("Observation?patient={patient}&{query}")), total, "{query}");
     }
-    assert_eq!(found(&mut cabinet, "Patient?identifier=urn:oid:1.2.250.1.213.1.4.10%7C270037500000144"), 1);
+    assert_eq!(found(&mut cabinet, "Patient?identifier=urn:oid:1.2.250.1.213.1.4.10%7C270037500000121"), 1);
 }
 
 fn two_documents(server: &TestServer) -> (crate::support::Session, String, String) {
     let mut cabinet = server.cabinet();
-    let (a, b) = (cabinet.patient("270037500000144"), cabinet.patient("258027511234534"));
+    let (a, b) = (cabinet.patient("270037500000121"), cabinet.patient("258027511234534"));
     for (patient, unique, day) in [(&a, "urn:oid:1.2.3.70", "2026-03-10"), (&a, "urn:oid:1.2.3.71", "2026-05-20"), (&b, "urn:oid:1.2.3.72", "2026-03-10")] {
         let bundle = submission(&format!("Patient/{patient}"), unique, "application/pdf", unique.as_bytes(), |r| {
             r["date"] = json!(format!("{day}T10:00:00+01:00"));
@@ -188,7 +188,7 @@ fn a_parameter_given_twice_must_hold_twice_and_commas_are_alternatives(server: &
         (format!("patient={a},{b}"), 3),
         (format!("patient={a}&patient.identifier={ins}258027511234534"), 0),
         (format!("patient={a}&subject:Patient={a}"), 2),
-        (format!("patient={a}&patient:Patient.identifier={ins}270037500000144"), 2),
+        (format!("patient={a}&patient:Patient.identifier={ins}270037500000121"), 2),
         (format!("_id={}&_id={}", ids[0], ids[1]), 0),
         (format!("_id={},{}", ids[0], ids[1]), 2),
         (format!("_id={}&patient={b}", ids[0]), 0),
@@ -221,7 +221,7 @@ fn a_parameter_given_twice_must_hold_twice_and_commas_are_alternatives(server: &
 
 fn more_alternatives_than_the_limit_are_refused_never_dropped(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = cabinet.patient("270037500000144");
+    let patient = cabinet.patient("270037500000121");
     for kind in ["DocumentReference?type=", "Observation?code="] {
         let (kind, parameter) = kind.split_once('?').unwrap();
         refused(&cabinet.get(&format!("{kind}?patient={patient}&{parameter}{}", vec!["1"; 101].join(","))), 422);

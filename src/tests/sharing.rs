@@ -35,7 +35,7 @@ pub fn submission(patient: &str, unique: &str, mime: &str, bytes: &[u8], change:
             {"resourceType": "Practitioner", "id": "ps", "identifier": [{"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "801234567897"}], "name": [{"family": "MARTIN", "given": ["Claire"]}]},
             {"resourceType": "Organization", "id": "org", "identifier": [{"system": "urn:oid:1.2.250.1.71.4.2.2", "value": "1759999991"}], "name": "Cabinet d'essai"},
             {"resourceType": "PractitionerRole", "id": "auteur", "practitioner": {"reference": "#ps"}, "organization": {"reference": "#org"}},
-            {"resourceType": "Patient", "id": "source", "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "270037500000144"}]}],
+            {"resourceType": "Patient", "id": "source", "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "270037500000121"}]}],
         "masterIdentifier": {"type": {"coding": [{"system": "https://profiles.ihe.net/ITI/MHD/CodeSystem/IHE.MHD.MHDIdentifierType", "code": "uniqueId"}]}, "system": "urn:ietf:rfc:3986", "value": unique},
         "status": "current", "type": coding("http://loinc.org", "11488-4"), "category": [coding("https://mos.esante.gouv.fr/NOS/TRE_A03-ClasseDocument/FHIR/TRE-A03-ClasseDocument", "10")],
         "subject": {"reference": patient}, "date": "2026-03-10T10:00:00+01:00", "author": [{"reference": "#auteur"}], "custodian": {"reference": "#org"},
@@ -83,7 +83,7 @@ fn documents(session: &mut Session, patient: &str) -> u64 {
 
 fn a_submission_is_stored_whole_and_answered_in_order(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     let answer = provide(&mut cabinet, &pdf(&patient, "urn:oid:1.2.3.1"));
     assert_eq!(answer.status, 200, "{}", text(&answer));
     let response = body(&answer);
@@ -104,7 +104,7 @@ fn a_submission_is_stored_whole_and_answered_in_order(server: &TestServer) {
 
 fn a_submission_sent_again_gets_the_same_answer_and_nothing_twice(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     let bundle = pdf(&patient, "urn:oid:1.2.3.2");
     let first = provide(&mut cabinet, &bundle);
     let second = provide(&mut cabinet, &bundle);
@@ -117,7 +117,7 @@ fn a_submission_sent_again_gets_the_same_answer_and_nothing_twice(server: &TestS
 
 fn a_wrong_hash_or_size_stores_nothing(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     for (name, value) in [("hash", json!("2jmj7l5rSw0yVb/vlWAYkK/YBwk=")), ("size", json!(3))] {
         let bundle = submission(&patient, "urn:oid:1.2.3.3", "application/pdf", b"%PDF-1.4 essai", |r| r["content"][0]["attachment"][name] = value);
         let outcome = refused(&provide(&mut cabinet, &bundle), 422);
@@ -132,7 +132,7 @@ fn a_wrong_hash_or_size_stores_nothing(server: &TestServer) {
 
 fn a_missing_part_two_patients_or_an_unknown_patient_are_refused(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     let other = format!("Patient/{}", cabinet.patient("270037500000243"));
     let mut missing = pdf(&patient, "urn:oid:1.2.3.5");
     missing["entry"].as_array_mut().unwrap().pop();
@@ -148,7 +148,7 @@ fn a_missing_part_two_patients_or_an_unknown_patient_are_refused(server: &TestSe
 
 fn a_replacing_submission_supersedes_its_target(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     let first = body(&provide(&mut cabinet, &pdf(&patient, "urn:oid:1.2.3.8")));
     let old = first["entry"][1]["response"]["location"].as_str().unwrap().split("/_history").next().unwrap().to_owned();
     let mut second = submission(&patient, "urn:oid:1.2.3.9", "application/pdf", b"%PDF-1.4 corrige", |r| {
@@ -169,7 +169,7 @@ fn a_replacing_submission_supersedes_its_target(server: &TestServer) {
 fn a_document_of_another_patient_is_refused(server: &TestServer) {
     let mut cabinet = server.cabinet();
     let patient = format!("Patient/{}", cabinet.patient("270037500000243"));
-    let cda = small_cda("1.2.3.10", "270037500000144", "");
+    let cda = small_cda("1.2.3.10", "270037500000121", "");
     let outcome = refused(&provide(&mut cabinet, &submission(&patient, "urn:oid:1.2.3.10", "text/xml", &cda, |_| {})), 422);
     assert!(outcome.to_string().contains("another patient"), "{outcome}");
     assert_eq!(documents(&mut cabinet, &patient), 0);
@@ -177,7 +177,7 @@ fn a_document_of_another_patient_is_refused(server: &TestServer) {
 
 fn simplified_publish_makes_binary_and_submission_set(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     let mut reference = pdf(&patient, "urn:oid:1.2.3.11")["entry"][1]["resource"].clone();
     let attachment = reference["content"][0]["attachment"].as_object_mut().unwrap();
     attachment.remove("url");
@@ -194,7 +194,7 @@ fn simplified_publish_makes_binary_and_submission_set(server: &TestServer) {
 
 fn a_binary_waits_for_its_document_reference(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     let sent = cabinet.post("Binary", &json!({"resourceType": "Binary", "contentType": "application/pdf", "data": STANDARD.encode(b"%PDF-1.4 essai")}));
     assert_eq!(sent.status, 201, "{}", text(&sent));
     let binary = sent.header("location").unwrap().split("/fhir/").nth(1).unwrap().split("/_history").next().unwrap().to_owned();
@@ -209,7 +209,7 @@ fn a_binary_waits_for_its_document_reference(server: &TestServer) {
 
 fn metadata_patch_changes_three_elements_and_nothing_else(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     let first = body(&provide(&mut cabinet, &pdf(&patient, "urn:oid:1.2.3.13")));
     let path = first["entry"][1]["response"]["location"].as_str().unwrap().split("/_history").next().unwrap().to_owned();
     let mut patch = |path: &str, operations: Value| cabinet.call("PATCH", path, &[("Content-Type", "application/json-patch+json")], operations.to_string().as_bytes());

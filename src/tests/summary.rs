@@ -22,7 +22,7 @@ fn section<'a>(bundle: &'a Value, code: &str) -> Option<&'a Value> {
 
 fn required_sections_are_always_there(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let id = cabinet.patient("270037500000144");
+    let id = cabinet.patient("270037500000121");
     let bundle = cabinet.found(&format!("Patient/{id}/$summary"));
     assert_eq!((bundle["type"].as_str(), bundle["entry"][0]["resource"]["type"]["coding"][0]["code"].as_str()), (Some("document"), Some("60591-5")));
     assert!(bundle["identifier"]["value"].is_string() && bundle["timestamp"].is_string());
@@ -64,10 +64,10 @@ fn every_entry_is_in_the_bundle_and_traceable(server: &TestServer) {
 
 fn the_type_level_needs_an_identifier(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    cabinet.deposited(&small_cda("2.25.61", "270037500000144", ""));
-    let by = cabinet.found("Patient/$summary?identifier=urn:oid:1.2.250.1.213.1.4.10%7C270037500000144");
+    cabinet.deposited(&small_cda("2.25.61", "270037500000121", ""));
+    let by = cabinet.found("Patient/$summary?identifier=urn:oid:1.2.250.1.213.1.4.10%7C270037500000121");
     assert_eq!(by["type"], "document");
-    let parameters = json!({"resourceType": "Parameters", "parameter": [{"name": "identifier", "valueString": "urn:oid:1.2.250.1.213.1.4.10|270037500000144"}]});
+    let parameters = json!({"resourceType": "Parameters", "parameter": [{"name": "identifier", "valueString": "urn:oid:1.2.250.1.213.1.4.10|270037500000121"}]});
     assert_eq!(cabinet.post("Patient/$summary", &parameters).status, 200);
     refused(&cabinet.get("Patient/$summary"), 400);
     refused(&cabinet.get("Patient/$summary?identifier=urn:x%7C0"), 404);
@@ -75,7 +75,7 @@ fn the_type_level_needs_an_identifier(server: &TestServer) {
 
 fn what_clients_wrote_is_in_the_summary_too(server: &TestServer) {
     let mut cabinet = server.cabinet();
-    let patient = format!("Patient/{}", cabinet.patient("270037500000144"));
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
     let allergy = json!({"resourceType": "AllergyIntolerance", "patient": {"reference": patient}, "code": {"text": "Arachide"},
         "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}]}});
     let answer = cabinet.post("AllergyIntolerance", &allergy);
