@@ -7,4 +7,4 @@
 pub mod labels;
 mod visibility;
 
-pub use visibility::{Policy, Visibility};
+pub use visibility::Visibility;

@@ -1,14 +1,5 @@
 //! The condition every query carries.
 
-/// How strict the server is about who may do what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Policy {
-    /// Any valid certificate reads and writes; labels hold. For trying and for suites, announced at start and in `metadata`.
-    #[default]
-    Open,
-}
-
 /// What one caller may see, as data: the store turns it into a condition inside each query.
 /// A value of this type can only be made from a known caller, so that no query is without one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -40,7 +40,7 @@ enum Command {
     },
     /// Start a server with sample documents and show what a clinician reads.
     Demo {
-        /// Keep the data here instead of a temporary folder.
+        /// Keep the data here instead of a new folder among the temporary files, which stays too.
         #[arg(long)]
         data: Option<PathBuf>,
         /// Address and port of the API.

@@ -184,7 +184,7 @@ fn run(app: &App, mut call: Call, acceptable: bool) -> Result<(String, interacti
         if !acceptable && !answers_without_resource(&call) {
             return Err(not_acceptable());
         }
-        interaction::admit(app, &mut call)?;
+        interaction::admit(&mut call)?;
         interaction::dispatch(app, &call)
     }))
     .unwrap_or_else(|_| Err(Fault::new(FaultKind::Bug, 313, "a defect of this server stopped the request")))

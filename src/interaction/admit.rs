@@ -1,7 +1,7 @@
 //! The door of every call: a body in FHIR XML becomes JSON once, here.
 //! Spec: FHIR R4 xml, json.
 
-use super::{App, Call, Method};
+use super::{Call, Method};
 use crate::fhir::{Fault, FaultKind, Result, xml_codec};
 
 const JSON: &[&str] = &["application/fhir+json", "application/json", "text/json", "application/json+fhir"];
@@ -11,7 +11,7 @@ const XML: &[&str] = &["application/fhir+xml", "application/xml", "text/xml", "a
 ///
 /// # Errors
 /// `UnsupportedFormat` for a body that is neither FHIR JSON nor FHIR XML, `Malformed` from the XML reader.
-pub fn admit(_app: &App, call: &mut Call) -> Result<()> {
+pub fn admit(call: &mut Call) -> Result<()> {
     let own = call.path.first().is_some_and(|p| p == "$deposit") || call.path.last().is_some_and(|p| p == "_search");
     let raw = call.method == Method::Post && call.path == ["Binary"] && !call.content_type.is_empty() && !call.content_type.contains("fhir");
     if call.body.is_empty() || own || raw {

@@ -214,6 +214,7 @@ pub(super) struct Ready<'a> {
 /// `Bug` when something cannot be written as JSON.
 pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> Result<()> {
     let Ready { slots, chosen, entry, content, reference, statements: stated, replaced, adopted } = ready;
+    let shown: Value = serde_json::from_slice(&reference).map_err(|e| Fault::new(FaultKind::Bug, 406, "a resource is not JSON").because(e))?;
     let own = labels::set(entry.confidentiality.iter().map(|c| c.code.as_str()));
     let document = NewDocument {
         number: slots.number,
@@ -225,8 +226,8 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         size: i64::try_from(content.len()).unwrap_or(i64::MAX),
         mime: entry.mime.clone(),
         labels: own | inherited(replaced),
-        archived: false,
-        superseded: false,
+        archived: xds::is_archived(&shown),
+        superseded: shown.get("status").and_then(Value::as_str) == Some("superseded"),
         visible_from_us: 0,
         depositor: call.visibility.structure().to_owned(),
         structures: structures(entry),

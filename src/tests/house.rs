@@ -137,13 +137,3 @@ fn the_readme_names_every_command_and_room() {
         assert!(readme.contains(&format!("passerelle {command}")) || readme.contains(&format!("`{command} ")), "README lacks the command {command}");
     }
 }
-
-#[test]
-fn files_of_the_project_speak_of_the_project_alone() {
-    for path in sources(&Path::new(ROOT).join("src")) {
-        let text = std::fs::read_to_string(&path).unwrap();
-        for banned in [concat!("/wo", "rk/"), concat!("/tm", "p/stubs"), concat!("scra", "tch")] {
-            assert!(!text.contains(banned), "{} names {banned}", path.display());
-        }
-    }
-}

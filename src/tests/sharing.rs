@@ -17,6 +17,7 @@ on_both! {
     a_replacing_submission_supersedes_its_target
     a_document_of_another_patient_is_refused
     simplified_publish_makes_binary_and_submission_set
+    a_document_published_as_archived_is_in_no_summary
     a_binary_waits_for_its_document_reference
     metadata_patch_changes_three_elements_and_nothing_else
     a_plain_transaction_carries_documents_too
@@ -190,6 +191,42 @@ fn simplified_publish_makes_binary_and_submission_set(server: &TestServer) {
     assert_eq!(cabinet.found(&format!("List?patient={patient}&code=submissionset&status=current"))["total"], 1);
     assert_eq!(cabinet.post("DocumentReference", &reference).status, 200, "the same document again");
     assert_eq!(documents(&mut cabinet, &patient), 1);
+}
+
+fn a_document_published_as_archived_is_in_no_summary(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let cda = crate::support::sample("06-vaccinations.xml");
+    let id = cabinet.deposited(&cda)["subject"]["reference"].as_str().unwrap().to_owned();
+    let (patient, other) = (id, String::from_utf8(cda).unwrap());
+    let doses = |session: &mut Session| {
+        let summary = session.found(&format!("{patient}/$summary"));
+        summary["entry"].as_array().unwrap().iter().filter(|e| e["resource"]["resourceType"] == "Immunization").count()
+    };
+    let before = doses(&mut cabinet);
+    assert!(before > 0);
+    let bytes = other.replace("20260310", "20260311");
+    let mut reference = pdf(&patient, "urn:oid:1.2.3.12")["entry"][1]["resource"].clone();
+    reference["extension"] = json!([{"url": "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived", "valueBoolean": true}]);
+    let attachment = reference["content"][0]["attachment"].as_object_mut().unwrap();
+    for name in ["url", "size", "hash"] {
+        attachment.remove(name);
+    }
+    attachment.insert("contentType".into(), json!("text/xml"));
+    attachment.insert("data".into(), json!(STANDARD.encode(bytes.as_bytes())));
+    reference["contained"].as_array_mut().unwrap().retain(|c| c["id"] != "source");
+    reference["context"].as_object_mut().unwrap().remove("sourcePatientInfo");
+    let answer = cabinet.post("DocumentReference", &reference);
+    assert_eq!(answer.status, 201, "{}", text(&answer));
+    let sources = |session: &mut Session, id: &str| total_of(&session.found(&format!("Provenance?entity=DocumentReference/{id}")));
+    let archived = body(&answer)["id"].as_str().unwrap().to_owned();
+    assert!(sources(&mut cabinet, &archived) > 0, "its facts are derived");
+    assert_eq!(doses(&mut cabinet), before);
+    let bundle = cabinet.found(&format!("{patient}/$summary")).to_string();
+    assert!(!bundle.contains(&format!("DocumentReference/{archived}")), "and no line names it");
+}
+
+fn total_of(bundle: &Value) -> u64 {
+    bundle["total"].as_u64().unwrap()
 }
 
 fn a_binary_waits_for_its_document_reference(server: &TestServer) {

@@ -18,13 +18,19 @@ pub(super) struct Label {
     pub level: u8,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Table {
     label: Vec<Label>,
 }
 
-static LABELS: LazyLock<Vec<Label>> =
-    LazyLock::new(|| toml::from_str::<Table>(include_str!("../../fhir-profiles/document-sharing/confidentiality.toml")).unwrap_or_default().label);
+static LABELS: LazyLock<Vec<Label>> = LazyLock::new(|| embedded(toml::from_str::<Table>(include_str!("../../fhir-profiles/document-sharing/confidentiality.toml"))).label);
+
+/// A table that is part of the program: a broken one is a defect of the build, which every test shows; no labels at all would be
+/// read as "nothing is hidden".
+#[expect(clippy::panic, reason = "the table is compiled in")]
+fn embedded(table: Result<Table, toml::de::Error>) -> Table {
+    table.unwrap_or_else(|e| panic!("confidentiality.toml: {e}"))
+}
 
 /// The row of a code.
 pub(super) fn label(code: &str) -> Option<&'static Label> {

@@ -1,6 +1,6 @@
--- The first schema. Keys begin with the record number; see the README's chapter on the store.
+-- The first schema. Keys begin with the record number; every commit has a number; a row says from which commit until which it holds.
 
--- schema number, environment, page and id keys
+-- environment, instance and secret of this database
 CREATE TABLE setting (
     name TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -216,7 +216,7 @@ CREATE TABLE job (
 );
 CREATE INDEX job_due ON job (due_us) WHERE state = 'waiting';
 
--- full-text terms of a document (folded stems); filled by the key-information issue
+-- full-text terms of a document (folded stems); not filled yet
 CREATE TABLE term (
     record BIGINT NOT NULL,
     stem TEXT NOT NULL,
