@@ -4,13 +4,13 @@
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use super::concept::{absent, absent_concept, code_of, concept, denies, mapped_concept, placeholder, void};
+use super::concept::{absent, absent_concept, code_of, codes_of, concept, denies, is_answer, mapped_concept, placeholder, void};
 use super::datatypes::time_of;
 use super::narrative::{Narrative, folded};
 use super::path::{first, select};
 use super::statement::{Maker, Scope, mood, negated, not_done, status};
 use super::table;
-use super::value::bounds;
+use super::when::{bounds, span};
 use crate::fhir::xml::Element;
 
 impl<'a> Maker<'a> {
@@ -21,13 +21,13 @@ impl<'a> Maker<'a> {
         }
         let value = e.child("value");
         let agent = first(e, "participant/participantRole/playingEntity/code");
-        let named_agent = agent.is_some_and(|a| code_of(a).is_some_and(|c| !void(c)) && absent(a).is_none() && !placeholder(a));
+        let named_agent = agent.is_some_and(|a| codes_of(a).any(|c| !void(c)) && absent(a).is_none() && !placeholder(a));
         let none = [value, e.child("code"), agent].into_iter().flatten().find_map(|c| Some((absent(c)?, c)));
         if let (Some((code, said)), false) = (none, named_agent) {
             return self.no_allergy(e, scope, code, said);
         }
-        if let (true, false, Some(value)) = (negated(e), named_agent, value.or(e.child("code"))) {
-            return self.no_allergy(e, scope, denied_kind(value), value);
+        if negated(e) && !named_agent && !self.words_an_agent(e) && (value.is_some() || e.child("code").is_some()) {
+            return self.no_allergy_of(e, scope, denied_kind([value, e.child("code")]));
         }
         if [value, agent].into_iter().flatten().any(placeholder) {
             return self.no_allergy(e, scope, "no-known-allergies", value.or(agent).unwrap_or(e));
@@ -54,6 +54,14 @@ impl<'a> Maker<'a> {
             self.unconfirmed(scope, &mut out);
         }
         self.push(&scope.path, out);
+    }
+
+    /// Whether words name the agent: to deny one agent denies no other. The kind of allergy, an answer or a denial name none.
+    fn words_an_agent(&self, e: &Element) -> bool {
+        let entity = first(e, "participant/participantRole/playingEntity");
+        let words = entity.and_then(|p| p.child("name").and_then(|n| self.narrative.words(n)).or_else(|| self.narrative.words(p.at("code/originalText")?)));
+        let kinds = [e.child("value"), e.child("code")].into_iter().flatten().filter_map(|k| k.attr("displayName").map(folded));
+        words.is_some_and(|w| !void(&w) && !denies(&w) && !is_answer(&w) && kinds.into_iter().all(|k| k != folded(&w)))
     }
 
     /// An agent named together with «no known allergy»: kept, for safety, but never as confirmed or active.
@@ -87,6 +95,24 @@ impl<'a> Maker<'a> {
         Some(Value::Object(named))
     }
 
+    /// A reaction and the allergy it manifests, in that order: CDA R2 before templates.
+    /// Spec: CDA R2 ActRelationshipManifestation.
+    pub fn manifested_allergy(&mut self, e: &Element, scope: &Scope<'_>) {
+        let agent = manifested(e).map(|code| select(code, "qualifier/value").into_iter().find(|v| code_of(v).is_some()).unwrap_or(code));
+        let named = agent.filter(|a| absent(a).is_none() && !placeholder(a)).and_then(|a| concept(a, &self.narrative)).filter(|c| c.get("text").is_some());
+        let (Some(named), "EVN") = (named, mood(e)) else {
+            return self.warn(&scope.path, "an allergy statement names no agent; it stays in the document only");
+        };
+        let mut out = self.start("AllergyIntolerance", e, scope);
+        out.insert("code".into(), named);
+        out.insert("patient".into(), self.subject());
+        if let Some(seen) = e.child("code").and_then(|c| concept(c, &self.narrative)) {
+            out.insert("reaction".into(), json!([{"manifestation": [seen]}]));
+        }
+        life(e, scope, &mut out);
+        self.push(&scope.path, out);
+    }
+
     fn no_allergy(&mut self, e: &Element, scope: &Scope<'_>, code: &str, said: &Element) {
         let mut out = self.start("AllergyIntolerance", e, scope);
         // ait-1 wants a clinical status even here; IPS writes active with its absent-unknown codes.
@@ -94,6 +120,14 @@ impl<'a> Maker<'a> {
         out.insert("code".into(), absent_concept(code, Some(said), &self.narrative));
         out.insert("patient".into(), self.subject());
         self.push(&scope.path, out);
+    }
+
+    /// The same, in words of this server: those of the document name the kind of allergy and would read as if there were one.
+    fn no_allergy_of(&mut self, e: &Element, scope: &Scope<'_>, code: &str) {
+        self.no_allergy(e, scope, code, e);
+        let words = codes::mapped("absent-words", code);
+        let made = self.resources.last_mut().and_then(|r| r.resource.get_mut("code")).and_then(Value::as_object_mut);
+        drop(words.zip(made).map(|(words, made)| made.insert("text".into(), json!(words))));
     }
 
     /// An adverse drug reaction: an event of the past, not an allergy.
@@ -115,9 +149,16 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// What C-CDA denies with negationInd and no agent.
-fn denied_kind(kind: &Element) -> &'static str {
-    match code_of(kind).and_then(|c| codes::mapped("allergy-category", c)) {
+/// The code of the observation that this one, without template, is a manifestation of (MFST not inverted).
+pub(super) fn manifested(e: &Element) -> Option<&Element> {
+    let bare = e.child("templateId").is_none();
+    let target = e.all("entryRelationship").find(|r| r.attr("typeCode") == Some("MFST") && r.attr("inversionInd") != Some("true"));
+    target.filter(|_| bare)?.at("observation/code").filter(|c| code_of(c).is_some())
+}
+
+/// What negationInd denies when no agent is named: allergies of the kind that the value or the code says.
+fn denied_kind(said: [Option<&Element>; 2]) -> &'static str {
+    match said.into_iter().flatten().filter_map(code_of).find_map(|c| codes::mapped("allergy-category", c)) {
         Some("medication") => "no-known-medication-allergies",
         Some("food") => "no-known-food-allergies",
         Some("environment") => "no-known-environmental-allergies",
@@ -135,8 +176,7 @@ fn life(e: &Element, scope: &Scope<'_>, out: &mut Map<String, Value>) {
     let stated = |path: &str| first(e, path).and_then(code_of);
     let concern = scope.concern.map(status).filter(|s| *s != "completed");
     let clinical = stated("entryRelationship/observation[33999-4]/value").and_then(|c| codes::mapped("allergy-clinical", c));
-    let (start, end) = e.child("effectiveTime").map(bounds).unwrap_or_default();
-    let start = start.or_else(|| e.child("effectiveTime").and_then(time_of));
+    let (start, end) = e.child("effectiveTime").map(span).unwrap_or_default();
     let clinical = clinical.or_else(|| end.as_ref().map(|_| "resolved")).or_else(|| concern.and_then(|c| codes::mapped("allergy-clinical", c))).unwrap_or("active");
     let refuted = not_done(e);
     let certainty = if refuted { Some("refuted") } else { stated("entryRelationship/observation[66455-7]/value").and_then(|c| codes::mapped("allergy-verification", c)) };

@@ -38,14 +38,15 @@ pub(super) fn denies(words: &str) -> bool {
 }
 
 /// Words that answer a question name nothing.
-fn is_answer(words: &str) -> bool {
+pub(super) fn is_answer(words: &str) -> bool {
     let word = folded(words);
     ["answers-yes", "answers-no", "answers-unknown"].iter().any(|set| codes::within(set, &word)) && !word.starts_with("aucun")
 }
 
-/// A nullFlavor written as text.
+/// A nullFlavor written as text, once or several times («UNK UNK»).
 pub(super) fn void(text: &str) -> bool {
-    codes::within("void-words", &folded(text))
+    let text = folded(text);
+    codes::within("void-words", &text) || (!text.is_empty() && text.split(' ').all(|w| codes::within("void-words", w)))
 }
 
 fn says_other(e: &Element, display: Option<&str>) -> bool {

@@ -3,11 +3,13 @@
 
 use serde_json::{Map, Value, json};
 
+use super::codes;
 use super::concept::{code_of, concept};
 use super::datatypes::{decimal, quantity};
 use super::narrative::Narrative;
 use super::path::{first, select};
-use super::value::{period_value, range_value, ratio_value};
+use super::value::{range_value, ratio_value};
+use super::when::period_value;
 use crate::fhir::xml::Element;
 
 /// Dosage steps of one statement.
@@ -97,13 +99,17 @@ fn timing(e: &Element, narrative: &Narrative) -> Option<Value> {
 }
 
 fn interval(every: &Element, repeat: &mut Map<String, Value>) {
-    let unit = every.attr("unit").map(str::trim).filter(|u| PERIOD_UNITS.contains(u));
-    let (Some(value), Some(unit)) = (every.attr("value").and_then(decimal), unit) else { return };
+    // «Every 4 to 6 hours» is an interval of the period (IVL_PQ).
+    let shortest = every.child("low").unwrap_or(every);
+    let longest = every.child("high").and_then(|h| h.attr("value")).and_then(decimal);
+    let unit = shortest.attr("unit").map(str::trim).and_then(|u| PERIOD_UNITS.iter().copied().find(|p| *p == u).or_else(|| codes::mapped("period-unit", u)));
+    let (Some(value), Some(unit)) = (shortest.attr("value").and_then(decimal), unit) else { return };
     if repeat.contains_key("period") {
         return;
     }
     repeat.insert("frequency".into(), json!(1));
     repeat.insert("period".into(), Value::Number(value));
+    drop(longest.map(|l| repeat.insert("periodMax".into(), Value::Number(l))));
     repeat.insert("periodUnit".into(), json!(unit));
 }
 

@@ -7,10 +7,16 @@ use super::concept::{absent, absent_concept, code_of, concept, placeholder};
 use super::datatypes::time_of;
 use super::medication::material_of;
 use super::path::{first, select};
-use super::statement::{Maker, Scope, mood, not_done, status};
-use super::value::bounds;
-use super::{table, value};
+use super::statement::{Maker, Scope, mood, negated, not_done, status};
+use super::when::bounds;
+use super::{table, when};
 use crate::fhir::xml::Element;
+
+/// A number in `@value` (INT, PQ), else in the text (ST).
+fn said(e: &Element) -> Option<String> {
+    let text = e.attr("value").map(str::to_owned).unwrap_or_else(|| e.plain());
+    Some(text.trim().to_owned()).filter(|t| !t.is_empty())
+}
 
 impl<'a> Maker<'a> {
     /// A vaccination done or refused, or the statement that none is known.
@@ -29,7 +35,7 @@ impl<'a> Maker<'a> {
         let Some(product) = product else {
             return self.warn(&scope.path, "a vaccination names no vaccine; it stays in the document only");
         };
-        if none.is_none() && self.disputed(e) {
+        if none.is_none() && !negated(e) && self.disputed(e) {
             return self.dispute(e, product, scope);
         }
         let mut out = self.start("Immunization", e, scope);
@@ -53,11 +59,12 @@ impl<'a> Maker<'a> {
             self.protocol(e, &mut out);
             self.reactions(e, &mut out);
         }
+        self.flag(e, scope, &mut out);
         self.push(&scope.path, out);
     }
 
     fn occurrence(&self, e: &Element, out: &mut Map<String, Value>) {
-        let when = value::clinical_time(e).and_then(|t| time_of(t).or_else(|| bounds(t).0));
+        let when = when::clinical_time(e).and_then(|t| time_of(t).or_else(|| bounds(t).0));
         match when {
             Some(when) => out.insert("occurrenceDateTime".into(), json!(when)),
             None => out.insert("occurrenceString".into(), json!("inconnue")),
@@ -76,8 +83,8 @@ impl<'a> Maker<'a> {
         if !diseases.is_empty() {
             protocol.insert("targetDisease".into(), json!(diseases));
         }
-        let rank =
-            first(e, "entryRelationship/observation[30973-2]/value").or_else(|| first(e, "repeatNumber")).and_then(|v| v.attr("value")).map(str::trim).filter(|v| !v.is_empty());
+        let rank = first(e, "entryRelationship/observation[30973-2]/value").or_else(|| first(e, "repeatNumber")).and_then(said);
+        let rank = rank.as_deref();
         match rank.map(|r| (r, r.parse::<u32>())) {
             Some((_, Ok(n))) if n > 0 => drop(protocol.insert("doseNumberPositiveInt".into(), json!(n))),
             Some((raw, _)) if raw != "0" => drop(protocol.insert("doseNumberString".into(), json!(raw))),
@@ -124,7 +131,7 @@ impl<'a> Maker<'a> {
         out.insert("date".into(), json!(created));
         let system = "http://terminology.hl7.org/CodeSystem/immunization-recommendation-status";
         let mut one = json!({"vaccineCode": [product], "forecastStatus": {"coding": [{"system": system, "code": "due"}]}});
-        let by = value::clinical_time(e).and_then(|t| time_of(t).or_else(|| bounds(t).0));
+        let by = when::clinical_time(e).and_then(|t| time_of(t).or_else(|| bounds(t).0));
         if let (Some(by), Some(members)) = (by, one.as_object_mut()) {
             let kind = json!({"coding": [{"system": "http://loinc.org", "code": "30980-7"}]});
             members.insert("dateCriterion".into(), json!([{"code": kind, "value": by}]));

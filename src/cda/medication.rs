@@ -10,8 +10,8 @@ use super::dosage;
 use super::narrative::{clean, folded};
 use super::path::{first, select};
 use super::statement::{Maker, Scope, mood, negated, not_done, status};
-use super::value::bounds;
-use super::{table, value};
+use super::when::bounds;
+use super::{table, when};
 use crate::fhir::xml::Element;
 
 const ACTIVE: &str = "urn:passerelle:cda-ingredient";
@@ -24,7 +24,7 @@ impl<'a> Maker<'a> {
             "immunization" => return self.immunization(e, scope),
             "recommendation" => return self.recommendation(e, scope),
             "prescription-item" => return,
-            _ if scope.section == "11369-6" => return self.immunization(e, scope),
+            _ if scope.in_section("immunization-sections") => return self.immunization(e, scope),
             _ => {}
         }
         let resource = self.resource_of(e, scope);
@@ -37,7 +37,12 @@ impl<'a> Maker<'a> {
         if let Some(said) = said.clone().find(|c| placeholder(c) || at_large(c)) {
             return self.no_medication(e, scope, "no-known-medications", said);
         }
-        let Some(product) = material.and_then(|m| self.product(m, self.words(e))) else {
+        let product = material.and_then(|m| self.product(m, self.words(e)));
+        if let (None, true, Some(said)) = (&product, negated(e), material.and_then(|m| m.child("code"))) {
+            // C-CDA No Medications: a drug of no kind at all is denied.
+            return self.no_medication(e, scope, "no-known-medications", said);
+        }
+        let Some(product) = product else {
             return self.warn(&scope.path, "a medication statement names no product; it stays in the document only");
         };
         let mut out = self.start(resource, e, scope);
@@ -86,7 +91,7 @@ impl<'a> Maker<'a> {
 
     /// Whether the treatment ended by the day of the document (there is no clock here).
     fn ended(&self, e: &Element) -> bool {
-        let end = value::clinical_time(e).and_then(|t| bounds(t).1);
+        let end = when::clinical_time(e).and_then(|t| bounds(t).1);
         let (Some(end), Some(created)) = (end, &self.created) else { return false };
         end.get(..end.len().min(10)) <= created.get(..created.len().min(end.len()).min(10))
     }
@@ -159,7 +164,7 @@ impl<'a> Maker<'a> {
         if resource == "MedicationRequest" {
             return;
         }
-        let when = value::moment(e).or_else(|| if resource == "MedicationAdministration" { self.moment(e, scope) } else { None });
+        let when = when::moment(e).or_else(|| if resource == "MedicationAdministration" { self.moment(e, scope) } else { None });
         match when {
             Some((kind, when)) => drop(out.insert(format!("effective{kind}"), when)),
             None if resource == "MedicationAdministration" => {

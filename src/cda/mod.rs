@@ -29,7 +29,10 @@ mod table;
 mod transform;
 mod value;
 mod walk;
+mod when;
 
+#[cfg(test)]
+mod fidelity_tests;
 #[cfg(test)]
 mod tests;
 

@@ -4,13 +4,15 @@
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use super::concept::{code_of, coded, concept};
+use super::concept::{code_of, coded, concept, system_within};
 use super::datatypes::attribute;
 use super::statement::{Group, Maker, Scope, children, negated, status};
 use super::table;
 use super::walk::WRAPPERS;
 use crate::fhir::xml::Element;
 
+/// Values of one observation.
+const MAX_VALUES: usize = 20;
 const LOINC: &str = "2.16.840.1.113883.6.1";
 
 /// What an observation is, which decides its category.
@@ -56,6 +58,12 @@ impl<'a> Maker<'a> {
             out.insert(format!("effective{kind}"), when);
         }
         table::apply("observation", e, &self.narrative, "", &mut out);
+        for other in e.all("value").skip(1).take(MAX_VALUES).filter_map(|v| said(&super::value::value(v, &self.narrative)?.1)) {
+            table::put(&mut out, "note[]", json!({"text": format!("Autre valeur du document : {other}")}));
+        }
+        for other in e.all("value").flat_map(|v| v.all("translation")).take(MAX_VALUES).filter_map(translated) {
+            table::put(&mut out, "note[]", json!({"text": format!("Autre valeur du document : {other}")}));
+        }
         if let (Some(specimen), Class::Laboratory) = (&scope.specimen, class) {
             out.insert("specimen".into(), json!({"reference": format!("path:{specimen}")}));
         }
@@ -90,7 +98,12 @@ impl<'a> Maker<'a> {
             self.warn(&scope.path, "a result without value is pending or unknown; it is not derived");
             return None;
         }
-        let words = self.words(e)?;
+        let words = self.words(e);
+        if words.is_none() && is_bare_finding(e) {
+            out.insert("valueBoolean".into(), json!(true));
+            return Some(out);
+        }
+        let words = words?;
         let label = out.get("code").and_then(|c| c.get("text")).and_then(Value::as_str).unwrap_or_default();
         if super::narrative::folded(&words) == super::narrative::folded(label) {
             return None;
@@ -116,6 +129,21 @@ impl<'a> Maker<'a> {
         };
         Some(json!([coded("observation-category", code)]))
     }
+}
+
+/// The same quantity in another unit (PQR): its number and the name of the unit.
+fn translated(e: &Element) -> Option<String> {
+    let number = attribute(e, "value")?;
+    let unit = ["unit", "displayName", "code"].iter().find_map(|n| attribute(e, n));
+    Some(unit.map_or_else(|| number.to_owned(), |u| format!("{number} {u}")))
+}
+
+/// A value in words.
+fn said(value: &Value) -> Option<String> {
+    let field = |name: &str| value.get(name).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+    let number = field("value").map(|n| [field("comparator").unwrap_or_default(), n, field("unit").map(|u| format!(" {u}")).unwrap_or_default()].concat());
+    let code = || value.get("coding")?.get(0)?.get("code")?.as_str().map(str::to_owned);
+    number.or_else(|| field("text")).or_else(code).or_else(|| value.as_str().map(str::to_owned))
 }
 
 /// Marks an older result printed again in a newer report.
@@ -148,6 +176,12 @@ fn class_of(e: &Element, kind: &str, scope: &Scope<'_>) -> Class {
     }
 }
 
+/// A finding named by its code alone: no template, no value, nothing below that would make it a heading.
+fn is_bare_finding(e: &Element) -> bool {
+    let clinical = e.child("code").is_some_and(|c| system_within(c, "clinical-terms") || system_within(c, "icd"));
+    clinical && ["templateId", "value", "entryRelationship", "component"].iter().all(|n| e.child(n).is_none())
+}
+
 /// A LOINC test with a measured value, or a blood group; not a score or a conclusion.
 fn is_result(e: &Element) -> bool {
     let Some(code) = e.child("code") else { return false };
@@ -156,11 +190,12 @@ fn is_result(e: &Element) -> bool {
     loinc && !codes::within("survey-results", test) && (measured(e) || codes::within("blood-groups", test))
 }
 
-/// Whether the value is a number or an interval of numbers.
+/// Whether the value is a number, an interval of numbers or a ratio.
 fn measured(e: &Element) -> bool {
     e.all("value").any(|v| {
         let bounds = ["low", "high"].iter().any(|b| v.child(b).is_some_and(|x| x.attr("value").is_some()));
         let kind = v.attr("type").map(|t| t.rsplit(':').next().unwrap_or(t)).unwrap_or("PQ");
-        matches!(kind, "PQ" | "REAL" | "INT" | "IVL_PQ") && (v.attr("value").is_some() || bounds)
+        let ratio = v.child("numerator").is_some_and(|n| n.attr("value").is_some());
+        matches!(kind, "PQ" | "REAL" | "INT" | "IVL_PQ") && (v.attr("value").is_some() || bounds) || ratio
     })
 }

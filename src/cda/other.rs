@@ -9,8 +9,8 @@ use super::datatypes::{coding_value, identifier, time_of};
 use super::narrative::clean;
 use super::path::{first, select};
 use super::statement::{Maker, Scope, children, mood, negated, not_done, status};
-use super::value;
-use super::value::bounds;
+use super::when;
+use super::when::bounds;
 use crate::fhir::xml::Element;
 
 const DEVICE: &str = "participant/participantRole/playingDevice";
@@ -21,8 +21,19 @@ impl<'a> Maker<'a> {
         if first(e, DEVICE).is_some() {
             self.device(e, scope);
             self.below(e, scope);
+            self.settings(e, scope);
         } else if mood(e) == "EVN" && e.child("product").is_some() {
             self.dispense(e, scope);
+        }
+    }
+
+    /// French documents put what was measured on a device (settings, controls) under RSON: these simple observations are no reasons.
+    /// Spec: CI-SIS FR-Dispositif-medical, FR-Simple-observation.
+    fn settings(&mut self, e: &'a Element, scope: &Scope<'a>) {
+        for child in children(e, &["entryRelationship"]) {
+            if child.wrapper.attr("typeCode") == Some("RSON") && codes::kind_of(child.e) == "simple" && child.e.child("value").is_some() {
+                self.visit(&child, scope);
+            }
         }
     }
 
@@ -48,11 +59,11 @@ impl<'a> Maker<'a> {
         thing.insert("patient".into(), self.subject());
         let mut out = self.start("DeviceUseStatement", e, scope);
         out.insert("contained".into(), json!([thing]));
-        let (start, end) = value::clinical_time(e).map(bounds).unwrap_or_default();
+        let (start, end) = when::clinical_time(e).map(bounds).unwrap_or_default();
         let end = end.filter(|end| start.as_ref() != Some(end));
         out.insert("status".into(), json!(if end.is_some() { "completed" } else { "active" }));
         out.insert("subject".into(), self.subject());
-        if let Some((kind, when)) = value::moment(e) {
+        if let Some((kind, when)) = when::moment(e) {
             out.insert(format!("timing{kind}"), when);
         }
         out.insert("device".into(), json!({"reference": "#device"}));
@@ -67,7 +78,7 @@ impl<'a> Maker<'a> {
         out.insert("intent".into(), json!(codes::mapped("intent", mood(e)).unwrap_or("order")));
         out.insert("codeCodeableConcept".into(), named);
         out.insert("subject".into(), self.subject());
-        if let Some((kind, when)) = value::moment(e) {
+        if let Some((kind, when)) = when::moment(e) {
             out.insert(format!("occurrence{kind}"), when);
         }
         self.comments(e, &mut out);
@@ -126,6 +137,9 @@ impl<'a> Maker<'a> {
         }
         let named = code.and_then(|c| concept(c, &self.narrative)).or_else(|| self.words(e).map(|w| json!({"text": w})));
         let Some(named) = named else { return };
+        if self.disputed(e) {
+            return self.dispute(e, named, scope);
+        }
         let class = code.and_then(coding_value).filter(|c| c.get("system").and_then(Value::as_str) == Some("http://terminology.hl7.org/CodeSystem/v3-ActCode"));
         let mut out = self.start("Encounter", e, scope);
         let planned = mood(e) != "EVN";
@@ -142,7 +156,7 @@ impl<'a> Maker<'a> {
         out.insert("class".into(), class.unwrap_or_else(|| json!({"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"})));
         out.insert("type".into(), json!([named]));
         out.insert("subject".into(), self.subject());
-        match value::moment(e) {
+        match when::moment(e) {
             Some(("DateTime", when)) => drop(out.insert("period".into(), json!({"start": when}))),
             Some((_, when)) => drop(out.insert("period".into(), when)),
             None => {}

@@ -9,10 +9,12 @@ use super::narrative::folded;
 use super::path::first;
 use super::statement::{Maker, Scope, mood, negated, status};
 use super::table;
-use super::value::bounds;
+use super::when::span;
 use crate::fhir::xml::Element;
 
 const STATUS: &str = "entryRelationship/observation[33999-4]/value";
+
+const CONFLICT: &str = "Énoncé contradictoire : le texte et le code du document ne disent pas la même chose. Se reporter au document.";
 
 /// What the words of a narrative cell answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +29,7 @@ impl<'a> Maker<'a> {
     pub fn problem(&mut self, e: &'a Element, scope: &Scope<'a>) {
         let inside = Scope { concern: None, ..scope.clone() };
         self.below(e, &inside);
-        let Some(value) = e.child("value") else { return };
+        let Some(value) = stated(e) else { return };
         if let Some(code) = absent(value) {
             return self.empty_list(e, scope, code);
         }
@@ -48,11 +50,15 @@ impl<'a> Maker<'a> {
             return self.dispute(e, named, scope);
         }
         let direct = scope.concern.is_none() && !scope.in_section("problem-sections");
-        if direct && !system_within(value, "icd") {
+        if direct && !is_condition(e) && !system_within(value, "icd") {
             return self.finding(e, named, scope);
         }
         let mut out = self.start("Condition", e, scope);
         table::apply("condition", e, &self.narrative, "", &mut out);
+        if e.child("value").is_none() {
+            out.remove("category");
+            out.insert("code".into(), named);
+        }
         out.insert("subject".into(), self.subject());
         self.life(e, direct, scope, &mut out);
         self.push(&scope.path, out);
@@ -60,8 +66,7 @@ impl<'a> Maker<'a> {
 
     /// Status, certainty, category and dates.
     fn life(&self, e: &Element, direct: bool, scope: &Scope<'_>, out: &mut Map<String, Value>) {
-        let (start, end) = e.child("effectiveTime").map(bounds).unwrap_or_default();
-        let start = start.or_else(|| e.child("effectiveTime").and_then(super::datatypes::time_of));
+        let (start, end) = e.child("effectiveTime").map(span).unwrap_or_default();
         let stated = first(e, STATUS).or_else(|| first(scope.concern?, STATUS)).and_then(code_of).and_then(|c| codes::mapped("condition-clinical", c));
         // Low and high of one day say when the problem was seen, not that it is over.
         let end = end.filter(|e| start.as_ref().is_none_or(|s| e.get(..10) != s.get(..10) || e.len() < 10));
@@ -123,6 +128,14 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Marks a denied act that the narrative affirms: the coded form stays (it shows nothing as done), with the conflict said.
+    pub fn flag(&mut self, e: &Element, scope: &Scope<'_>, out: &mut Map<String, Value>) {
+        if negated(e) && self.disputed(e) {
+            self.warn(&scope.path, "the narrative affirms what the coded statement denies; read the document");
+            table::put(out, "note[]", json!({"text": CONFLICT}));
+        }
+    }
+
     /// Keeps a disputed statement as what was written, never as a fact of its kind.
     pub fn dispute(&mut self, e: &Element, named: Value, scope: &Scope<'_>) {
         self.warn(&scope.path, "the narrative and the coded statement contradict each other; it is kept as an unconfirmed observation, read the document");
@@ -133,7 +146,7 @@ impl<'a> Maker<'a> {
         if let Some(words) = self.words(e) {
             out.insert("valueString".into(), json!(words));
         }
-        out.insert("note".into(), json!([{"text": "Énoncé contradictoire : le texte et le code du document ne disent pas la même chose. Se reporter au document."}]));
+        out.insert("note".into(), json!([{"text": CONFLICT}]));
         self.push(&scope.path, out);
     }
 
@@ -153,6 +166,18 @@ impl<'a> Maker<'a> {
         out.insert("emptyReason".into(), reason);
         self.push(&scope.path, out);
     }
+}
+
+/// The concept that is the problem: the value, or the code of an observation that carries none.
+pub(super) fn stated(e: &Element) -> Option<&Element> {
+    let own = |c: &&Element| code_of(c).is_some_and(|k| !codes::within("problem-kinds", k)) && (system_within(c, "icd") || system_within(c, "clinical-terms"));
+    e.child("value").or_else(|| e.child("code").filter(own))
+}
+
+/// An observation of the act class COND is a condition whatever its section and template.
+/// Spec: CDA R2 ActClassObservation COND.
+pub(super) fn is_condition(e: &Element) -> bool {
+    e.attr("classCode").map(str::trim) == Some("COND")
 }
 
 fn list_reason(code: &str, reason: &str, words: &Option<String>) -> Option<Value> {

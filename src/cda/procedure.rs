@@ -4,9 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use super::concept::{absent, absent_concept, code_of, concept, placeholder, system_within};
+use super::concept::{absent, absent_concept, code_of, concept, denies, is_answer, placeholder, system_within, void};
 use super::statement::{Maker, Scope, mood, negated, not_done, status};
-use super::{table, value};
+use super::{table, value, when};
 use crate::fhir::xml::Element;
 
 /// Diagnoses of one act's code.
@@ -22,9 +22,12 @@ impl<'a> Maker<'a> {
         if placeholder(code) || code_of(code).is_some_and(|c| c == scope.section || c == "30954-2") {
             return;
         }
+        if code_of(code).is_some_and(void) && code.attr("displayName").is_none() {
+            return self.warn(&scope.path, "an act names nothing but a nullFlavor as its code; it stays in the document only");
+        }
         let (named, heading) = self.act_code(code);
-        let Some(named) = named else { return };
-        if self.disputed(e) {
+        let Some(named) = named.or_else(|| self.worded_act(e, code)) else { return };
+        if !negated(e) && self.disputed(e) {
             return self.dispute(e, named, scope);
         }
         let resource = if mood(e) == "EVN" { "Procedure" } else { "ServiceRequest" };
@@ -43,13 +46,14 @@ impl<'a> Maker<'a> {
         out.insert("code".into(), named);
         out.insert("subject".into(), self.subject());
         let field = if resource == "Procedure" { "performed" } else { "occurrence" };
-        if let Some((kind, when)) = value::moment(e) {
+        if let Some((kind, when)) = when::moment(e) {
             out.insert(format!("{field}{kind}"), when);
         }
         for cause in code.all("qualifier").take(MAX_CAUSES).filter_map(|q| q.child("value")).filter(|v| system_within(v, "icd")).filter_map(|v| concept(v, &self.narrative)) {
             table::put(&mut out, "reasonCode[]", cause);
         }
         table::apply("procedure", e, &self.narrative, resource, &mut out);
+        self.flag(e, scope, &mut out);
         self.push(&scope.path, out);
     }
 
@@ -61,6 +65,13 @@ impl<'a> Maker<'a> {
             Some(act) => (Some(act), own),
             None => (own, None),
         }
+    }
+
+    /// An act that only the narrative names: without code, but not «not applicable», and not a denial.
+    fn worded_act(&self, e: &Element, code: &Element) -> Option<Value> {
+        let open = code_of(code).is_none() && code.attr("nullFlavor") != Some("NA");
+        let words = self.words(e).filter(|w| open && !void(w) && !denies(w) && !is_answer(w))?;
+        Some(json!({"text": words}))
     }
 
     fn no_procedure(&mut self, e: &Element, scope: &Scope<'_>, code: &str, said: &Element) {
@@ -97,7 +108,7 @@ impl<'a> Maker<'a> {
             target.insert("measure".into(), code);
             target.insert(format!("detail{kind}"), aim);
         }
-        if let Some(("DateTime", Value::String(when))) = value::moment(e) {
+        if let Some(("DateTime", Value::String(when))) = when::moment(e) {
             drop(when.get(..when.len().min(10)).map(|d| target.insert("dueDate".into(), json!(d))));
         }
         if !target.is_empty() {
@@ -113,14 +124,14 @@ impl<'a> Maker<'a> {
         detail.insert("kind".into(), json!("ServiceRequest"));
         detail.insert("code".into(), code);
         detail.insert("status".into(), json!(if not_done(e) { "cancelled" } else { "not-started" }));
-        match value::moment(e) {
+        match when::moment(e) {
             Some(("DateTime", when)) => drop(detail.insert("scheduledPeriod".into(), json!({"start": when}))),
             Some((_, when)) => drop(detail.insert("scheduledPeriod".into(), when)),
             None => {}
         }
         drop(self.words(e).map(|w| detail.insert("description".into(), json!(w))));
         let mut out = self.start("CarePlan", e, scope);
-        out.insert("status".into(), json!(codes::mapped("request-status", status(e)).unwrap_or("unknown")));
+        out.insert("status".into(), json!(act_status(e, "CarePlan")));
         out.insert("intent".into(), json!("plan"));
         out.insert("subject".into(), self.subject());
         out.insert("activity".into(), json!([{"detail": detail}]));

@@ -6,7 +6,7 @@ use super::DerivedResource;
 use super::concept::code_of;
 use super::datatypes::{attribute, date_time, has_zone, identifier, time_of};
 use super::narrative::Narrative;
-use super::{codes, value};
+use super::{codes, when};
 use crate::fhir::xml::Element;
 use crate::fhir::{Issue, IssueType};
 
@@ -51,7 +51,7 @@ pub(super) enum Group {
 impl<'a> Scope<'a> {
     /// The scope of a statement below.
     pub fn below(&self, e: &'a Element, step: &str) -> Self {
-        let timed = value::clinical_time(e).map(|_| e).or(self.timed);
+        let timed = when::clinical_time(e).map(|_| e).or(self.timed);
         Self { path: format!("{}/{step}", self.path), timed, depth: self.depth + 1, ..self.clone() }
     }
 
@@ -73,8 +73,10 @@ pub(super) fn children<'a>(e: &'a Element, wrappers: &[&'static str]) -> Vec<Chi
     let mut out = Vec::new();
     for name in wrappers {
         for (index, wrapper) in e.all(name).enumerate() {
-            if let Some(below) = wrapper.elements().find(|x| is_statement(x)) {
-                out.push(Child { wrapper, e: below, step: format!("{name}[{index}]/{}", below.name) });
+            // One is the rule (CDA R2 schema); some wrappers hold several.
+            for (place, below) in wrapper.elements().filter(|x| is_statement(x)).enumerate() {
+                let step = if place == 0 { format!("{name}[{index}]/{}", below.name) } else { format!("{name}[{index}]/{}[{place}]", below.name) };
+                out.push(Child { wrapper, e: below, step });
             }
         }
     }
@@ -149,11 +151,11 @@ impl<'a> Maker<'a> {
 
     /// When a statement took place: its own time, else that of the nearest statement above.
     pub fn moment(&self, e: &Element, scope: &Scope<'_>) -> Option<(&'static str, Value)> {
-        value::moment(e).or_else(|| {
+        when::moment(e).or_else(|| {
             let above = scope.timed?;
             match codes::kind_of(above) {
                 "specimen" => taken(above).map(|t| ("DateTime", json!(t))),
-                _ => value::moment(above),
+                _ => when::moment(above),
             }
         })
     }
@@ -161,7 +163,7 @@ impl<'a> Maker<'a> {
 
 /// The raw text of a time of day without offset, which was read as Europe/Paris (kept and flagged).
 fn unzoned(e: &Element) -> Option<&str> {
-    let time = value::clinical_time(e)?;
+    let time = when::clinical_time(e)?;
     let raws = std::iter::once(time).chain(time.elements()).filter_map(|t| attribute(t, "value"));
     raws.filter(|raw| date_time(raw).is_some()).find(|raw| !has_zone(raw))
 }
@@ -169,7 +171,7 @@ fn unzoned(e: &Element) -> Option<&str> {
 /// When a specimen was taken: the end of its collection.
 pub(super) fn taken(specimen: &Element) -> Option<String> {
     let time = specimen.child("effectiveTime")?;
-    let (start, end) = value::bounds(time);
+    let (start, end) = when::bounds(time);
     time_of(time).or(end).or(start)
 }
 

@@ -68,11 +68,17 @@ pub(super) fn apply(table: &str, e: &Element, narrative: &Narrative, variant: &s
 }
 
 fn write(out: &mut Map<String, Value>, to: &str, value: Output) {
-    let (to, value) = match value {
-        Output::Plain(value) => (to.to_owned(), value),
-        Output::Typed(kind, value) => (to.replace("[x]", kind), value),
-    };
-    put(out, &to, value);
+    match value {
+        Output::Plain(value) => put(out, to, value),
+        // One choice element holds one type (FHIR R4 §2.24.0.5.1): the first one said.
+        Output::Typed(kind, value) => {
+            let name = to.strip_suffix("[x]").unwrap_or(to);
+            let chosen = out.keys().any(|k| k.strip_prefix(name).is_some_and(|t| t.starts_with(char::is_uppercase)));
+            if !chosen {
+                put(out, &to.replace("[x]", kind), value);
+            }
+        }
+    }
 }
 
 /// Writes at `a.b`, `a[]` or `a[].b`; what is there already stays.

@@ -4,14 +4,15 @@
 use serde_json::{Map, Value, json};
 
 use super::concept::concept;
-use super::datatypes::{attribute, date_time, period, quantity, time_of};
+use super::datatypes::{attribute, date_time, quantity};
 use super::narrative::{Narrative, clean};
+use super::when::period_value;
 use crate::fhir::xml::Element;
 
 /// The FHIR type and value of a CDA value; `None` when it says nothing (nullFlavor without words).
 pub(super) fn value(e: &Element, narrative: &Narrative) -> Option<(&'static str, Value)> {
     match type_of(e) {
-        "PQ" | "REAL" | "MO" => number(e, narrative),
+        "PQ" | "REAL" | "MO" | "PPD_PQ" => number(e, narrative),
         "INT" => integer(e).or_else(|| number(e, narrative)),
         "BL" => match e.attr("value")?.trim() {
             "true" | "1" => Some(("Boolean", json!(true))),
@@ -42,9 +43,9 @@ fn type_of(e: &Element) -> &str {
     }
 }
 
-/// A quantity; a number that is not one («1,5», «<3») is kept as text.
+/// A quantity, with the comparator that some write before its number («<3»); a number that is not one («1,5») is kept as text.
 fn number(e: &Element, narrative: &Narrative) -> Option<(&'static str, Value)> {
-    if let Some(found) = quantity(e) {
+    if let Some(found) = quantity(e).or_else(|| compared(e)) {
         return Some(("Quantity", found));
     }
     match (attribute(e, "value"), attribute(e, "unit")) {
@@ -53,6 +54,16 @@ fn number(e: &Element, narrative: &Narrative) -> Option<(&'static str, Value)> {
         // A PQ with nullFlavor may still be worded or translated.
         (None, _) => e.child("translation").and_then(quantity).map(|q| ("Quantity", q)).or_else(|| words(e, narrative)),
     }
+}
+
+fn compared(e: &Element) -> Option<Value> {
+    let raw = attribute(e, "value")?;
+    let (sign, rest) = ["<=", ">=", "<", ">"].iter().find_map(|s| Some((*s, raw.strip_prefix(s)?)))?;
+    let mut plain = e.clone();
+    plain.attributes.iter_mut().filter(|a| &*a.name == "value").for_each(|a| a.value = rest.trim().into());
+    let mut found = quantity(&plain)?;
+    found.as_object_mut()?.insert("comparator".into(), json!(sign));
+    Some(found)
 }
 
 fn words(e: &Element, narrative: &Narrative) -> Option<(&'static str, Value)> {
@@ -78,29 +89,6 @@ fn time(e: &Element) -> Option<(&'static str, Value)> {
         return clean(raw).map(|t| ("String", json!(t)));
     }
     period_value(e).map(|p| ("Period", p))
-}
-
-/// Low and high; an end before its start is an error of the document and is left there (FHIR per-1).
-pub(super) fn bounds(e: &Element) -> (Option<String>, Option<String>) {
-    let (start, end) = period(e);
-    let reversed = match (&start, &end) {
-        (Some(s), Some(e)) => s.get(..s.len().min(e.len()).min(10)) > e.get(..s.len().min(e.len()).min(10)),
-        _ => false,
-    };
-    (start, end.filter(|_| !reversed))
-}
-
-/// A Period from low and high; `None` when neither is a time.
-pub(super) fn period_value(e: &Element) -> Option<Value> {
-    let (start, end) = bounds(e);
-    let mut out = Map::new();
-    if let Some(start) = start {
-        out.insert("start".into(), json!(start));
-    }
-    if let Some(end) = end {
-        out.insert("end".into(), json!(end));
-    }
-    (!out.is_empty()).then_some(Value::Object(out))
 }
 
 /// Two bounds are a Range; one bound is a Quantity with a comparator (CMI «<1.0»).
@@ -178,30 +166,6 @@ pub(super) fn reference_range(e: &Element, narrative: &Narrative) -> Option<Valu
     Some(Value::Object(out))
 }
 
-/// When a statement took place: `("DateTime", …)` for a point, `("Period", …)` for an interval, open or not.
-pub(super) fn moment(e: &Element) -> Option<(&'static str, Value)> {
-    let when = clinical_time(e)?;
-    if let Some(at) = attribute(when, "value").and_then(date_time) {
-        return Some(("DateTime", json!(at)));
-    }
-    let (start, end) = bounds(when);
-    match (start, end) {
-        (Some(start), Some(end)) if start == end => Some(("DateTime", json!(start))),
-        (None, None) => when.child("center").and_then(time_of).map(|t| ("DateTime", json!(t))),
-        _ => period_value(when).map(|p| ("Period", p)),
-    }
-}
-
-/// The effectiveTime that says when (not how often), if it says a time.
-pub(super) fn clinical_time(e: &Element) -> Option<&Element> {
-    e.all("effectiveTime").find(|t| says_time(t))
-}
-
-fn says_time(t: &Element) -> bool {
-    let timed = |e: &Element| attribute(e, "value").is_some_and(|v| date_time(v).is_some());
-    !matches!(t.attr("operator"), Some("A")) && (timed(t) || ["low", "high", "center"].iter().any(|n| t.child(n).is_some_and(timed)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,6 +190,7 @@ mod tests {
     fn a_value_without_type_or_number_is_still_read_and_a_null_one_is_none() {
         assert_eq!(of("<v value='3' unit='g'/>").unwrap().0, "Quantity");
         assert_eq!(of("<v xsi:type='PQ' value='1,5' unit='g'/>"), Some(("String", json!("1,5 g"))));
+        assert_eq!(of("<v xsi:type='PQ' value='&lt;0.05' unit='g'/>").unwrap().1["comparator"], "<");
         assert_eq!(of("<v xsi:type='PQ' nullFlavor='NA'/>"), None);
         assert_eq!(of("<v xsi:type='CD'><originalText><reference value='#w'/></originalText></v>").unwrap().1["text"], "trouble");
         assert_eq!(of("<v xsi:type='BL' value='false'/>"), Some(("Boolean", json!(false))));

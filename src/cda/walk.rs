@@ -1,9 +1,11 @@
 //! From the body to its statements: sections, groups, statements, each handed to the file of its kind.
 //! Spec: CDA R2 §4.3.5 Section, §4.3.6 Entry. Recognised by template first, by section and structure second.
 
+use super::allergy::manifested;
 use super::concept::code_of;
 use super::datatypes::{date_time, time_of};
 use super::narrative::Narrative;
+use super::problem::{is_condition, stated};
 use super::read::ClinicalDocument;
 use super::statement::{Child, Group, MAX_DEPTH, Maker, Scope, children, foreign, mood};
 use super::{Derived, codes};
@@ -76,6 +78,10 @@ impl<'a> Maker<'a> {
             "observation" => self.observed(e, kind, &scope),
             "procedure" if kind == "specimen" || (kind.is_empty() && scope.group == Group::Laboratory) => {}
             "procedure" if kind == "exposure" => self.below(e, &scope),
+            // A definition or a criterion says nothing about this patient (CDA R2 ActMood DEF, CRT).
+            "procedure" | "substanceAdministration" | "supply" | "encounter" if matches!(mood(e), "DEF" | "CRT" | "EVN.CRT") => {}
+            // A nullFlavor on the act itself says that there is none.
+            "procedure" | "supply" if e.attr("nullFlavor").is_some() => {}
             "procedure" => {
                 self.procedure(e, &scope);
                 self.below(e, &scope);
@@ -115,6 +121,9 @@ impl<'a> Maker<'a> {
         if scope.group == Group::Laboratory {
             return self.laboratory_act(e, scope);
         }
+        if matches!(mood(e), "INT" | "RQO" | "PRP" | "ARQ" | "PRMS") && scope.section == "18776-5" && scope.depth == 1 {
+            self.requested(e, kind, scope);
+        }
         // An act is a concern or a container: what it holds are the statements.
         let mut inside = scope.clone();
         inside.concern = Some(e);
@@ -147,7 +156,8 @@ impl<'a> Maker<'a> {
             "allergy" => self.allergy(e, scope),
             "problem" => self.problem(e, scope),
             "procedure" => self.procedure(e, scope),
-            _ if scope.section == "48765-2" && e.all("participant").any(|p| p.attr("typeCode") == Some("CSM")) => self.allergy(e, scope),
+            _ if scope.in_section("allergy-sections") && e.all("participant").any(|p| p.attr("typeCode") == Some("CSM")) => self.allergy(e, scope),
+            "" if scope.in_section("allergy-sections") && manifested(e).is_some() => self.manifested_allergy(e, scope),
             "" if is_problem_by_structure(e, scope) => self.problem(e, scope),
             _ if mood(e) != "EVN" => self.requested(e, kind, scope),
             _ => self.observation(e, kind, scope),
@@ -155,10 +165,13 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// A concern act of a problem section whose observation has no template this server knows.
+/// An observation of class COND; in a problem section, also the observation of a concern act, and one without any template,
+/// directly in the section or in an act.
 fn is_problem_by_structure(e: &Element, scope: &Scope<'_>) -> bool {
-    let coded = e.child("value").is_some_and(|v| code_of(v).is_some());
-    coded && scope.in_section("problem-sections") && scope.concern.is_some_and(|c| c.child("templateId").is_some())
+    let coded = stated(e).is_some_and(|v| code_of(v).is_some()) && mood(e) == "EVN";
+    let concern = e.child("value").is_some() && scope.concern.is_some_and(|c| c.child("templateId").is_some());
+    let bare = e.child("templateId").is_none() && scope.depth == if scope.concern.is_some() { 2 } else { 1 };
+    coded && (is_condition(e) || (scope.in_section("problem-sections") && (concern || bare)))
 }
 
 fn is_survey(scope: &Scope<'_>) -> bool {

@@ -1,0 +1,212 @@
+//! Rules that reading documents beyond the first models asked for: what older, foreign and unusual documents say.
+
+use serde_json::{Value, json};
+
+use super::{Derived, derive, read};
+
+fn of(code: &str, text: &str, entries: &str) -> Derived {
+    let cda = format!(
+        "<ClinicalDocument xmlns='urn:hl7-org:v3' xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'><effectiveTime value='20240601'/><recordTarget/>\
+         <component><structuredBody><component><section><code code='{code}'/><text>{text}</text>{entries}</section></component></structuredBody></component></ClinicalDocument>"
+    );
+    derive(&read(cda.as_bytes()).unwrap(), "DocumentReference/d", "Patient/p")
+}
+
+fn only(derived: &Derived) -> &Value {
+    assert_eq!(derived.resources.len(), 1, "{:?}", derived.resources);
+    &derived.resources[0].resource
+}
+
+fn allergy(inside: &str, attributes: &str) -> String {
+    format!(
+        "<entry><observation {attributes}><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.6'/><code code='414285001' codeSystem='2.16.840.1.113883.6.96'/>{inside}</observation></entry>"
+    )
+}
+
+const SNOMED: &str = "codeSystem='2.16.840.1.113883.6.96'";
+const DRUG: &str =
+    "<consumable><manufacturedProduct><manufacturedMaterial><code code='1' codeSystem='1.2.3' displayName='dipyrone'/></manufacturedMaterial></manufacturedProduct></consumable>";
+
+#[test]
+fn a_condition_class_without_template_or_value_is_a_condition() {
+    let asthma = format!("<entry><observation classCode='COND'><code code='195967001' {SNOMED} displayName='Asthma'/><effectiveTime value='1950'/></observation></entry>");
+    let found = of("11348-0", "", &asthma);
+    assert_eq!((&only(&found)["resourceType"], &only(&found)["code"]["text"], &only(&found)["onsetDateTime"]), (&json!("Condition"), &json!("Asthma"), &json!("1950")));
+    let denied = of("11496-7", "", &asthma.replace("classCode", "negationInd='true' classCode"));
+    assert_eq!(only(&denied)["verificationStatus"]["coding"][0]["code"], "refuted");
+    let valued = format!(
+        "<entry><observation classCode='COND'><code code='14657009' {SNOMED}/><value xsi:type='CD' code='40275004' {SNOMED} displayName='Dermatitis'/></observation></entry>"
+    );
+    assert_eq!(only(&of("11496-7", "", &valued))["code"]["text"], "Dermatitis");
+}
+
+#[test]
+fn a_problem_section_without_templates_holds_problems_but_a_kind_of_problem_is_none() {
+    let code = |c: &str| format!("<entry><observation><code code='{c}' {SNOMED} displayName='x'/></observation></entry>");
+    assert_eq!(only(&of("11450-4", "", &code("195967001")))["resourceType"], "Condition");
+    assert!(of("11450-4", "", &code("55607006")).resources.iter().all(|r| r.resource["resourceType"] != "Condition"));
+    let inside = "<entry><act><entryRelationship typeCode='SUBJ'><observation><code code='64572001'/><value xsi:type='CD' code='I10' codeSystem='2.16.840.1.113883.6.3'/></observation></entryRelationship></act></entry>";
+    assert_eq!(only(&of("11450-4", "", inside))["code"]["coding"][0]["code"], "I10");
+}
+
+#[test]
+fn a_point_in_time_begins_a_state_and_never_ends_it() {
+    let problem = "<entry><act><templateId root='2.16.840.1.113883.10.20.1.27'/><entryRelationship typeCode='SUBJ'><observation><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.5'/><effectiveTime value='2020'/>\
+        <value xsi:type='CD' code='I10' codeSystem='2.16.840.1.113883.6.3'/></observation></entryRelationship></act></entry>";
+    let found = of("11450-4", "", problem);
+    assert_eq!((&only(&found)["clinicalStatus"]["coding"][0]["code"], &only(&found)["onsetDateTime"]), (&json!("active"), &json!("2020")));
+    assert!(only(&found).get("abatementDateTime").is_none());
+    let agent = "<effectiveTime value='20140107'/><participant typeCode='CSM'><participantRole><playingEntity><code code='A' codeSystem='1.2.3' displayName='a'/></playingEntity></participantRole></participant>";
+    assert_eq!(only(&of("48765-2", "", &allergy(agent, "")))["clinicalStatus"]["coding"][0]["code"], "active");
+}
+
+#[test]
+fn a_reaction_that_manifests_an_allergy_names_the_allergy() {
+    let entry = |target: &str| {
+        format!(
+            "<entry><observation><code code='247472004' {SNOMED} displayName='Hives'/><entryRelationship typeCode='MFST'><observation>{target}</observation></entryRelationship></observation></entry>"
+        )
+    };
+    let found = of("10155-0", "", &entry(&format!("<code code='91936005' {SNOMED} displayName='Allergy to penicillin'/>")));
+    assert_eq!((&only(&found)["code"]["text"], &only(&found)["reaction"][0]["manifestation"][0]["text"]), (&json!("Allergy to penicillin"), &json!("Hives")));
+    let caused = of("10155-0", "", &entry(&format!("<code code='62014003' {SNOMED}><qualifier><value code='1476002' {SNOMED} displayName='codeine'/></qualifier></code>")));
+    assert_eq!(only(&caused)["code"]["text"], "codeine");
+    assert!(of("10155-0", "", &entry(&format!("<code code='84100007' {SNOMED}/>"))).resources.is_empty());
+}
+
+#[test]
+fn a_denied_kind_of_allergy_denies_no_other_and_does_not_read_as_one() {
+    let found = of("48765-2", "", &allergy("<value xsi:type='CD'/>", "negationInd='true'"));
+    assert_eq!((&only(&found)["code"]["coding"][0]["code"], &only(&found)["code"]["text"]), (&json!("no-known-food-allergies"), &json!("Aucune allergie alimentaire connue")));
+}
+
+#[test]
+fn to_deny_one_agent_that_only_words_name_denies_no_other() {
+    let agent = |name: &str| {
+        format!("<participant typeCode='CSM'><participantRole><playingEntity><code nullFlavor='OTH'/><name>{name}</name></playingEntity></participantRole></participant>")
+    };
+    let found = of("48765-2", "", &allergy(&agent("Arachide"), "negationInd='true'"));
+    assert_eq!((&only(&found)["code"]["text"], &only(&found)["verificationStatus"]["coding"][0]["code"]), (&json!("Arachide"), &json!("refuted")));
+    let none = of("48765-2", "", &allergy(&agent("Non"), "negationInd='true'"));
+    assert_eq!(only(&none)["code"]["coding"][0]["code"], "no-known-food-allergies");
+}
+
+#[test]
+fn an_agent_known_by_a_translation_keeps_its_code() {
+    let agent = "<participant typeCode='CSM'><participantRole><playingEntity><code nullFlavor='OTH'><translation code='Z' codeSystem='1.2.3' displayName='z'/></code></playingEntity></participantRole></participant>";
+    assert_eq!(only(&of("48765-2", "", &allergy(agent, "")))["code"]["coding"][0]["code"], "Z");
+}
+
+#[test]
+fn an_act_named_by_the_narrative_alone_is_kept_unless_it_says_nothing() {
+    let act = |null: &str, own: &str| format!("<entry><procedure moodCode='EVN' {own}><code nullFlavor='{null}'/><text><reference value='#p'/></text></procedure></entry>");
+    assert_eq!(only(&of("47519-4", "<c ID='p'>Césarienne</c>", &act("NI", "")))["code"]["text"], "Césarienne");
+    for (words, null, own) in [("Césarienne", "NA", ""), ("Césarienne", "NI", "nullFlavor='NA'"), ("Aucune intervention", "NI", ""), ("UNK UNK", "NI", ""), ("Non", "NI", "")] {
+        assert!(of("47519-4", &format!("<c ID='p'>{words}</c>"), &act(null, own)).resources.is_empty(), "{words} {null} {own}");
+    }
+    assert!(of("47519-4", "", "<entry><procedure moodCode='EVN'><code code='NA' codeSystem='1.2.3'/></procedure></entry>").resources.is_empty());
+    let device = "<entry><supply moodCode='EVN' nullFlavor='NI'><text>x</text><participant typeCode='DEV'><participantRole><playingDevice><code nullFlavor='NI'/></playingDevice></participantRole></participant></supply></entry>";
+    assert!(of("46264-8", "", device).resources.is_empty());
+}
+
+#[test]
+fn a_definition_or_a_criterion_is_no_act_of_the_patient() {
+    for mood in ["DEF", "EVN.CRT"] {
+        let act = format!("<entry><procedure moodCode='{mood}'><code code='A' codeSystem='1.2.3' displayName='x'/></procedure></entry>");
+        assert!(of("47519-4", "", &act).resources.is_empty(), "{mood}");
+        assert!(of("10160-0", "", &format!("<entry><substanceAdministration moodCode='{mood}'>{DRUG}</substanceAdministration></entry>")).resources.is_empty(), "{mood}");
+    }
+}
+
+#[test]
+fn every_four_to_six_hours_and_ten_days_are_kept() {
+    let taken = format!(
+        "<entry><substanceAdministration moodCode='EVN'><effectiveTime><low value='20240101'/><width value='10' unit='d'/></effectiveTime>\
+         <effectiveTime operator='A'><period><low value='4' unit='h'/><high value='6' unit='h'/></period></effectiveTime>{DRUG}</substanceAdministration></entry>"
+    );
+    let found = of("10160-0", "", &taken);
+    let repeat = &only(&found)["dosage"][0]["timing"]["repeat"];
+    assert_eq!((&repeat["period"], &repeat["periodMax"], &repeat["periodUnit"], &repeat["boundsPeriod"]["end"]), (&json!(4), &json!(6), &json!("h"), &json!("2024-01-11")));
+    let daily = of(
+        "10160-0",
+        "",
+        &format!("<entry><substanceAdministration moodCode='INT'><effectiveTime operator='A'><period value='1' unit='J'/></effectiveTime>{DRUG}</substanceAdministration></entry>"),
+    );
+    assert_eq!(only(&daily)["dosageInstruction"][0]["timing"]["repeat"]["periodUnit"], "d");
+}
+
+#[test]
+fn a_denied_drug_of_no_kind_is_no_known_medication_and_a_planned_vaccine_no_prescription() {
+    let none = "<entry><substanceAdministration moodCode='EVN' negationInd='true'><consumable><manufacturedProduct><manufacturedMaterial><code nullFlavor='NA'/></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration></entry>";
+    assert_eq!(only(&of("10160-0", "", none))["medicationCodeableConcept"]["coding"][0]["code"], "no-known-medications");
+    let planned = format!("<entry><substanceAdministration moodCode='INT'><templateId root='2.16.840.1.113883.10.20.22.4.120'/>{DRUG}</substanceAdministration></entry>");
+    assert_eq!(only(&of("18776-5", "", &planned))["resourceType"], "ImmunizationRecommendation");
+}
+
+#[test]
+fn a_dose_rank_may_be_text() {
+    let given = format!(
+        "<entry><substanceAdministration moodCode='EVN'><effectiveTime value='2024'/>{DRUG}<entryRelationship typeCode='SUBJ'><observation><code code='30973-2'/><value xsi:type='ST'> 3 </value></observation></entryRelationship></substanceAdministration></entry>"
+    );
+    assert_eq!(only(&of("11369-6", "", &given))["protocolApplied"][0]["doseNumberPositiveInt"], 3);
+}
+
+#[test]
+fn an_observation_has_one_value_and_its_others_are_noted() {
+    let two = "<entry><observation><templateId root='1.3.6.1.4.1.19376.1.3.1.6'/><code code='1' codeSystem='1.2.3' displayName='x'/><value xsi:type='CD' code='N' codeSystem='1.2.3' displayName='négatif'/><value xsi:type='PQ' value='3' unit='g/L'/></observation></entry>";
+    let found = of("30954-2", "", two);
+    assert_eq!((&only(&found)["valueCodeableConcept"]["text"], only(&found).get("valueQuantity")), (&json!("négatif"), None));
+    assert_eq!(only(&found)["note"][0]["text"], "Autre valeur du document : 3 g/L");
+}
+
+#[test]
+fn a_quantity_in_another_unit_is_noted_and_two_statements_in_one_entry_are_both_read() {
+    let one = |code: &str| {
+        format!(
+            "<observation><templateId root='1.3.6.1.4.1.19376.1.3.1.6'/><code code='{code}' codeSystem='1.2.3'/><value xsi:type='PQ' value='5' unit='mmol/L'><translation value='0.9' displayName='g/L'/></value></observation>"
+        )
+    };
+    let found = of("30954-2", "", &format!("<entry>{}{}</entry>", one("a"), one("b")));
+    let paths: Vec<&str> = found.resources.iter().filter_map(|r| r.path.rsplit_once("/entry[0]/").map(|p| p.1)).collect();
+    assert_eq!(paths, ["observation", "observation[1]"]);
+    assert_eq!(found.resources[0].resource["note"][0]["text"], "Autre valeur du document : 0.9 g/L");
+}
+
+#[test]
+fn a_planned_visit_that_the_narrative_denies_is_no_visit_and_a_device_keeps_its_controls() {
+    let visit = "<entry><encounter moodCode='ARQ'><code code='AMB' codeSystem='1.2.3' displayName='consultation'/><text><reference value='#v'/></text></encounter></entry>";
+    assert_eq!(only(&of("18776-5", "<c ID='v'>Non</c>", visit))["resourceType"], "Observation");
+    let device = "<entry><supply moodCode='EVN'><participant typeCode='DEV'><participantRole><playingDevice><code code='J01' codeSystem='1.2.3' displayName='stimulateur'/></playingDevice></participantRole></participant>\
+        <entryRelationship typeCode='RSON'><observation><templateId root='1.2.250.1.213.1.1.3.48'/><code code='L0010' codeSystem='1.2.3' displayName='FEVG'/><value xsi:type='PQ' value='33' unit='%'/></observation></entryRelationship></supply></entry>";
+    let kinds: Vec<Value> = of("46264-8", "", device).resources.iter().map(|r| r.resource["resourceType"].clone()).collect();
+    assert_eq!(kinds, ["DeviceUseStatement", "Observation"]);
+}
+
+#[test]
+fn a_denied_act_that_the_narrative_affirms_stays_denied_and_flagged_and_an_affirmed_one_it_denies_is_no_act() {
+    let act = |negation: &str| {
+        format!(
+            "<entry><procedure moodCode='INT' negationInd='{negation}'><code code='1' codeSystem='1.2.3' displayName='surveillance'/><text><reference value='#p'/></text></procedure></entry>"
+        )
+    };
+    let denied = of("18776-5", "<c ID='p'>Oui</c>", &act("true"));
+    assert_eq!((&only(&denied)["doNotPerform"], only(&denied)["note"][0]["text"].is_string(), denied.warnings.len()), (&json!(true), true, 1));
+    assert_eq!(only(&of("18776-5", "<c ID='p'>Non</c>", &act("false")))["resourceType"], "Observation");
+    let given = format!("<entry><substanceAdministration moodCode='EVN' negationInd='true'><text><reference value='#p'/></text>{DRUG}</substanceAdministration></entry>");
+    assert_eq!(only(&of("11369-6", "<c ID='p'>Oui</c>", &given))["status"], "not-done");
+}
+
+#[test]
+fn a_finding_said_by_its_code_alone_is_present_and_a_heading_is_not() {
+    let finding = |inside: &str| format!("<entry><observation><code code='48348007' {SNOMED} displayName='Chest clear'/>{inside}</observation></entry>");
+    assert_eq!(only(&of("8710-6", "", &finding("")))["valueBoolean"], true);
+    assert!(of("8710-6", "", &finding("<entryRelationship typeCode='COMP'><observation><code nullFlavor='UNK'/></observation></entryRelationship>")).resources.is_empty());
+}
+
+#[test]
+fn a_rate_written_as_a_ratio_is_a_vital_sign() {
+    let rate = format!(
+        "<entry><observation><code code='364075005' {SNOMED} displayName='Heart rate'/><value xsi:type='RTO_PQ_PQ'><numerator value='86'/><denominator value='1' unit='min'/></value></observation></entry>"
+    );
+    assert_eq!(only(&of("8716-3", "", &rate))["category"][0]["coding"][0]["code"], "vital-signs");
+}
