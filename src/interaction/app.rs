@@ -1,5 +1,7 @@
 //! What every interaction needs, made once at start.
 
+use std::sync::OnceLock;
+
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -19,6 +21,8 @@ pub struct App {
     pub patients: Cache<i64, String>,
     /// `https://host:port/fhir`, no trailing slash.
     pub base_url: String,
+    /// The CapabilityStatement, once it was asked for.
+    pub statement: OnceLock<Vec<u8>>,
 }
 
 /// Sources held at once.
@@ -29,7 +33,7 @@ const PATIENTS: usize = 50_000;
 impl App {
     /// Everything opened.
     pub fn new(store: Store, read_log: ReadLog, config: Config, base_url: String) -> Self {
-        Self { store, read_log, config, sources: Cache::new(SOURCES), patients: Cache::new(PATIENTS), base_url }
+        Self { store, read_log, config, sources: Cache::new(SOURCES), patients: Cache::new(PATIENTS), base_url, statement: OnceLock::new() }
     }
 
     /// Whether requests can be answered: the log of reads, the writer and the database.

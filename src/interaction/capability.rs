@@ -1,8 +1,6 @@
 //! GET metadata: the CapabilityStatement, derived from the registry, written once by the typed model.
 //! Spec: FHIR R4 http#capabilities.
 
-use std::sync::OnceLock;
-
 use fhir_typed::{CapabilityExtra, CapabilityInput, Operation, ResourceCapability, ResourceExtra, SearchParam};
 
 use super::registry::{OperationRow, ResourceRow, registry};
@@ -15,12 +13,10 @@ use crate::fhir::search::ParamType;
 /// Day of the last change of what is offered; part of the statement.
 const DATE: &str = "2026-11-25";
 
-static STATEMENT: OnceLock<Vec<u8>> = OnceLock::new();
-
 /// The statement of this server.
 pub(super) fn statement(app: &App, call: &Call) -> Result<Answer> {
     call.is("capabilities", Action::E);
-    let bytes = STATEMENT.get_or_init(|| write(&app.base_url));
+    let bytes = app.statement.get_or_init(|| write(&app.base_url));
     Ok(Answer::resource(bytes.clone()))
 }
 

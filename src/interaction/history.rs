@@ -7,7 +7,7 @@ use super::{Answer, App, Call, read};
 use crate::audit::Action;
 use crate::fhir::{Result, time};
 
-/// GET [type]/[id]/_history: newest first, at most 1000 versions.
+/// GET [type]/[id]/_history: newest first, at most 1000 versions; `total` says how many there are.
 pub(super) fn instance(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
     call.is("history-instance", Action::R);
     call.touched(format!("{}/{id}", row.kind));
@@ -31,5 +31,7 @@ pub(super) fn instance(app: &App, call: &Call, row: &ResourceRow, id: &str) -> R
         )
     });
     let entries: Vec<String> = entries.collect();
-    Ok(Answer::resource(raw_bundle("history", Some(entries.len()), &[], &entries)))
+    // Versions are numbered from 1 without a gap.
+    let total = usize::try_from(newest.row.number).unwrap_or(entries.len());
+    Ok(Answer::resource(raw_bundle("history", Some(total), &[], &entries)))
 }

@@ -24,6 +24,8 @@ pub(super) struct Cursor {
     pub now_us: i64,
     pub commit: i64,
     pub mark: Mark,
+    /// Type that was searched.
+    kind: String,
     structure: String,
     expires_s: i64,
 }
@@ -44,7 +46,7 @@ pub(super) enum Mark {
 impl Cursor {
     /// The link after a page of `query`, first asked for at `now_us`.
     pub(super) fn new(call: &Call, query: &[(String, String)], now_us: i64, commit: i64, mark: Mark) -> Self {
-        Self { query: query.to_vec(), now_us, commit, mark, structure: call.visibility.structure().to_owned(), expires_s: call.now_us / 1_000_000 + LIFE_S }
+        Self { query: query.to_vec(), now_us, commit, mark, kind: searched(call), structure: call.visibility.structure().to_owned(), expires_s: call.now_us / 1_000_000 + LIFE_S }
     }
 
     /// The value of `_page`.
@@ -69,11 +71,15 @@ impl Cursor {
             return Err(refuse());
         }
         let cursor: Self = serde_json::from_slice(&json).map_err(|_| refuse())?;
-        if cursor.structure != call.visibility.structure() || cursor.expires_s < call.now_us / 1_000_000 {
+        if cursor.kind != searched(call) || cursor.structure != call.visibility.structure() || cursor.expires_s < call.now_us / 1_000_000 {
             return Err(refuse());
         }
         Ok(cursor)
     }
+}
+
+fn searched(call: &Call) -> String {
+    call.path.first().cloned().unwrap_or_default()
 }
 
 fn constant_time(a: &[u8], b: &[u8]) -> bool {

@@ -247,7 +247,10 @@ fn both_migrations_create_the_same_tables() {
     let text = |s: &str| -> Vec<String> {
         s.lines().filter(|l| !l.starts_with("--") && !l.contains("INSERT") && !l.contains("VALUES")).map(|l| l.replace("BYTEA", "BLOB").replace(" WITHOUT ROWID", "")).collect()
     };
-    let sqlite = include_str!("../../migrations/sqlite/2026-11-24-000001_first_light/up.sql");
-    let postgres = include_str!("../../migrations/postgres/2026-11-24-000001_first_light/up.sql");
-    assert_eq!(text(sqlite), text(postgres));
+    macro_rules! same {
+        ($($migration:literal)*) => {$(
+            assert_eq!(text(include_str!(concat!("../../migrations/sqlite/", $migration, "/up.sql"))), text(include_str!(concat!("../../migrations/postgres/", $migration, "/up.sql"))));
+        )*};
+    }
+    same!("2026-11-24-000001_first_light" "2026-11-25-000001_audit_by_time");
 }

@@ -1,6 +1,8 @@
 //! `_include`.
 //! Spec: FHIR R4 search#include.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::Entry;
@@ -46,15 +48,18 @@ pub(super) fn offered(row: &ResourceRow) -> Vec<String> {
 /// Resources that the matches point at, as far as the caller may see them.
 pub(super) fn run(reader: &mut Reader<'_>, includes: &[Include], matches: &[Entry]) -> Result<Vec<Entry>> {
     let mut out: Vec<Entry> = Vec::new();
+    let mut seen: HashSet<(String, String)> = matches.iter().map(|e| (e.kind.clone(), e.id.clone())).collect();
     for include in includes {
         for entry in matches {
             let resource: Value = serde_json::from_slice(&entry.bytes).map_err(|e| Fault::new(FaultKind::Bug, 260, "a stored resource is damaged").because(e))?;
             for value in values(&resource, ParamType::Reference, &include.paths) {
                 let SearchValue::Reference(target) = value else { continue };
                 let Some((kind, id)) = target.split_once('/') else { continue };
-                let known = out.iter().chain(matches).any(|e| e.kind == kind && e.id == id);
-                if known || out.len() >= MAX_INCLUDED || include.target.as_deref().is_some_and(|t| t != kind) {
+                if include.target.as_deref().is_some_and(|t| t != kind) || !seen.insert((kind.to_owned(), id.to_owned())) {
                     continue;
+                }
+                if out.len() >= MAX_INCLUDED {
+                    return Err(Fault::new(FaultKind::TooCostly, 262, format!("the page would include more than {MAX_INCLUDED} resources; ask for fewer per page")).at("_include"));
                 }
                 if let Some(bytes) = included(reader, kind, id)? {
                     out.push(Entry { kind: kind.to_owned(), id: id.to_owned(), bytes });

@@ -135,10 +135,17 @@ fn by_document(reader: &mut Reader<'_>, row: &ResourceRow, asked: &Asked) -> Res
     let named = |t: &Asks| matches!(t.test, Test::Reference(_)) && matches!(t.code.as_str(), "entity" | "target");
     let Some(Test::Reference(targets)) = asked.tests.iter().find(|t| named(t)).map(|t| &t.test) else { return Ok(None) };
     let mut blocks = BTreeSet::new();
+    // Something that stands for itself (a Patient) may be a target too: the record is looked through then.
+    let mut own = false;
     for target in targets {
         let (kind, id) = target.split_once('/').unwrap_or(("DocumentReference", target));
         let id = id.split('/').next().unwrap_or(id);
-        blocks.extend(reader.place(kind, id)?.map(|place| (place.record, place.document)));
+        let place = reader.place(kind, id)?;
+        own |= place.as_ref().is_some_and(|p| p.document == 0);
+        blocks.extend(place.map(|place| (place.record, place.document)));
+    }
+    if own {
+        return Ok(None);
     }
     let mut out = Vec::new();
     for (record, document) in blocks {
