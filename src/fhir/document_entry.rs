@@ -18,6 +18,17 @@ pub struct Identifier {
     pub value: String,
 }
 
+impl Identifier {
+    /// What a search or a condition asks for: `system|value`, `|value` (an identifier without a system) or `value` (under any
+    /// system: `None`).
+    pub fn asked(text: &str) -> Self {
+        match text.split_once('|') {
+            Some((system, value)) => Self { system: Some(system.to_owned()), value: value.to_owned() },
+            None => Self { system: None, value: text.to_owned() },
+        }
+    }
+}
+
 /// An entry of referenceIdList: accession number, order, study instance UID, encounter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RelatedIdentifier {

@@ -52,6 +52,11 @@ impl App {
         chrono::Utc::now().timestamp_micros()
     }
 
+    /// A reference as it is compared and stored: the absolute form of something here becomes `Type/id`, any other stays.
+    pub fn local<'a>(&self, reference: &'a str) -> &'a str {
+        reference.strip_prefix(&self.base_url).and_then(|r| r.strip_prefix('/')).unwrap_or(reference)
+    }
+
     /// A new random id.
     pub fn new_id(&self) -> String {
         uuid::Uuid::new_v4().to_string()

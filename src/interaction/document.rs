@@ -150,7 +150,7 @@ pub(super) fn replaced_by_reference(app: &App, reader: &mut Reader<'_>, referenc
     for relation in reference.get("relatesTo").and_then(Value::as_array).into_iter().flatten() {
         let target = relation.pointer("/target/reference").and_then(Value::as_str);
         let (Some("replaces"), Some(target)) = (relation.get("code").and_then(Value::as_str), target) else { continue };
-        let local = target.strip_prefix(&app.base_url).map_or(target, |t| t.trim_start_matches('/'));
+        let local = app.local(target);
         let id = local.strip_prefix("DocumentReference/").map(|id| id.split('/').next().unwrap_or(""));
         let place = id.map(|id| reader.place("DocumentReference", id)).transpose()?.flatten();
         let row = place.map(|p| reader.document(p.document)).transpose()?.flatten();
@@ -171,7 +171,7 @@ pub(super) fn binary_of(app: &App, reader: &mut Reader<'_>, id: &str) -> Result<
     let found = reader.found("DocumentReference", id, None)?.map(|f| f.body).unwrap_or_default();
     let value: Value = serde_json::from_slice(&found).unwrap_or_default();
     let url = value.pointer("/content/0/attachment/url").and_then(Value::as_str).unwrap_or("");
-    Ok(url.strip_prefix(&app.base_url).unwrap_or(url).trim_start_matches("/Binary/").to_owned())
+    Ok(app.local(url).trim_start_matches("Binary/").to_owned())
 }
 
 /// Refuses a document whose own patient is somebody else than the one it is filed under: same kind of identifier, other value.

@@ -8,11 +8,10 @@ use serde_json::Value;
 use super::document::{self, Replaced};
 use super::planning::{Planned, to_bytes};
 use super::registry::ResourceRow;
-use super::search::identifier_of;
 use super::{Answer, App, Call, delete, read, resource, update};
 use crate::access::labels;
 use crate::audit::Action;
-use crate::fhir::{Fault, FaultKind, Result};
+use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{ChangeDocument, Operation, Plan, Precondition, Reader};
 use crate::xds::{self, Change};
 
@@ -20,7 +19,7 @@ use crate::xds::{self, Change};
 pub(super) fn conditional(app: &App, call: &Call, row: &ResourceRow) -> Result<Answer> {
     let text =
         call.parameter("identifier").ok_or_else(|| Fault::new(FaultKind::MissingElement, 490, "a conditional PATCH is supported on identifier=system|value").at("identifier"))?;
-    let identifier = identifier_of(text);
+    let identifier = Identifier::asked(text);
     let found = app.store.read(&call.visibility, |r| r.by_identifier(&row.kind, &identifier))?;
     let own =
         app.store.read(&call.visibility, |r| found.iter().filter_map(|f| r.is_own(f.document).map(|own| own.then(|| f.id.clone())).transpose()).collect::<Result<Vec<_>>>())?;

@@ -117,7 +117,7 @@ fn contradicts(stored: &Value, given: &Value, by: &Identifier) -> bool {
 
 /// Whether a reference names a patient, in any of the forms read here.
 pub(super) fn is_patient(app: &App, reference: &str) -> bool {
-    let local = reference.strip_prefix(&app.base_url).map_or(reference, |r| r.trim_start_matches('/'));
+    let local = app.local(reference);
     local.starts_with("Patient/") || local.starts_with("Patient?")
 }
 
@@ -131,9 +131,8 @@ pub(super) fn of_subject(app: &App, call: &Call, reader: &mut Reader<'_>, refere
         return Ok(chosen);
     }
     let query = reference.split_once('?').map_or("", |r| r.1);
-    let asked = super::form_pairs(query).pop().map(|(_, text)| text).unwrap_or_default();
-    let (system, value) = asked.split_once('|').map_or((None, asked.as_str()), |(s, v)| (Some(s), v));
-    let names = |i: &Identifier| i.value == value && (system.is_none() || i.system.as_deref() == system);
+    let asked = Identifier::asked(&super::form_pairs(query).pop().map(|(_, text)| text).unwrap_or_default());
+    let names = |i: &Identifier| i.value == asked.value && (asked.system.is_none() || i.system == asked.system);
     match hint {
         Some(patient) if ordered(patient).iter().any(names) => choose(app, call, reader, patient),
         _ => Err(Fault::new(FaultKind::MultipleMatches, 347, "no patient matches the condition; create the Patient first, or send its traits in context.sourcePatientInfo")
@@ -174,7 +173,7 @@ pub(super) fn refuse_known(reader: &mut Reader<'_>, patient: &Value, own: &str) 
 /// # Errors
 /// `RuleBroken` for an unknown patient, `MultipleMatches` for no or several matches of a condition.
 pub(super) fn by_reference(app: &App, reader: &mut Reader<'_>, reference: &str, at: &str) -> Result<Option<Chosen>> {
-    let local = reference.strip_prefix(&app.base_url).map_or(reference, |r| r.trim_start_matches('/'));
+    let local = app.local(reference);
     if let Some(query) = local.strip_prefix("Patient?") {
         return by_condition(reader, query, at);
     }
@@ -190,8 +189,7 @@ fn by_condition(reader: &mut Reader<'_>, query: &str, at: &str) -> Result<Option
     if name != "identifier" {
         return Err(condition(at));
     }
-    let (system, value) = value.split_once('|').map_or((None, value.as_str()), |(s, v)| (Some(s.to_owned()), v));
-    let mut found = reader.by_identifier("Patient", &Identifier { system, value: value.to_owned() })?;
+    let mut found = reader.by_identifier("Patient", &Identifier::asked(value))?;
     match (found.pop(), found.is_empty()) {
         (None, _) => Ok(None),
         (Some(row), true) => Ok(Some(Chosen::existing(row))),

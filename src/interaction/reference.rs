@@ -90,7 +90,7 @@ pub(super) fn payload(app: &App, reader: &mut Reader<'_>, reference: &Value) -> 
         Fault::new(FaultKind::MissingElement, 476, "a document comes with its bytes: attachment.data (ITI-105), a Binary in the same transaction (ITI-65), or a Binary sent before")
             .at(at)
     })?;
-    let local = url.strip_prefix(&app.base_url).map_or(url, |u| u.trim_start_matches('/'));
+    let local = app.local(url);
     let missing = || Fault::new(FaultKind::RuleBroken, 477, "the attachment names no part of this Bundle and no Binary waiting for its DocumentReference").at(at);
     let id = local.strip_prefix("Binary/").ok_or_else(missing)?;
     let place = reader.place("Binary", id)?.filter(|p| p.record == 0 && p.document != 0).ok_or_else(missing)?;

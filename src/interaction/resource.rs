@@ -124,8 +124,7 @@ fn conditional(reader: &mut Reader<'_>, kind: &str, query: &str) -> Result<Strin
     let pairs = super::dispatch::form_pairs(query);
     let value = pairs.iter().find(|(n, _)| n == "identifier").map(|(_, v)| v.as_str());
     let value = value.ok_or_else(|| Fault::new(FaultKind::BadValue, 466, "a conditional reference is supported on identifier=system|value"))?;
-    let (system, value) = value.split_once('|').map_or((None, value), |(s, v)| (Some(s.to_owned()), v));
-    let found = reader.by_identifier(kind, &Identifier { system, value: value.to_owned() })?;
+    let found = reader.by_identifier(kind, &Identifier::asked(value))?;
     match found.as_slice() {
         [one] => Ok(format!("{kind}/{}", one.id)),
         _ => Err(Fault::new(FaultKind::MultipleMatches, 467, "a conditional reference must match exactly one resource")),

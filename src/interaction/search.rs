@@ -152,11 +152,3 @@ pub(super) fn parameter_number(code: &str) -> Option<i16> {
 pub(super) fn own_date(row: &ResourceRow, resource: &Value) -> Option<i64> {
     memory::own_date(row, resource)
 }
-
-/// `system|value`, `|value`, `value`.
-pub(super) fn identifier_of(text: &str) -> crate::fhir::Identifier {
-    match text.split_once('|') {
-        Some((system, value)) => crate::fhir::Identifier { system: Some(system.to_owned()), value: value.to_owned() },
-        None => crate::fhir::Identifier { system: None, value: text.to_owned() },
-    }
-}

@@ -45,8 +45,7 @@ pub(super) fn by_identifier(app: &App, call: &Call) -> Result<Answer> {
     call.is("summary", Action::R);
     let given = call.parameter("identifier").map(str::to_owned).or_else(|| from_parameters(&call.body));
     let text = given.ok_or_else(|| Fault::new(FaultKind::MissingElement, 430, "at type level the parameter identifier=system|value is required").at("identifier"))?;
-    let (system, value) = text.split_once('|').map_or((None, text.as_str()), |(s, v)| (Some(s.to_owned()), v));
-    let identifier = Identifier { system, value: value.to_owned() };
+    let identifier = Identifier::asked(&text);
     summary(app, call, |reader| {
         let found = reader.by_identifier("Patient", &identifier)?;
         match found.as_slice() {

@@ -4,7 +4,6 @@
 use crate::audit::{Event, STRUCTURE, TYPE, subtypes};
 use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, time};
 use crate::identity::canonical_structure;
-use crate::interaction::search::identifier_of;
 use crate::interaction::{App, Call};
 use crate::store::{DatePrefix, DateTest};
 
@@ -87,7 +86,7 @@ impl Asked {
     fn one(&mut self, app: &App, name: &str, value: &str) -> Result<bool> {
         match name {
             "date" | "_lastUpdated" => self.dates.push(alternatives(value)?.into_iter().map(date).collect::<Result<_>>()?),
-            "patient.identifier" | "patient:identifier" => self.patient_identifiers.push(alternatives(value)?.into_iter().map(identifier_of).collect()),
+            "patient.identifier" | "patient:identifier" => self.patient_identifiers.push(alternatives(value)?.into_iter().map(Identifier::asked).collect()),
             "_count" => {
                 self.count = value.parse::<usize>().map_err(|_| bad())?.min(app.config.limits.page_max);
                 self.only_count |= self.count == 0;
@@ -168,10 +167,9 @@ fn values(what: What, event: &Event) -> Vec<(&'static str, String)> {
 }
 
 fn wanted(app: &App, what: What, text: &str) -> (Option<String>, String) {
-    let local = |text: &str| text.strip_prefix(&app.base_url).map_or(text, |t| t.trim_start_matches('/')).to_owned();
     match what {
-        What::Patient => (None, local(text).trim_start_matches("Patient/").to_owned()),
-        What::Entity => (None, local(text)),
+        What::Patient => (None, app.local(text).trim_start_matches("Patient/").to_owned()),
+        What::Entity => (None, app.local(text).to_owned()),
         What::Id | What::Address => (None, text.to_owned()),
         _ => match text.split_once('|') {
             Some((system, code)) => (Some(system.to_owned()), code.to_owned()),

@@ -124,7 +124,7 @@ pub(super) fn reference(app: &App, text: &str, targets: &[String]) -> Vec<String
 
 /// Without this server's address.
 pub(super) fn relative(app: &App, text: &str) -> String {
-    text.strip_prefix(&app.base_url).and_then(|t| t.strip_prefix('/')).unwrap_or(text).to_owned()
+    app.local(text).to_owned()
 }
 
 pub(super) fn bad(name: &str) -> Fault {
