@@ -6,7 +6,7 @@ use super::conn::{Conn, fault};
 use super::counters::Counters;
 use super::facts::FactCache;
 use super::plan::Cut;
-use super::schema::{audit_event, blob, body, directory, document, identifier, receipt, version};
+use super::schema::{body, directory, document, identifier, receipt, version};
 use super::visible::visible;
 use crate::access::Visibility;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
@@ -61,24 +61,6 @@ pub struct Found {
     pub row: VersionRow,
     /// JSON; lastUpdated stamped, references to what the caller may not see cut out. Empty when deleted.
     pub body: Vec<u8>,
-}
-
-/// What the registry knows of a document besides its DocumentReference.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = document)]
-pub struct DocumentRow {
-    pub number: i64,
-    pub record: i64,
-    pub rid: i64,
-    pub chain: i64,
-    pub unique_value: String,
-    pub unique_system: String,
-    pub sha256: Vec<u8>,
-    pub size_bytes: i64,
-    pub mime: String,
-    pub labels: i32,
-    pub superseded: bool,
-    pub archived: bool,
 }
 
 /// Where a (type, id) lives.
@@ -245,41 +227,6 @@ impl Reader<'_> {
         Ok(without(&bytes, &cuts, &hidden))
     }
 
-    /// Documents of this uniqueId that the caller may see.
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn documents_by_unique(&mut self, unique: &Identifier) -> Result<Vec<DocumentRow>> {
-        let v = self.visibility;
-        document::table
-            .filter(document::unique_value.eq(&unique.value))
-            .filter(document::unique_system.eq(unique.system.as_deref().unwrap_or("")))
-            .filter(visible!(v))
-            .select(DocumentRow::as_select())
-            .order(document::number)
-            .limit(20)
-            .load(self.conn)
-            .map_err(fault)
-    }
-
-    /// A document this caller may see.
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn document(&mut self, number: i64) -> Result<Option<DocumentRow>> {
-        let v = self.visibility;
-        document::table.filter(document::number.eq(number)).filter(visible!(v)).select(DocumentRow::as_select()).first(self.conn).optional().map_err(fault)
-    }
-
-    /// Structures behind a document (authors and depositor).
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn structures_of(&mut self, number: i64) -> Result<Vec<String>> {
-        use super::schema::document_author;
-        document_author::table.filter(document_author::document.eq(number)).select(document_author::structure).load(self.conn).map_err(fault)
-    }
-
     /// Whether a record holds anything besides one resource, visible to this caller or not.
     ///
     /// # Errors
@@ -290,58 +237,6 @@ impl Reader<'_> {
         ))
         .get_result(self.conn)
         .map_err(fault)
-    }
-
-    /// Whether the caller's structure stands behind a document.
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn is_own(&mut self, number: i64) -> Result<bool> {
-        let own = self.visibility.structure().to_owned();
-        Ok(self.structures_of(number)?.contains(&own))
-    }
-
-    /// The other documents of a replacement chain, seen by this caller or not: labels hold for all of it.
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn rest_of_chain(&mut self, row: &DocumentRow) -> Result<Vec<DocumentRow>> {
-        document::table
-            .filter(document::chain.eq(row.chain))
-            .filter(document::number.ne(row.number))
-            .filter(document::deleted.eq(false))
-            .select(DocumentRow::as_select())
-            .load(self.conn)
-            .map_err(fault)
-    }
-
-    /// FHIR id of the DocumentReference of a document.
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn reference_of(&mut self, row: &DocumentRow) -> Result<Option<String>> {
-        version::table
-            .filter(version::record.eq(row.record))
-            .filter(version::kind.eq("DocumentReference"))
-            .filter(version::rid.eq(row.rid))
-            .select(version::id)
-            .first(self.conn)
-            .optional()
-            .map_err(fault)
-    }
-
-    /// The bytes of a document, exactly as they came.
-    ///
-    /// # Errors
-    /// `Bug` when the stored bytes are damaged.
-    pub fn blob(&mut self, row: &DocumentRow) -> Result<Vec<u8>> {
-        let (codec, bytes): (i16, Vec<u8>) = blob::table.find((row.record, row.number)).select((blob::codec, blob::bytes)).first(self.conn).map_err(fault)?;
-        let bytes = if codec == 1 { unpack(&bytes)? } else { bytes };
-        use sha2::Digest;
-        if sha2::Sha256::digest(&bytes).as_slice() != row.sha256.as_slice() {
-            return Err(Fault::new(FaultKind::Bug, 172, "the stored document does not match its hash and is not sent"));
-        }
-        Ok(bytes)
     }
 
     /// The stored answer of a request sent before, by its key.
@@ -361,63 +256,6 @@ impl Reader<'_> {
             return Ok(None);
         }
         version::table.filter(version::record.eq(record)).filter(version::kind.eq("Patient")).select(version::id).first(self.conn).optional().map_err(fault)
-    }
-
-    /// Of some ids of a type, those whose place this caller may know: what it may see, and the deleted documents it stands behind.
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn traceable(&mut self, kind: &str, ids: &[String]) -> Result<Vec<String>> {
-        use super::schema::document_author;
-        let v = self.visibility;
-        let mut out = Vec::new();
-        for some in ids.chunks(500) {
-            let stands_behind = document_author::table.filter(document_author::document.eq(document::number)).filter(document_author::structure.eq(v.structure().to_owned()));
-            let rows: Vec<String> = directory::table
-                .inner_join(document::table.on(document::number.eq(directory::document)))
-                .filter(directory::kind.eq(kind))
-                .filter(directory::id.eq_any(some.to_vec()))
-                .filter(visible!(v).or(diesel::dsl::exists(stands_behind)))
-                .select(directory::id)
-                .load(self.conn)
-                .map_err(fault)?;
-            out.extend(rows);
-        }
-        Ok(out)
-    }
-
-    /// Audit lines of writes whose commit is in [low, high] µs and not after `until_commit`, newest first, at most `limit`; only
-    /// those with `needle` in them (letters, digits and JSON's own signs; empty = all).
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn audit_lines(&mut self, (low_us, high_us): (i64, i64), until_commit: i64, needle: &str, limit: i64) -> Result<Vec<String>> {
-        let mut query = audit_event::table
-            .filter(audit_event::at_us.ge(low_us))
-            .filter(audit_event::at_us.le(high_us))
-            .filter(audit_event::commit_number.le(until_commit))
-            .order(audit_event::number.desc())
-            .limit(limit)
-            .select(audit_event::line)
-            .into_boxed();
-        if !needle.is_empty() {
-            query = query.filter(audit_event::line.like(format!("%{needle}%")));
-        }
-        query.load(self.conn).map_err(fault)
-    }
-
-    /// All audit lines in order from `after`, for the verifier.
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<(i64, String)>> {
-        audit_event::table
-            .filter(audit_event::number.gt(after))
-            .order(audit_event::number)
-            .limit(limit)
-            .select((audit_event::number, audit_event::line))
-            .load(self.conn)
-            .map_err(fault)
     }
 }
 

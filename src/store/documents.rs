@@ -1,0 +1,116 @@
+//! Reading documents: their rows, their chains, the structures behind them, and their bytes.
+
+use diesel::prelude::*;
+
+use super::conn::fault;
+use super::read::{Reader, unpack};
+use super::schema::{blob, document, version};
+use super::visible::visible;
+use crate::fhir::{Fault, FaultKind, Identifier, Result};
+
+/// What the registry knows of a document besides its DocumentReference.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = document)]
+pub struct DocumentRow {
+    pub number: i64,
+    pub record: i64,
+    pub rid: i64,
+    pub chain: i64,
+    pub unique_value: String,
+    pub unique_system: String,
+    pub sha256: Vec<u8>,
+    pub size_bytes: i64,
+    pub mime: String,
+    pub labels: i32,
+    pub superseded: bool,
+    pub archived: bool,
+}
+
+impl Reader<'_> {
+    /// Documents of this uniqueId that the caller may see.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn documents_by_unique(&mut self, unique: &Identifier) -> Result<Vec<DocumentRow>> {
+        let v = self.visibility;
+        document::table
+            .filter(document::unique_value.eq(&unique.value))
+            .filter(document::unique_system.eq(unique.system.as_deref().unwrap_or("")))
+            .filter(visible!(v))
+            .select(DocumentRow::as_select())
+            .order(document::number)
+            .limit(20)
+            .load(self.conn)
+            .map_err(fault)
+    }
+
+    /// A document this caller may see.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn document(&mut self, number: i64) -> Result<Option<DocumentRow>> {
+        let v = self.visibility;
+        document::table.filter(document::number.eq(number)).filter(visible!(v)).select(DocumentRow::as_select()).first(self.conn).optional().map_err(fault)
+    }
+
+    /// Structures behind a document (authors and depositor).
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn structures_of(&mut self, number: i64) -> Result<Vec<String>> {
+        use super::schema::document_author;
+        document_author::table.filter(document_author::document.eq(number)).select(document_author::structure).load(self.conn).map_err(fault)
+    }
+
+    /// Whether the caller's structure stands behind a document.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn is_own(&mut self, number: i64) -> Result<bool> {
+        let own = self.visibility.structure().to_owned();
+        Ok(self.structures_of(number)?.contains(&own))
+    }
+
+    /// The other documents of a replacement chain, seen by this caller or not: labels hold for all of it.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn rest_of_chain(&mut self, row: &DocumentRow) -> Result<Vec<DocumentRow>> {
+        document::table
+            .filter(document::chain.eq(row.chain))
+            .filter(document::number.ne(row.number))
+            .filter(document::deleted.eq(false))
+            .select(DocumentRow::as_select())
+            .load(self.conn)
+            .map_err(fault)
+    }
+
+    /// FHIR id of the DocumentReference of a document.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn reference_of(&mut self, row: &DocumentRow) -> Result<Option<String>> {
+        version::table
+            .filter(version::record.eq(row.record))
+            .filter(version::kind.eq("DocumentReference"))
+            .filter(version::rid.eq(row.rid))
+            .select(version::id)
+            .first(self.conn)
+            .optional()
+            .map_err(fault)
+    }
+
+    /// The bytes of a document, exactly as they came.
+    ///
+    /// # Errors
+    /// `Bug` when the stored bytes are damaged.
+    pub fn blob(&mut self, row: &DocumentRow) -> Result<Vec<u8>> {
+        let (codec, bytes): (i16, Vec<u8>) = blob::table.find((row.record, row.number)).select((blob::codec, blob::bytes)).first(self.conn).map_err(fault)?;
+        let bytes = if codec == 1 { unpack(&bytes)? } else { bytes };
+        use sha2::Digest;
+        if sha2::Sha256::digest(&bytes).as_slice() != row.sha256.as_slice() {
+            return Err(Fault::new(FaultKind::Bug, 172, "the stored document does not match its hash and is not sent"));
+        }
+        Ok(bytes)
+    }
+}

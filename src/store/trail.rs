@@ -1,0 +1,68 @@
+//! Reading the trail of writes, and whose entities a caller may find there.
+
+use diesel::prelude::*;
+
+use super::conn::fault;
+use super::read::Reader;
+use super::schema::{audit_event, directory, document};
+use super::visible::visible;
+use crate::fhir::Result;
+
+impl Reader<'_> {
+    /// Of some ids of a type, those whose place this caller may know: what it may see, and the deleted documents it stands behind.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn traceable(&mut self, kind: &str, ids: &[String]) -> Result<Vec<String>> {
+        use super::schema::document_author;
+        let v = self.visibility;
+        let mut out = Vec::new();
+        for some in ids.chunks(500) {
+            let stands_behind = document_author::table.filter(document_author::document.eq(document::number)).filter(document_author::structure.eq(v.structure().to_owned()));
+            let rows: Vec<String> = directory::table
+                .inner_join(document::table.on(document::number.eq(directory::document)))
+                .filter(directory::kind.eq(kind))
+                .filter(directory::id.eq_any(some.to_vec()))
+                .filter(visible!(v).or(diesel::dsl::exists(stands_behind)))
+                .select(directory::id)
+                .load(self.conn)
+                .map_err(fault)?;
+            out.extend(rows);
+        }
+        Ok(out)
+    }
+
+    /// Audit lines of writes whose commit is in [low, high] µs and not after `until_commit`, newest first, at most `limit`; only
+    /// those with `needle` in them (letters, digits and JSON's own signs; empty = all).
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn audit_lines(&mut self, (low_us, high_us): (i64, i64), until_commit: i64, needle: &str, limit: i64) -> Result<Vec<String>> {
+        let mut query = audit_event::table
+            .filter(audit_event::at_us.ge(low_us))
+            .filter(audit_event::at_us.le(high_us))
+            .filter(audit_event::commit_number.le(until_commit))
+            .order(audit_event::number.desc())
+            .limit(limit)
+            .select(audit_event::line)
+            .into_boxed();
+        if !needle.is_empty() {
+            query = query.filter(audit_event::line.like(format!("%{needle}%")));
+        }
+        query.load(self.conn).map_err(fault)
+    }
+
+    /// All audit lines in order from `after`, for the verifier.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<(i64, String)>> {
+        audit_event::table
+            .filter(audit_event::number.gt(after))
+            .order(audit_event::number)
+            .limit(limit)
+            .select((audit_event::number, audit_event::line))
+            .load(self.conn)
+            .map_err(fault)
+    }
+}
