@@ -3,7 +3,7 @@
 
 use super::planning::Planned;
 use super::registry::ResourceRow;
-use super::{Answer, App, Call, binary_create, iti105, patient, resource};
+use super::{Answer, App, Call, binary_create, home, iti105, patient, resource};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{Operation, Plan, Precondition, Reader};
@@ -33,9 +33,9 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
         if row.kind == "Patient" {
             patient::refuse_known(reader, &sent.value, "")?;
         }
-        Ok(Ok(resource::record_for(app, reader, row, sent, None)?))
+        Ok(Ok(home::record_for(app, reader, row, sent, None)?))
     })?;
-    let resource::Home { record, operations, preconditions } = match found {
+    let home::Home { record, operations, preconditions } = match found {
         Ok(new) => new,
         Err((record, outcome)) => {
             // Nothing is created: the caller is shown what was there.
@@ -83,7 +83,7 @@ pub(super) fn existing(reader: &mut Reader<'_>, row: &ResourceRow, condition: &s
 
 /// `identifier=system|value` of a condition.
 pub(super) fn identifier_of(condition: &str) -> Option<Identifier> {
-    let pairs = super::dispatch::form_pairs(condition);
+    let pairs = super::address::form_pairs(condition);
     let (_, value) = pairs.iter().find(|(n, _)| n == "identifier")?;
     let (system, value) = value.split_once('|')?;
     (!value.is_empty()).then(|| Identifier { system: Some(system.to_owned()), value: value.to_owned() })

@@ -1,5 +1,6 @@
 //! Method and path → interaction. The registry says what is offered; what is not is refused with its reason.
 
+use super::address::{form_pairs, is_id};
 use super::registry::{ResourceRow, registry};
 use super::{Answer, App, Call, Method};
 use super::{audit_event, capability, create, delete, deposit, generate_metadata, history, patch, read, search, summary, transaction, update};
@@ -60,36 +61,6 @@ fn search_by_post(app: &App, call: &Call, row: &ResourceRow) -> Result<Answer> {
     let mut query = call.query.clone();
     query.extend(form_pairs(text));
     find(app, call, row, &query)
-}
-
-/// Decodes `a=b&c=d`.
-pub fn form_pairs(text: &str) -> Vec<(String, String)> {
-    text.split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (percent(name), percent(value))
-        })
-        .collect()
-}
-
-fn percent(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut i = 0;
-    while let Some(b) = bytes.get(i) {
-        let hex = bytes.get(i + 1..i + 3).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
-        match (b, hex) {
-            (b'+', _) => out.push(b' '),
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                i += 2;
-            }
-            _ => out.push(*b),
-        }
-        i += 1;
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn run_system(app: &App, call: &Call, method: Method, operation: &str) -> Result<Answer> {
@@ -154,9 +125,4 @@ pub fn allowed(path: &[String]) -> String {
     let row = path.first().and_then(|kind| registry().resource(kind));
     let offered = table.iter().filter(|(interaction, _)| row.is_some_and(|r| r.offers(interaction))).map(|(_, methods)| *methods);
     offered.collect::<Vec<_>>().join(", ")
-}
-
-/// Spec: FHIR R4 datatypes#id.
-pub(super) fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }

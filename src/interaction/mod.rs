@@ -1,6 +1,7 @@
 //! One file per FHIR interaction, per operation and per IHE transaction. Everything here is synchronous and runs on a
 //! blocking thread; this is the room that has a clock and makes identifiers.
 
+mod address;
 mod admit;
 mod answer;
 mod app;
@@ -17,6 +18,7 @@ mod document;
 mod facts;
 mod generate_metadata;
 mod history;
+mod home;
 mod iti105;
 mod iti65;
 mod paging;
@@ -34,9 +36,10 @@ mod summary;
 mod transaction;
 mod update;
 
+pub use address::form_pairs;
 pub use admit::admit;
 pub use answer::{Answer, Body};
 pub use app::App;
 pub use call::{Call, Method, Prefer};
-pub use dispatch::{allowed, dispatch, form_pairs};
+pub use dispatch::{allowed, dispatch};
 pub use planning::outcome_of;

@@ -184,7 +184,7 @@ pub(super) fn by_reference(app: &App, reader: &mut Reader<'_>, reference: &str, 
 
 /// `identifier=system|value`; `None` when nobody matches.
 fn by_condition(reader: &mut Reader<'_>, query: &str, at: &str) -> Result<Option<Chosen>> {
-    let pairs = super::dispatch::form_pairs(query);
+    let pairs = super::address::form_pairs(query);
     let [(name, value)] = pairs.as_slice() else { return Err(condition(at)) };
     if name != "identifier" {
         return Err(condition(at));

@@ -1,14 +1,14 @@
-//! A resource between the wire and the store: gate, structural check, identity, index rows, cuts, and whose record it is.
+//! A resource between the wire and the store: gate, structural check, identity, index rows, and cuts.
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
 use super::registry::{ResourceRow, registry};
-use super::{Answer, App, Call, patient, search};
+use super::{Answer, App, Call, search};
 use crate::fhir::search::{ParamType, SearchValue, values};
 use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, gate, r4, splice, time};
-use crate::store::{Cut, Index, Operation, Precondition, Put, Reader};
+use crate::store::{Cut, Index, Put, Reader};
 use crate::xds;
 
 /// Issues of one answer.
@@ -121,7 +121,7 @@ pub(super) fn local_references(app: &App, bytes: &[u8], node: &gate::Node<'_>) -
 
 /// `Type?identifier=system|value` with exactly one match.
 fn conditional(reader: &mut Reader<'_>, kind: &str, query: &str) -> Result<String> {
-    let pairs = super::dispatch::form_pairs(query);
+    let pairs = super::address::form_pairs(query);
     let value = pairs.iter().find(|(n, _)| n == "identifier").map(|(_, v)| v.as_str());
     let value = value.ok_or_else(|| Fault::new(FaultKind::BadValue, 466, "a conditional reference is supported on identifier=system|value"))?;
     let found = reader.by_identifier(kind, &Identifier::asked(value))?;
@@ -268,47 +268,6 @@ fn identifiers(value: &Value) -> Vec<Identifier> {
             _ => None,
         })
         .collect()
-}
-
-/// Where a resource belongs, what must be written first and what must still hold then.
-pub(super) struct Home {
-    pub record: i64,
-    pub operations: Vec<Operation>,
-    pub preconditions: Vec<Precondition>,
-}
-
-impl Home {
-    /// A record that is here already.
-    pub(super) fn known(record: i64) -> Self {
-        Self { record, operations: Vec::new(), preconditions: Vec::new() }
-    }
-}
-
-/// The record a resource belongs to: its own when it exists, its patient's, a new one for a new Patient, else the shared one.
-///
-/// # Errors
-/// `RuleBroken` when it names a patient that is not known, or would move to another record.
-pub(super) fn record_for(app: &App, reader: &mut Reader<'_>, row: &ResourceRow, sent: &Sent, current: Option<i64>) -> Result<Home> {
-    if row.kind == "Patient" {
-        patient::belongs_here(app, &sent.value)?;
-        return Ok(match current {
-            Some(record) => Home::known(record),
-            None => {
-                let number = app.store.counters().next_record();
-                Home { operations: vec![Operation::NewRecord { number, pseudonym: app.new_id() }], ..Home::known(number) }
-            }
-        });
-    }
-    let named = match sent.patient(row) {
-        Some(reference) if reference.starts_with('#') || reference.starts_with("Group/") || reference.starts_with("Device/") || reference.starts_with("Location/") => None,
-        Some(reference) => patient::by_reference(app, reader, reference, &format!("{}.{}", row.kind, row.patient.first().map_or("subject", String::as_str)))?,
-        None => None,
-    };
-    let (record, preconditions) = named.map_or((0, Vec::new()), |c| (c.record, c.preconditions));
-    match current {
-        Some(now) if now != record => Err(Fault::new(FaultKind::RuleBroken, 469, "a resource cannot move to another patient; create a new one")),
-        _ => Ok(Home { preconditions, ..Home::known(record) }),
-    }
 }
 
 /// A resource made by the server: type, id and meta first, lastUpdated as placeholder; other members of meta kept.

@@ -3,7 +3,7 @@
 
 use super::planning::Planned;
 use super::registry::ResourceRow;
-use super::{Answer, App, Call, Method, patient, resource};
+use super::{Answer, App, Call, Method, home, patient, resource};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{Operation, Plan, Precondition};
@@ -34,7 +34,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
         if row.kind == "Patient" {
             patient::refuse_known(reader, &sent.value, id)?;
         }
-        let home = resource::record_for(app, reader, row, sent, place.as_ref().map(|p| p.record))?;
+        let home = home::record_for(app, reader, row, sent, place.as_ref().map(|p| p.record))?;
         Ok((place, home))
     })?;
     let now = place.as_ref().filter(|p| !p.deleted).map(|p| p.number);
@@ -42,7 +42,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
     if call.if_none_match.as_deref().map(str::trim) == Some("*") && now.is_some() {
         return Err(Fault::new(FaultKind::VersionMismatch, 413, "If-None-Match: * asks for a resource that is not here yet, and it is"));
     }
-    let resource::Home { record, operations, preconditions } = home;
+    let home::Home { record, operations, preconditions } = home;
     let mut plan = Plan { operations, preconditions, ..Plan::default() };
     if row.kind == "Patient" {
         plan.preconditions.extend(patient::ins_unused(&sent.value, place.as_ref().map(|p| p.rid)));

@@ -127,7 +127,7 @@ impl Asked {
         let single = |what: What, member: &str| {
             let test = self.tests.iter().find(|t| t.what == what)?;
             let [(_, value)] = test.any.as_slice() else { return None };
-            crate::interaction::dispatch::is_id(value).then(|| format!("\"{member}\":\"{value}\""))
+            crate::interaction::address::is_id(value).then(|| format!("\"{member}\":\"{value}\""))
         };
         single(What::Id, "id").or_else(|| single(What::Patient, "patient")).unwrap_or_default()
     }

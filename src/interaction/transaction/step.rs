@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::dispatch;
+use super::super::address;
 use super::super::registry::{ResourceRow, registry};
 use super::super::resource::Sent;
 use super::super::{Method, resource};
@@ -43,7 +43,7 @@ impl<'a> Step<'a> {
         let (kind, id, rest) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next());
         let row = registry().resource(kind).ok_or_else(bad)?;
         let needs_id = method != Method::Post && !is_search;
-        if rest.is_some() || needs_id == id.is_empty() || (needs_id && !dispatch::is_id(id)) || (url.contains('?') && !is_search) {
+        if rest.is_some() || needs_id == id.is_empty() || (needs_id && !address::is_id(id)) || (url.contains('?') && !is_search) {
             return Err(bad());
         }
         let span = node.and_then(|n| n.get("resource")).and_then(|r| body.get(r.start..r.end)).unwrap_or_default();

@@ -4,8 +4,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::super::home::{self, Home};
 use super::super::planning::Planned;
-use super::super::resource::{self, Home, Sent, Slot};
+use super::super::resource::{self, Sent, Slot};
 use super::super::{App, Call, Method, create, delete, dispatch, patch, patient, read, update};
 use super::step::Step;
 use crate::access::labels;
@@ -255,7 +256,7 @@ impl Work {
         let known = sent.patient(step.row).and_then(|p| self.records.get(p).copied());
         let home = match (known, &current) {
             (Some(record), None) => Home::known(record),
-            _ => resource::record_for(app, reader, step.row, &sent, current.as_ref().map(|c| c.record))?,
+            _ => home::record_for(app, reader, step.row, &sent, current.as_ref().map(|c| c.record))?,
         };
         let record = home.record;
         self.plan.operations.extend(home.operations);
