@@ -272,10 +272,15 @@ fn identifiers(value: &Value) -> Vec<Identifier> {
 
 /// A resource made by the server: type, id and meta first, lastUpdated as placeholder; other members of meta kept.
 pub(super) fn stamped(value: Value, id: &str, version: i64) -> Value {
+    dated(value, id, version, time::PLACEHOLDER)
+}
+
+/// [`stamped`] with a lastUpdated that is known already, for what lies inside a block of facts.
+pub(super) fn dated(value: Value, id: &str, version: i64, last_updated: &str) -> Value {
     let Value::Object(mut members) = value else { return value };
     let mut meta = serde_json::Map::new();
     meta.insert("versionId".into(), json!(version.to_string()));
-    meta.insert("lastUpdated".into(), json!(time::PLACEHOLDER));
+    meta.insert("lastUpdated".into(), json!(last_updated));
     if let Some(Value::Object(old)) = members.shift_remove("meta") {
         meta.extend(old.into_iter().filter(|(k, _)| k != "versionId" && k != "lastUpdated"));
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::document::Slots;
 use super::patient::Chosen;
 use super::planning::to_bytes;
-use super::{App, Call};
+use super::{App, Call, resource};
 use crate::fhir::{DocumentEntry, Issue, Result, time};
 use crate::store::Facts;
 use crate::{cda, xds};
@@ -53,7 +53,7 @@ pub(super) fn block(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, entr
     for (one, (_, id)) in statements.resources.into_iter().zip(&ids) {
         let mut value = one.resource;
         link(&mut value, &names, 0);
-        resources.push(with_meta(value, id, &now));
+        resources.push(resource::dated(value, id, 1, &now));
     }
     let id = app.derived_id(slots.number, "provenance")?;
     let provenance = provenance(&id, &now, slots, entry, &ids);
@@ -85,23 +85,6 @@ fn link(value: &mut Value, names: &HashMap<String, String>, depth: usize) {
         Value::Array(items) => items.iter_mut().for_each(|v| link(v, names, depth + 1)),
         _ => {}
     }
-}
-
-/// resourceType, id and meta first; what the mapping put into meta (source, tag) is kept.
-fn with_meta(value: Value, id: &str, now: &str) -> Value {
-    let Value::Object(mut members) = value else { return value };
-    let mut meta = match members.shift_remove("meta") {
-        Some(Value::Object(meta)) => meta,
-        _ => serde_json::Map::new(),
-    };
-    meta.insert("versionId".into(), json!("1"));
-    meta.insert("lastUpdated".into(), json!(now));
-    let mut out = serde_json::Map::new();
-    out.insert("resourceType".into(), members.shift_remove("resourceType").unwrap_or(Value::Null));
-    out.insert("id".into(), json!(id));
-    out.insert("meta".into(), Value::Object(meta));
-    out.extend(members);
-    Value::Object(out)
 }
 
 fn provenance(id: &str, now: &str, slots: &Slots, entry: &DocumentEntry, ids: &[(String, String)]) -> Value {

@@ -242,6 +242,32 @@ fn a_writer_whose_session_ended_finds_the_database_again() {
     assert!(second.is_err(), "the new session holds the lock again");
 }
 
+/// The writer waits for a lock, one plan waits for the writer: the next is told to come back, and both others are written.
+#[test]
+fn a_full_queue_is_busy_and_loses_nothing() {
+    use diesel::connection::SimpleConnection;
+    let dir = std::env::temp_dir().join(format!("passerelle-store-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let url = DatabaseUrl::parse(&format!("sqlite:{}", dir.join("t.db").display())).unwrap();
+    let store = Store::open(&StoreOptions { url, readers: 1, queue: 1 }).unwrap();
+    let new = |number: i64| write(&store, vec![Operation::NewRecord { number, pseudonym: number.to_string() }]);
+    let mut other = store.url.open().unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| new(1));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let second = scope.spawn(|| new(2));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let third = new(3).unwrap_err();
+        assert_eq!((third.kind, third.number), (FaultKind::Busy, 141));
+        other.batch_execute("ROLLBACK").unwrap();
+        assert!(first.join().unwrap().is_ok() && second.join().unwrap().is_ok());
+    });
+    assert!(new(3).is_ok(), "and it may come back");
+    drop(store);
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
 #[test]
 fn both_migrations_create_the_same_tables() {
     let text = |s: &str| -> Vec<String> {

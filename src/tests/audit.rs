@@ -400,16 +400,30 @@ fn the_log_of_reads_is_its_owners_alone() {
     assert_eq!(std::fs::metadata(server.dir.join("audit-reads.log")).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// A changed line is found, and a torn tail after a power loss is not an error.
+/// One changed letter in an event that others follow is found, in either chain; the event after it names the chain's break.
 #[test]
 fn both_chains_are_verified_and_a_changed_event_is_found() {
     let mut server = TestServer::start(On::Sqlite);
-    let id = server.cabinet().patient("270037500000121");
-    server.cabinet().found(&format!("Patient/{id}"));
+    let ids: Vec<String> = ["270037500000121", "270037500000122", "270037500000123"].iter().map(|ins| server.cabinet().patient(ins)).collect();
+    ids.iter().for_each(|id| drop(server.cabinet().found(&format!("Patient/{id}"))));
     server.stop();
-    let log = server.dir.join("audit-reads.log");
-    assert!(passerelle::store::verify_read_log(&log).unwrap().0 >= 1);
-    let text = std::fs::read_to_string(&log).unwrap();
-    std::fs::write(&log, text.replacen("\"outcome\":\"Success\"", "\"outcome\":\"Refused\"", 1) + "{\"prev\":\"x\"}\n").unwrap();
-    assert!(passerelle::store::verify_read_log(&log).is_err());
+    let verify = || std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(["audit-verify", "--data", &server.dir.display().to_string()]).output().unwrap();
+    let said = |run: std::process::Output| String::from_utf8_lossy(&run.stderr).into_owned() + &String::from_utf8_lossy(&run.stdout);
+    assert!(said(verify()).contains("verified: 3 events of writes, 3 events of reads"), "{}", said(verify()));
+    let change = |file: &str, broken: &str| {
+        let path = server.dir.join(file);
+        let bytes = std::fs::read(&path).unwrap();
+        let at = bytes.windows(broken.len()).position(|w| w == broken.as_bytes()).unwrap();
+        let mut changed = bytes.clone();
+        changed[at + broken.len() - 1] = b'X';
+        std::fs::write(&path, &changed).unwrap();
+        let answer = said(verify());
+        std::fs::write(&path, bytes).unwrap();
+        answer
+    };
+    let first = format!("Patient/{}", ids[0]);
+    assert!(change("audit-reads.log", &first).contains("the audit log is broken at line 2"));
+    let first = r#"{"prev":"","number":1,"commit":"#;
+    assert!(change("passerelle.db", first).contains("the trail of writes is broken at event 2"));
+    assert!(verify().status.success(), "as it was");
 }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{On, TestServer, json, text};
+use crate::support::{On, ServerProcess, TestServer, json, text};
 
 /// Attack documents that must never be accepted.
 const ATTACKS: &[&str] = &["XXE", "DTD", "DocType", "xinclude", "Xinclude", "XInclude"];
@@ -77,30 +77,18 @@ fn documents() -> Option<Vec<PathBuf>> {
 /// A server process of its own, so that what is measured is the server's alone.
 #[test]
 fn the_whole_corpus_leaves_the_server_small() {
-    use std::io::BufRead;
     let Some(documents) = documents() else {
         println!("skipped: the document corpus is not beside the checkout");
         return;
     };
-    let dir = std::env::temp_dir().join(format!("passerelle-corpus-{}", uuid::Uuid::new_v4()));
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
-        .args(["serve", "--data", &dir.display().to_string(), "--bind", "127.0.0.1:0"])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let port: u16 = line.trim().rsplit(':').next().unwrap().parse().unwrap();
-    let target = passerelle::cli::Target::new(&dir.join("pki"), "client-cabinet", port).unwrap();
+    let mut server = ServerProcess::start();
+    let target = passerelle::cli::Target::new(&server.dir.join("pki"), "client-cabinet", server.port()).unwrap();
     for path in &documents {
         let answer = target.connect().unwrap().call("POST", "/fhir/$deposit", &[("Content-Type", "application/xml")], &std::fs::read(path).unwrap()).unwrap();
         assert!(answer.status < 500, "{}", path.display());
     }
-    let peak = peak_mb(child.id());
-    std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
-    assert!(child.wait().unwrap().success());
-    std::fs::remove_dir_all(dir).unwrap();
+    let peak = peak_mb(server.pid());
+    assert!(server.end());
     println!("peak resident set of the server over {} documents: {peak} MB", documents.len());
     assert!(peak < 300, "{peak} MB");
 }

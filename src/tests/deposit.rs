@@ -153,6 +153,9 @@ fn what_the_header_cannot_say_comes_as_parameters(server: &TestServer) {
     let found = cabinet.found(&format!("DocumentReference?patient={patient}&related:identifier=urn:oid:1.2.3%7CACC-1"));
     assert_eq!(found["total"], 1);
     refused(&cabinet.call("POST", "$deposit?security-label=SECRET", &[("Content-Type", "text/xml")], &small_cda("2.25.5", "270037500000121", "")), 400);
+    // Misspelt, and lenient by default: what was to be masked is not published.
+    refused(&cabinet.call("POST", "$deposit?security-labels=MASQUE_PS", &[("Content-Type", "text/xml")], &small_cda("2.25.6", "270037500000121", "")), 400);
+    assert_eq!(cabinet.found("DocumentReference?identifier=urn:oid:2.25.6")["total"], 0);
 }
 
 fn an_identity_that_contradicts_the_record_is_refused_and_nothing_is_stored(server: &TestServer) {

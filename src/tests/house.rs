@@ -125,6 +125,18 @@ fn the_readme_prints_the_fault_table() {
 }
 
 #[test]
+fn the_two_tables_of_labels_agree() {
+    use passerelle::access::labels;
+    let text = std::fs::read_to_string(Path::new(ROOT).join("fhir-profiles/document-sharing/confidentiality.toml")).unwrap();
+    let written: Vec<String> = text.lines().filter_map(|l| Some(l.strip_prefix("code = \"")?.trim_end_matches('"').to_owned())).collect();
+    assert_eq!(written, labels::TABLE.iter().map(|(_, code)| (*code).to_owned()).collect::<Vec<_>>());
+    for (bit, code) in labels::TABLE {
+        assert!(passerelle::xds::confidentiality_coding(code).system.is_some(), "{code}");
+        assert_eq!(labels::set([*code]) & bit, *bit);
+    }
+}
+
+#[test]
 fn the_readme_names_every_command_and_room() {
     let readme = std::fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
     for (room, _) in DOORS {

@@ -1,8 +1,9 @@
 //! What the operator does: health, metrics, backup and restore, certificates that change, two processes on one database.
 
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{On, TestServer, small_cda};
+use crate::support::{On, ServerProcess, TestServer, small_cda};
 
 #[test]
 fn health_needs_a_certificate_and_no_rights() {
@@ -55,10 +56,15 @@ fn a_backup_made_while_serving_restores_to_the_same_answers() {
     let shown = |p: &std::path::Path| p.display().to_string();
     let backup = run(&["backup", "--data", &shown(&server.dir), "--to", &shown(&to)]);
     assert!(backup.status.success(), "{}", String::from_utf8_lossy(&backup.stderr));
+    let mode = |p: &std::path::Path| std::fs::metadata(p).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&to), mode(&to.join("passerelle.db")), mode(&to.join("pki/server.key"))), (0o700, 0o600, 0o600));
     let restore = run(&["restore", "--from", &shown(&to), "--data", &shown(&data)]);
     assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
     let verify = run(&["audit-verify", "--data", &shown(&data)]);
     assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stderr));
+    let again = run(&["restore", "--from", &shown(&to), "--data", &shown(&data)]);
+    assert!(!again.status.success(), "nothing that is there is overwritten");
+    assert_eq!(std::fs::read(data.join("pki/ca.pem")).unwrap(), std::fs::read(server.pki().join("ca.pem")).unwrap());
     let mut config = passerelle::config::Config::default();
     config.server.bind = "127.0.0.1:0".into();
     let second = passerelle::cli::start(&data, config).unwrap();
@@ -79,27 +85,34 @@ fn one_process_writes_a_database() {
 
 #[test]
 fn serve_says_where_it_listens_on_its_first_line_and_ends_on_a_signal() {
-    use std::io::BufRead;
-    let dir = std::env::temp_dir().join(format!("passerelle-serve-{}", uuid::Uuid::new_v4()));
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
-        .args(["serve", "--data", &dir.display().to_string(), "--bind", "127.0.0.1:0"])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.starts_with("listening on https://127.0.0.1:"), "{line}");
-    let status = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
-    assert!(status.success() && child.wait().unwrap().success());
-    std::fs::remove_dir_all(dir).unwrap();
+    let mut server = ServerProcess::start();
+    assert!(server.line.starts_with("listening on https://127.0.0.1:"), "{}", server.line);
+    assert!(server.end());
 }
 
 #[test]
 fn a_wrong_configuration_is_refused_with_its_key() {
-    let run = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).arg("check-config").env("PASSERELLE__SERVER__WORKERS", "0").output().unwrap();
+    for (name, value, key) in [
+        ("PASSERELLE__SERVER__WORKERS", "0", "server.workers"),
+        ("PASSERELLE__LIMITS__BODY_SECONDS", "9223372036854775807", "limits.body_seconds"),
+        ("PASSERELLE__LOG__LEVEL", "loud", "log.level"),
+        ("PASSERELLE__SERVER__WORKER", "2", "worker"),
+    ] {
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).arg("check-config").env(name, value).output().unwrap();
+        assert!(!run.status.success(), "{name}");
+        assert!(String::from_utf8_lossy(&run.stderr).contains(key), "{name}: {}", String::from_utf8_lossy(&run.stderr));
+    }
+}
+
+#[test]
+fn verifying_needs_a_database_and_makes_none() {
+    let dir = std::env::temp_dir().join(format!("passerelle-none-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&dir).unwrap();
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(["audit-verify", "--data", &dir.display().to_string()]).output().unwrap();
     assert!(!run.status.success());
-    assert!(String::from_utf8_lossy(&run.stderr).contains("server.workers"));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("no database"), "{}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
+    std::fs::remove_dir(dir).unwrap();
 }
 
 #[test]

@@ -140,6 +140,7 @@ fn pages_follow_each_other_and_their_links_are_the_callers_own(server: &TestServ
     assert!(dates.windows(2).all(|w| w[0] > w[1]), "{dates:?}");
     refused(&server.client("client-imagerie").get(&links[0]), 400);
     refused(&cabinet.get(&links[0].replacen("_page=", "_page=A", 1)), 400);
+    refused(&cabinet.get(&links[0].replacen("DocumentReference?", "List?", 1)), 400);
 }
 
 fn a_search_needs_a_patient(server: &TestServer) {

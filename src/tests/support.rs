@@ -156,6 +156,52 @@ impl Session {
     }
 }
 
+/// `passerelle serve` as a process of its own, for what only a process shows; killed when dropped.
+pub struct ServerProcess {
+    child: std::process::Child,
+    pub dir: PathBuf,
+    /// The first line of its standard output.
+    pub line: String,
+}
+
+impl ServerProcess {
+    pub fn start() -> Self {
+        use std::io::BufRead;
+        let dir = std::env::temp_dir().join(format!("passerelle-serve-{}", uuid::Uuid::new_v4()));
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
+            .args(["serve", "--data", &dir.display().to_string(), "--bind", "127.0.0.1:0"])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, dir, line }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.line.trim().rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to end (SIGTERM) and waits; whether it ended well.
+    pub fn end(&mut self) -> bool {
+        let asked = std::process::Command::new("kill").arg(self.pid().to_string()).status().unwrap();
+        asked.success() && self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
 /// The body as text, for messages.
 pub fn text(answer: &Response) -> String {
     String::from_utf8_lossy(&answer.body).into_owned()
