@@ -222,6 +222,13 @@ impl Config {
         };
         one_of("log.level", &self.log.level, &["error", "warn", "info", "debug"])?;
         one_of("log.format", &self.log.format, &["text", "json"])?;
+        if self.server.bind.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
+            return Err("configuration: server.bind must be an address and a port, for instance 127.0.0.1:8443".into());
+        }
+        let base = &self.server.base_url;
+        if !base.is_empty() && (!base.starts_with("https://") || base.ends_with('/')) {
+            return Err("configuration: server.base_url must begin with https:// and end without a slash, for instance https://documents.example/fhir".into());
+        }
         if !self.admin.bind.is_empty() && !self.admin.bind.parse::<std::net::SocketAddr>().is_ok_and(|a| a.ip().is_loopback()) {
             return Err("configuration: admin.bind must be a loopback address and port, for instance 127.0.0.1:9443".into());
         }

@@ -15,7 +15,7 @@ const PKI: &str = "pki";
 pub(super) fn backup(data: &Path, to: &Path, file: Option<&Path>) -> Result<(), String> {
     let config = Config::load(file, std::env::vars())?.under(data);
     let url = DatabaseUrl::parse(&config.database.url)?;
-    std::fs::DirBuilder::new().mode(0o700).create(to).map_err(|e| format!("{}: {e}", to.display()))?;
+    std::fs::DirBuilder::new().mode(0o700).create(to).map_err(|e| format!("{}: {e}; name a folder that does not exist yet, in one that does", to.display()))?;
     let store = Store::open(&StoreOptions { url, readers: 1, queue: 0 }).map_err(|e| e.to_string())?;
     store.backup(&to.join(DATABASE)).map_err(|e| e.to_string())?;
     own(&to.join(DATABASE))?;
@@ -30,6 +30,9 @@ pub(super) fn backup(data: &Path, to: &Path, file: Option<&Path>) -> Result<(), 
 pub(super) fn restore(from: &Path, data: &Path) -> Result<(), String> {
     if [DATABASE, READ_LOG, PKI].iter().any(|name| data.join(name).exists()) {
         return Err(format!("{} holds a server's data already; name an empty folder", data.display()));
+    }
+    if !from.join(DATABASE).is_file() {
+        return Err(format!("{}: no backup is here; name the folder that `passerelle backup --to` made", from.display()));
     }
     verify_backup(&from.join(DATABASE)).map_err(|e| e.to_string())?;
     verify_read_log(&from.join(READ_LOG)).map_err(|e| e.to_string())?;

@@ -20,7 +20,10 @@ impl Target {
     /// # Errors
     /// The file that cannot be read.
     pub fn new(pki: &Path, name: &str, port: u16) -> Result<Self, String> {
-        let file = |f: String| std::fs::read(pki.join(&f)).map_err(|e| format!("{f}: {e}"));
+        let file = |f: String| {
+            let path = pki.join(f);
+            std::fs::read(&path).map_err(|e| format!("{}: {e}; name the PKI folder of the server (DATA/pki)", path.display()))
+        };
         Ok(Self { port, ca: file("ca.pem".into())?, certificate: file(format!("{name}.pem"))?, key: file(format!("{name}.key"))? })
     }
 

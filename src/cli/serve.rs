@@ -96,7 +96,7 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let store = Store::open(&StoreOptions { url, readers: config.database.readers, queue: config.database.queue }).map_err(shown)?;
     store.pin_environment(config.database.environment.word()).map_err(shown)?;
     let read_log = ReadLog::open(&data.join("audit-reads.log")).map_err(shown)?;
-    let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}", config.server.bind))?;
+    let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}; name another address with --bind (port 0 picks a free one)", config.server.bind))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
     tracing::info!(policy = ?config.access.policy, "access.policy = open: any valid certificate reads and writes; labels hold");

@@ -96,12 +96,32 @@ fn a_wrong_configuration_is_refused_with_its_key() {
         ("PASSERELLE__SERVER__WORKERS", "0", "server.workers"),
         ("PASSERELLE__LIMITS__BODY_SECONDS", "9223372036854775807", "limits.body_seconds"),
         ("PASSERELLE__LOG__LEVEL", "loud", "log.level"),
+        ("PASSERELLE__SERVER__BIND", "localhost", "server.bind"),
+        ("PASSERELLE__SERVER__BASE_URL", "https://documents.example/fhir/", "server.base_url"),
         ("PASSERELLE__SERVER__WORKER", "2", "worker"),
     ] {
         let run = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).arg("check-config").env(name, value).output().unwrap();
         assert!(!run.status.success(), "{name}");
         assert!(String::from_utf8_lossy(&run.stderr).contains(key), "{name}: {}", String::from_utf8_lossy(&run.stderr));
     }
+}
+
+#[test]
+fn an_address_in_use_and_a_missing_backup_are_said_with_the_way_out() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dir = std::env::temp_dir().join(format!("passerelle-taken-{}", uuid::Uuid::new_v4()));
+    let shown = dir.display().to_string();
+    let said = |arguments: &[&str]| {
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(arguments).output().unwrap();
+        assert!(!run.status.success());
+        String::from_utf8_lossy(&run.stderr).into_owned()
+    };
+    let serve = said(&["serve", "--data", &shown, "--bind", &taken.local_addr().unwrap().to_string()]);
+    assert!(serve.contains("--bind (port 0 picks a free one)"), "{serve}");
+    std::fs::remove_file(dir.join("passerelle.db")).unwrap();
+    assert!(said(&["restore", "--from", &shown, "--data", &format!("{shown}/new")]).contains("no backup is here"));
+    assert!(!dir.join("passerelle.db").exists(), "and none is made by looking");
+    std::fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
