@@ -77,7 +77,7 @@ pub(super) fn existing(reader: &mut Reader<'_>, row: &ResourceRow, condition: &s
             let body = reader.with_body(one)?;
             Ok(Some((body.row.record, resource::Outcome { id: body.row.id, number: body.row.number, bytes: body.body, created: false })))
         }
-        _ => Err(Fault::new(FaultKind::MultipleMatches, 421, "several resources match If-None-Exist")),
+        _ => Err(Fault::new(FaultKind::MultipleMatches, 421, "several resources match If-None-Exist; give an identifier (system|value) that only one has").at("If-None-Exist")),
     }
 }
 

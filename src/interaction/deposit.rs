@@ -130,7 +130,7 @@ fn parameters(call: &Call, entry: &mut DocumentEntry) -> Result<()> {
             "replaces" => entry.relates_to.push(Replacement { code: "replaces".into(), target: identified(value, "replaces")? }),
             "_format" | "_pretty" => {}
             // Even under lenient handling: a misspelt label must not publish what was to be masked.
-            _ => return Err(Fault::new(FaultKind::UnknownParameter, 441, "$deposit takes security-label, event, related and replaces").at(name)),
+            _ => return Err(Fault::new(FaultKind::UnknownParameter, 441, "$deposit takes security-label, event, related and replaces")),
         }
     }
     Ok(())

@@ -92,7 +92,8 @@ fn withdraws(changes: &[Change]) -> bool {
 /// What a body asks to change.
 ///
 /// # Errors
-/// `MethodNotAllowed` for any other element, `RuleBroken` for a value that is not allowed, `Malformed` for no patch at all.
+/// `MethodNotAllowed` for any other element, `RuleBroken` for a value that is not allowed, `UnsupportedFormat` for
+/// another type of body, `Malformed` for no patch at all.
 pub(super) fn changes(body: &[u8], content_type: &str) -> Result<Vec<Change>> {
     xds::metadata_patch(body, content_type)
 }

@@ -65,7 +65,11 @@ impl Chosen {
 pub(super) fn choose(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &Value) -> Result<Chosen> {
     let identifiers = ordered(patient);
     if identifiers.is_empty() {
-        return Err(Fault::new(FaultKind::MissingElement, 340, "the document names no patient identifier (recordTarget/patientRole/id), so it belongs to no record"));
+        return Err(Fault::new(
+            FaultKind::MissingElement,
+            340,
+            "the document names no patient identifier (recordTarget/patientRole/id, or Patient.identifier with its system), so it belongs to no record",
+        ));
     }
     belongs_here(app, patient)?;
     if let Some(chosen) = known(reader, patient)? {
@@ -135,8 +139,12 @@ pub(super) fn of_subject(app: &App, call: &Call, reader: &mut Reader<'_>, refere
     let names = |i: &Identifier| i.value == asked.value && (asked.system.is_none() || i.system == asked.system);
     match hint {
         Some(patient) if ordered(patient).iter().any(names) => choose(app, call, reader, patient),
-        _ => Err(Fault::new(FaultKind::MultipleMatches, 347, "no patient matches the condition; create the Patient first, or send its traits in context.sourcePatientInfo")
-            .at("DocumentReference.subject")),
+        _ => Err(Fault::new(
+            FaultKind::MultipleMatches,
+            347,
+            "no patient matches the condition; create the Patient first, or for a document send its traits in context.sourcePatientInfo",
+        )
+        .at("DocumentReference.subject")),
     }
 }
 
@@ -171,7 +179,8 @@ pub(super) fn refuse_known(reader: &mut Reader<'_>, patient: &Value, own: &str) 
 /// The patient a reference names: `Patient/id`, its absolute form, or `Patient?identifier=…` (one match).
 ///
 /// # Errors
-/// `RuleBroken` for an unknown patient, `MultipleMatches` for no or several matches of a condition.
+/// `RuleBroken` for an unknown patient, `MultipleMatches` for several matches of a condition, `BadValue` for a condition on
+/// something else than an identifier. Nobody matching a condition is `None`.
 pub(super) fn by_reference(app: &App, reader: &mut Reader<'_>, reference: &str, at: &str) -> Result<Option<Chosen>> {
     let local = app.local(reference);
     if let Some(query) = local.strip_prefix("Patient?") {

@@ -150,7 +150,11 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         return Err(Fault::with_issues(
             FaultKind::RuleBroken,
             478,
-            vec![Issue::error(IssueType::NotFound, dangling.expression.clone().unwrap_or_default(), dangling.diagnostics.clone())],
+            vec![Issue::error(
+                IssueType::NotFound,
+                dangling.expression.clone().unwrap_or_default(),
+                "the document to be replaced is not known here; nothing was stored: send that document first, or leave the relation out",
+            )],
         ));
     }
     replaced.retain(|r| superseded.insert(r.row.number));

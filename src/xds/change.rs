@@ -45,7 +45,7 @@ pub(super) fn not_offered(at: impl Into<String>) -> Fault {
         710,
         "a metadata update changes status, securityLabel and isArchived alone (PDSm flux 03); a new version of the document is a deposit that replaces it",
     )
-    .at(at)
+    .at(clipped(at))
 }
 
 /// A value that breaks a rule.

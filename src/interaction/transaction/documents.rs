@@ -111,7 +111,8 @@ fn part_bytes(part: &Step<'_>) -> Result<Payload> {
     }
     let at = |mut fault: Fault| {
         if let Some(first) = fault.issues.first_mut() {
-            first.expression = Some(format!("Bundle.entry[{}].resource.data", part.index));
+            let name = first.expression.as_deref().and_then(|p| p.rsplit_once('.')).map_or("data", |p| p.1).to_owned();
+            first.expression = Some(format!("Bundle.entry[{}].resource.{name}", part.index));
         }
         fault
     };

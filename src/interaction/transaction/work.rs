@@ -1,6 +1,6 @@
 //! The entries of a transaction worked into one plan.
 //!
-//! Order: deletes, patients, documents, everything else, lists: each finds the final names of what it refers to.
+//! Order: deletes, patients, documents, patches, everything else, lists, reads: each finds the final names of what it refers to.
 
 use std::collections::{HashMap, HashSet};
 
@@ -134,7 +134,7 @@ impl Work {
         if step.method == Method::Post {
             step.id = app.new_id();
             if let Some(condition) = step.if_none_exist
-                && let Some((record, found)) = create::existing(reader, step.row, condition)?
+                && let Some((record, found)) = create::existing(reader, step.row, condition).map_err(|e| e.at(format!("Bundle.entry[{}].request.ifNoneExist", step.index)))?
             {
                 step.id.clone_from(&found.id);
                 self.records.insert(format!("{}/{}", step.row.kind, found.id), record);
