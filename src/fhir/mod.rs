@@ -1,6 +1,7 @@
 //! FHIR R4 without I/O: faults, resources as bytes and trees, the JSON and XML codecs, the element table, and the
 //! shapes that several rooms share. Imports nothing of ours.
 
+pub mod actor;
 pub mod classification;
 pub mod document_entry;
 pub mod fault;
@@ -12,5 +13,6 @@ pub mod time;
 pub mod xml;
 pub mod xml_codec;
 
+pub use actor::{Actor, Level, Mode, Person, Role, Software};
 pub use document_entry::{Coding, DocumentEntry, Identifier, RelatedIdentifier, Replacement};
 pub use fault::{Fault, FaultKind, Issue, IssueType, Result, Severity};
