@@ -62,6 +62,9 @@ struct Classes {
     display: HashMap<String, String>,
     /// (code, canonical system) → class.
     by_type: HashMap<String, Vec<(String, String)>>,
+    /// In the order of the table: code and name of the classes; code, class and name of the types.
+    classes: Vec<(String, String)>,
+    types: Vec<(String, String, String)>,
 }
 
 // The tables are part of the program; the tests prove that they parse.
@@ -82,10 +85,12 @@ static SYSTEM_OF: LazyLock<Systems> = LazyLock::new(|| {
 static CLASS_OF: LazyLock<Classes> = LazyLock::new(|| {
     let table = toml::from_str::<ClassTable>(CLASSES).unwrap_or_default();
     let mut by_type: HashMap<String, Vec<(String, String)>> = HashMap::new();
-    for (oid, code, class, _) in table.r#type {
-        by_type.entry(code).or_default().push((canonical_system(&oid), class));
+    let mut types = Vec::new();
+    for (oid, code, class, name) in table.r#type {
+        by_type.entry(code.clone()).or_default().push((canonical_system(&oid), class.clone()));
+        types.push((code, class, name));
     }
-    Classes { system: table.class_system, display: table.class.into_iter().collect(), by_type }
+    Classes { system: table.class_system, display: table.class.iter().cloned().collect(), by_type, classes: table.class, types }
 });
 
 static FORMAT_OF: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
@@ -99,6 +104,16 @@ pub fn class_of(type_code: &Coding) -> Option<Coding> {
     let rows = CLASS_OF.by_type.get(&type_code.code)?;
     let (_, class) = rows.iter().find(|(of, _)| system.as_ref().is_none_or(|s| s == of))?;
     Some(Coding { system: Some(CLASS_OF.system.clone()), code: class.clone(), display: CLASS_OF.display.get(class).cloned() })
+}
+
+/// The document classes: code of TRE_A03 and French name.
+pub fn classes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CLASS_OF.classes.iter().map(|(code, name)| (code.as_str(), name.as_str()))
+}
+
+/// The document types that have a class: code (LOINC or TRE_A05), code of the class, French name (empty when there is none).
+pub fn types() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    CLASS_OF.types.iter().map(|(code, class, name)| (code.as_str(), class.as_str(), name.as_str()))
 }
 
 /// The formatCode of a structured document by the OID of its model.
