@@ -21,6 +21,26 @@ pub const TABLE: &[(i32, &str)] =
 /// The three that say who may see the document at all; they hold for its whole replacement chain.
 pub const VISIBILITY: i32 = MASQUE_PS | INVISIBLE_PATIENT | INVISIBLE_REPRESENTANTS_LEGAUX;
 
+/// Every set of labels with MASQUE_PS in it, with a level and without.
+pub const MASKED: [i32; 16] = [
+    MASQUE_PS,
+    MASQUE_PS | INVISIBLE_PATIENT,
+    MASQUE_PS | INVISIBLE_REPRESENTANTS_LEGAUX,
+    VISIBILITY,
+    N | MASQUE_PS,
+    N | MASQUE_PS | INVISIBLE_PATIENT,
+    N | MASQUE_PS | INVISIBLE_REPRESENTANTS_LEGAUX,
+    N | VISIBILITY,
+    R | MASQUE_PS,
+    R | MASQUE_PS | INVISIBLE_PATIENT,
+    R | MASQUE_PS | INVISIBLE_REPRESENTANTS_LEGAUX,
+    R | VISIBILITY,
+    V | MASQUE_PS,
+    V | MASQUE_PS | INVISIBLE_PATIENT,
+    V | MASQUE_PS | INVISIBLE_REPRESENTANTS_LEGAUX,
+    V | VISIBILITY,
+];
+
 /// The bit of a code, `None` for a code that is no label.
 pub fn bit(code: &str) -> Option<i32> {
     TABLE.iter().find(|(_, c)| *c == code).map(|(b, _)| *b)
@@ -42,6 +62,16 @@ pub fn set<'a>(codes: impl IntoIterator<Item = &'a str>) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_masked_sets_are_all_of_them() {
+        let all = [0, N, R, V].into_iter().flat_map(|level| (0..8).map(move |v| level | (v << 3))).filter(|set| set & MASQUE_PS != 0);
+        let mut all: Vec<i32> = all.collect();
+        let mut table = MASKED.to_vec();
+        all.sort_unstable();
+        table.sort_unstable();
+        assert_eq!(table, all);
+    }
 
     #[test]
     fn a_set_has_exactly_one_level_and_keeps_visibility() {

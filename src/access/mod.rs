@@ -1,14 +1,14 @@
 //! Caller × the patient's choices × document → what may be seen. One condition, one place: every read, search, include,
 //! total, summary and Binary goes through the [`Visibility`] made here, applied inside the query by `store`.
 //!
-//! The rules it holds now are few and fail closed; the policy is `open`: any valid certificate reads and writes.
-//! A document labelled MASQUE_PS is absent for every structure but its authors'; deleted documents are absent for all.
-//!
-//! The decision of the enforced policy is [`record_right`] and [`document_right`]; what it knows of professions, rules, roles,
-//! feeding and structures are the tables of fhir-profiles/access-matrix, each row with its source and confidence.
+//! The decision of the policy `enforced` is [`record_right`] and [`document_right`]; what it knows of professions, rules, roles,
+//! feeding and structures are the tables of fhir-profiles/access-matrix, each row with its source and confidence. Under the policy
+//! `open` any valid certificate reads and writes, and of the labels the mask holds.
 
+mod choices;
 mod confidence;
 mod decision;
+mod durations;
 mod explain;
 mod feeding;
 pub mod labels;
@@ -20,12 +20,23 @@ mod scope;
 mod structures;
 mod visibility;
 
+pub use choices::{Choice, ChoiceKind, FERMETURE, MEDECIN_TRAITANT, RATTACHEMENT_MES, choices};
 pub use confidence::Confidence;
 pub use decision::{Decision, DocumentFacts, RecordFacts, RecordRight, document_right, record_right};
+pub use durations::{Span, durations};
 pub use explain::explain;
 pub use feeding::{FeedingRow, Situation, feeding};
 pub use matrix::{Cell, Matrix, Readable};
-pub use roles::may;
+pub use roles::{SYSTEM, may};
 pub use rule::{Rule, RuleRow};
 pub use structures::Structures;
-pub use visibility::Visibility;
+pub use visibility::{Purpose, Sight, Visibility, person_key, staff_key};
+
+/// Codes of the rows of rules, feeding and durations that no text settles; those of the matrix are [`Matrix::assumptions`].
+pub fn assumptions() -> Vec<String> {
+    let assumed = |confidence: Confidence| confidence == Confidence::Assumption;
+    let rules = Rule::ALL.iter().map(|r| r.row()).filter(|r| assumed(r.confidence)).map(|r| format!("rule {}", r.code));
+    let feeding = Situation::ALL.iter().map(|s| feeding(*s)).filter(|r| assumed(r.confidence)).map(|r| format!("feeding {}", r.code));
+    let durations = durations().iter().filter(|d| assumed(d.confidence)).map(|d| format!("duration {}", d.name));
+    rules.chain(feeding).chain(durations).collect()
+}

@@ -1,19 +1,105 @@
-//! The condition every query carries.
+//! What every query carries: who asks, and what follows from it for the store.
+
+use std::sync::Arc;
+
+use super::choices::{Choice, ChoiceKind};
+use super::decision::{RecordFacts, RecordRight, record_right};
+use super::labels;
+use super::matrix::{Matrix, Readable};
+use crate::fhir::{Actor, Identifier, Level, Role};
+
+/// Why the store is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To answer with what is found.
+    Read,
+    /// To plan a write: feeding needs no authorisation, and finds what the caller stands behind.
+    Feed,
+}
 
 /// What one caller may see, as data: the store turns it into a condition inside each query.
 /// A value of this type can only be made from a known caller, so that no query is without one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Visibility {
-    /// Canonical structure identifier of the caller, compared with the structures behind a document.
+    /// Canonical structure identifier of the caller.
     structure: String,
-    /// µs UTC; a document with a later `visible_from` is absent.
+    /// µs UTC.
     now_us: i64,
+    /// Under which names the caller stands behind documents.
+    mine: Vec<String>,
+    /// None under the policy `open`.
+    enforced: Option<Arc<Enforced>>,
+    purpose: Purpose,
+}
+
+/// What the policy `enforced` decides on.
+#[derive(Debug)]
+pub struct Enforced {
+    pub actor: Actor,
+    pub matrix: Arc<Matrix>,
+    readable: Readable,
+    /// Under which names choices speak of the caller; the empty one is about everybody.
+    holders: Vec<String>,
+    labels: Shown,
+}
+
+/// Sets of labels whose documents are shown now, and once they become visible to the patient.
+#[derive(Debug)]
+struct Shown {
+    now: Vec<i32>,
+    later: Vec<i32>,
+}
+
+/// Which records a condition holds for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// Every record: the policy `open`.
+    pub everywhere: bool,
+    /// Records whose documents may be seen as matrix and labels say; elsewhere only what the caller stands behind.
+    pub whole: Vec<i64>,
+    /// Those of them whose masked documents are seen too.
+    pub masked: Vec<i64>,
+    /// Records where not even that is seen which the caller stands behind.
+    pub nothing: Vec<i64>,
+    /// Those of them that the caller may not even know of.
+    pub unknown: Vec<i64>,
+}
+
+impl Sight {
+    /// Whether a record's resources of no document may be seen; those of the shared one always.
+    pub fn holds(&self, record: i64) -> bool {
+        self.everywhere || record == 0 || self.whole.contains(&record)
+    }
 }
 
 impl Visibility {
-    /// The visibility of a caller's structure at a moment (µs UTC).
-    pub fn of(structure: impl Into<String>, now_us: i64) -> Self {
-        Self { structure: structure.into(), now_us }
+    /// The policy `open`: any record, documents by their labels, for a structure at a moment (µs UTC).
+    pub fn open(structure: impl Into<String>, now_us: i64) -> Self {
+        let structure = structure.into();
+        Self { mine: vec![structure.clone()], structure, now_us, enforced: None, purpose: Purpose::Read }
+    }
+
+    /// The policy `enforced`, for an actor behind a structure. `structures` are all the names of the structure (its own first, then its
+    /// establishments or its legal entity).
+    pub fn enforced(structures: Vec<String>, actor: Actor, matrix: Arc<Matrix>, now_us: i64) -> Self {
+        let structure = structures.first().cloned().unwrap_or_default();
+        let person = actor.person.as_ref().map(|p| person_key(&p.id));
+        let mine = match actor.role {
+            // What the structure answers for is its own.
+            Role::Structure | Role::Practitioner if actor.level == Level::Indirect => structures.iter().cloned().chain(person.clone()).collect(),
+            Role::Practitioner => person.iter().cloned().chain(structures.iter().map(|s| staff_key(s))).collect(),
+            _ => Vec::new(),
+        };
+        let holders = [String::new()].into_iter().chain(person).chain(structures).collect();
+        let readable = actor.person.as_ref().map(|p| matrix.readable(&p.profession)).unwrap_or_default();
+        let labels = Shown::to(actor.role);
+        let enforced = Some(Arc::new(Enforced { actor, matrix, readable, holders, labels }));
+        Self { structure, now_us, mine, enforced, purpose: Purpose::Read }
+    }
+
+    /// The same caller, planning a write.
+    pub fn feeding(&self) -> Self {
+        Self { purpose: Purpose::Feed, ..self.clone() }
     }
 
     /// Canonical structure identifier.
@@ -21,8 +107,143 @@ impl Visibility {
         &self.structure
     }
 
+    /// Who calls, as one name: the structure, and the person or the patient behind it. For limits and page links, never for the log.
+    pub fn caller(&self) -> String {
+        let Some(rules) = self.rules() else { return self.structure.clone() };
+        let person = rules.actor.person.as_ref().map(|p| p.id.as_str()).or(rules.actor.patient.as_ref().map(|p| p.value.as_str())).unwrap_or_default();
+        format!("{}|{}|{person}", self.structure, rules.actor.role.word())
+    }
+
     /// µs UTC.
     pub fn now_us(&self) -> i64 {
         self.now_us
+    }
+
+    /// Under which names the caller stands behind documents.
+    pub fn mine(&self) -> &[String] {
+        &self.mine
+    }
+
+    /// What the policy `enforced` decides on; `None` under `open`.
+    pub fn rules(&self) -> Option<&Enforced> {
+        self.enforced.as_deref()
+    }
+
+    /// Why the store is asked.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// What stands behind a document that this caller deposits, besides its authors: the structure, the person, and, when nobody is
+    /// named, whoever works for the structure.
+    pub fn depositors(&self, persons_named: bool) -> Vec<String> {
+        let person = self.rules().and_then(|r| r.actor.person.as_ref()).map(|p| person_key(&p.id));
+        let staff = (person.is_none() && !persons_named).then(|| staff_key(&self.structure));
+        [self.structure.clone()].into_iter().chain(person).chain(staff).collect()
+    }
+
+    /// Whether the matrix is not asked: the policy `open`, and callers it does not bind.
+    pub fn every_type(&self) -> bool {
+        self.rules().is_none_or(|r| r.actor.role != Role::Practitioner)
+    }
+
+    /// Whether the matrix is not asked about what the caller stands behind.
+    pub fn every_type_of_mine(&self) -> bool {
+        self.every_type() || self.rules().is_some_and(|r| r.matrix.author_exempt())
+    }
+
+    /// Whether labels that keep documents from the patient do not matter.
+    pub fn every_label(&self) -> bool {
+        self.rules().is_none_or(|r| !matches!(r.actor.role, Role::Holder | Role::LegalRepresentative))
+    }
+
+    /// Classes, further types and exceptions of the matrix.
+    pub fn readable(&self) -> (&[String], &[String], &[String]) {
+        self.rules().map_or((&[], &[], &[]), |r| (&r.readable.classes, &r.readable.types, &r.readable.except))
+    }
+
+    /// Sets of labels shown now, and those shown once `visible_from` has come.
+    pub fn labels(&self) -> (&[i32], &[i32]) {
+        self.rules().map_or((&[], &[]), |r| (&r.labels.now, &r.labels.later))
+    }
+
+    /// The right to a record, from what was decided about it. `own`: the record is the holder's, or of who he represents. `purpose`: a
+    /// write is planned for whoever may feed, with what he stands behind.
+    pub fn right(&self, choices: &[Choice], own: bool, purpose: Purpose) -> Option<RecordRight> {
+        let rules = self.rules()?;
+        let right = record_right(&rules.actor, &rules.matrix, &facts(choices, own, self.now_us), self.now_us);
+        Some(match right {
+            RecordRight::Nothing(rule) if purpose == Purpose::Feed && !rule.equals_absence() => RecordRight::OwnDocuments(rule),
+            other => other,
+        })
+    }
+}
+
+impl Enforced {
+    /// Under which names choices speak of the caller.
+    pub fn holders(&self) -> &[String] {
+        &self.holders
+    }
+
+    /// INS of the patient a holder acts for.
+    pub fn patient(&self) -> Option<&Identifier> {
+        self.actor.patient.as_ref()
+    }
+}
+
+impl Shown {
+    fn to(role: Role) -> Self {
+        let all = || [labels::N, labels::R, labels::V].into_iter().flat_map(|level| (0..8).map(move |visibility| level | (visibility << 3)));
+        let hidden = if role == Role::LegalRepresentative { labels::INVISIBLE_REPRESENTANTS_LEGAUX } else { 0 };
+        let later: Vec<i32> = all().filter(|set| set & hidden == 0).collect();
+        Self { now: later.iter().copied().filter(|set| set & labels::INVISIBLE_PATIENT == 0).collect(), later }
+    }
+}
+
+/// The facts of a record for a caller whom all these choices concern; what has ended counts for nothing.
+fn facts(choices: &[Choice], own: bool, now_us: i64) -> RecordFacts {
+    let holds = |kind: ChoiceKind| choices.iter().any(|c| c.kind == kind && c.until_us > now_us);
+    RecordFacts {
+        closed: holds(ChoiceKind::Closed),
+        opposes_bris_de_glace: holds(ChoiceKind::OpposesBrisDeGlace),
+        opposes_centre_15: holds(ChoiceKind::OpposesCentre15),
+        blocked: holds(ChoiceKind::Blocked),
+        medecin_traitant: holds(ChoiceKind::MedecinTraitant),
+        care_team: holds(ChoiceKind::CareTeam),
+        consent_until_us: choices.iter().filter(|c| c.kind == ChoiceKind::Consent).map(|c| c.until_us).max(),
+        own,
+    }
+}
+
+/// The name of a person among those behind documents and in choices; RPPS with and without its leading 8 are one.
+/// Spec: ANS, PS_IdNat.
+pub fn person_key(id: &str) -> String {
+    let rpps = id.len() == 11 && id.bytes().all(|b| b.is_ascii_digit());
+    if rpps { format!("ps:8{id}") } else { format!("ps:{id}") }
+}
+
+/// The name of whoever works for a structure.
+pub fn staff_key(structure: &str) -> String {
+    format!("staff:{structure}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_rpps_is_one_person_in_both_spellings() {
+        assert_eq!(person_key("99700218896"), person_key("899700218896"));
+        assert_eq!(person_key("0012345678"), "ps:0012345678");
+    }
+
+    #[test]
+    fn the_patient_sees_later_what_is_kept_from_him_and_a_representative_never_what_is_kept_from_him() {
+        let holder = Shown::to(Role::Holder);
+        assert!(holder.now.contains(&labels::N) && !holder.now.contains(&(labels::N | labels::INVISIBLE_PATIENT)));
+        assert!(holder.later.contains(&(labels::N | labels::INVISIBLE_PATIENT)) && holder.now.contains(&(labels::V | labels::INVISIBLE_REPRESENTANTS_LEGAUX)));
+        let representative = Shown::to(Role::LegalRepresentative);
+        assert!(!representative.later.iter().any(|set| set & labels::INVISIBLE_REPRESENTANTS_LEGAUX != 0));
+        assert_eq!((holder.later.len(), representative.later.len()), (24, 12));
     }
 }

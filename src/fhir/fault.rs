@@ -30,6 +30,7 @@ pub enum FaultKind {
     UnsupportedFormat,
     RuleBroken,
     TooCostly,
+    Throttled,
     CommitUnknown,
     Bug,
     Busy,
@@ -87,6 +88,7 @@ fault_rows! {
     UnsupportedFormat 415 NotSupported  0 "the Content-Type or Content-Encoding is not accepted";
     RuleBroken        422 BusinessRule  0 "well formed, against a rule of a profile, of IHE or of this server";
     TooCostly         422 TooCostly     0 "the request would cost more than the limit allows";
+    Throttled         429 Throttled     60 "too often by one identity: wait";
     CommitUnknown     500 Exception     0 "the write may or may not have happened: send the same request again";
     Bug               500 Exception     0 "a defect of this server; the number finds it in the log";
     Busy              503 Transient     2 "the queue is full: try again";
@@ -126,6 +128,7 @@ pub enum IssueType {
     Exception,
     Timeout,
     Incomplete,
+    Throttled,
     Informational,
 }
 
@@ -162,6 +165,7 @@ impl IssueType {
             Self::Exception => "exception",
             Self::Timeout => "timeout",
             Self::Incomplete => "incomplete",
+            Self::Throttled => "throttled",
             Self::Informational => "informational",
         }
     }

@@ -19,7 +19,6 @@ pub struct DocumentRow {
     pub unique_value: String,
     pub unique_system: String,
     pub sha256: Vec<u8>,
-    pub size_bytes: i64,
     pub mime: String,
     pub labels: i32,
     pub superseded: bool,
@@ -32,11 +31,21 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` or `Busy` from the database.
     pub fn documents_by_unique(&mut self, unique: &Identifier) -> Result<Vec<DocumentRow>> {
+        let system = unique.system.as_deref().unwrap_or("");
+        let records: Vec<i64> = document::table
+            .filter(document::unique_value.eq(&unique.value))
+            .filter(document::unique_system.eq(system))
+            .select(document::record)
+            .distinct()
+            .limit(20)
+            .load(self.conn)
+            .map_err(fault)?;
+        let sight = self.sight(&records)?;
         let v = self.visibility;
         document::table
             .filter(document::unique_value.eq(&unique.value))
-            .filter(document::unique_system.eq(unique.system.as_deref().unwrap_or("")))
-            .filter(visible!(v))
+            .filter(document::unique_system.eq(system))
+            .filter(visible!(v, sight))
             .select(DocumentRow::as_select())
             .order(document::number)
             .limit(20)
@@ -49,26 +58,20 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` or `Busy` from the database.
     pub fn document(&mut self, number: i64) -> Result<Option<DocumentRow>> {
+        let record: Option<i64> = document::table.find(number).select(document::record).first(self.conn).optional().map_err(fault)?;
+        let sight = self.sight(record.as_slice())?;
         let v = self.visibility;
-        document::table.filter(document::number.eq(number)).filter(visible!(v)).select(DocumentRow::as_select()).first(self.conn).optional().map_err(fault)
+        document::table.filter(document::number.eq(number)).filter(visible!(v, sight)).select(DocumentRow::as_select()).first(self.conn).optional().map_err(fault)
     }
 
-    /// Structures behind a document (authors and depositor).
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn structures_of(&mut self, number: i64) -> Result<Vec<String>> {
-        use super::schema::document_author;
-        document_author::table.filter(document_author::document.eq(number)).select(document_author::structure).load(self.conn).map_err(fault)
-    }
-
-    /// Whether the caller's structure stands behind a document.
+    /// Whether the caller stands behind a document: as its author, its legal authenticator or its depositor.
     ///
     /// # Errors
     /// `Bug` or `Busy` from the database.
     pub fn is_own(&mut self, number: i64) -> Result<bool> {
-        let own = self.visibility.structure().to_owned();
-        Ok(self.structures_of(number)?.contains(&own))
+        use super::schema::document_author;
+        let own = document_author::table.filter(document_author::document.eq(number)).filter(document_author::structure.eq_any(self.visibility.mine().to_vec()));
+        diesel::select(diesel::dsl::exists(own)).get_result(self.conn).map_err(fault)
     }
 
     /// The other documents of a replacement chain, seen by this caller or not: labels hold for all of it.
@@ -83,6 +86,14 @@ impl Reader<'_> {
             .select(DocumentRow::as_select())
             .load(self.conn)
             .map_err(fault)
+    }
+
+    /// A document that is there, visible to this caller or not; for background work only, never for answers.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn any_document(&mut self, number: i64) -> Result<Option<DocumentRow>> {
+        document::table.filter(document::number.eq(number)).filter(document::deleted.eq(false)).select(DocumentRow::as_select()).first(self.conn).optional().map_err(fault)
     }
 
     /// FHIR id of the DocumentReference of a document.

@@ -43,12 +43,13 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` when a block is damaged.
     pub fn fact_blocks(&mut self, record: i64) -> Result<Vec<VisibleFacts>> {
+        let sight = self.sight(&[record])?;
         let v = self.visibility;
         let rows: Vec<(i64, bool, bool, i64)> = fact_block::table
             .inner_join(document::table.on(document::number.eq(fact_block::document)))
             .filter(fact_block::record.eq(record))
             .filter(fact_block::until_commit.eq(i64::MAX))
-            .filter(visible!(v))
+            .filter(visible!(v, sight))
             .select((document::number, document::superseded, document::archived, fact_block::from_commit))
             .order(document::number)
             .load(self.conn)
@@ -61,13 +62,14 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` when the block is damaged.
     pub fn fact_block(&mut self, record: i64, number: i64) -> Result<Option<Arc<FactBlock>>> {
+        let sight = self.sight(&[record])?;
         let v = self.visibility;
         let from: Option<i64> = fact_block::table
             .inner_join(document::table.on(document::number.eq(fact_block::document)))
             .filter(fact_block::record.eq(record))
             .filter(fact_block::document.eq(number))
             .filter(fact_block::until_commit.eq(i64::MAX))
-            .filter(visible!(v))
+            .filter(visible!(v, sight))
             .select(fact_block::from_commit)
             .first(self.conn)
             .optional()
@@ -92,6 +94,7 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` or `Busy` from the database.
     pub fn references_of(&mut self, record: i64, documents: &[i64]) -> Result<Vec<VersionRow>> {
+        let sight = self.sight(&[record])?;
         let v = self.visibility;
         let mut out = Vec::with_capacity(documents.len());
         for some in documents.chunks(500) {
@@ -102,7 +105,7 @@ impl Reader<'_> {
                 .filter(version::until_commit.eq(i64::MAX))
                 .filter(version::deleted.eq(false))
                 .filter(version::document.eq_any(some.to_vec()))
-                .filter(visible!(v))
+                .filter(visible!(v, sight))
                 .select(VersionRow::as_select())
                 .load(self.conn)
                 .map_err(fault)?;

@@ -11,10 +11,12 @@ mod counters;
 mod documents;
 mod facts;
 mod footprint;
+mod jobs;
 mod lock;
 mod plan;
 mod read;
 mod read_log;
+mod rights;
 mod schema;
 mod search;
 mod settings;
@@ -31,9 +33,11 @@ pub use counters::Counters;
 pub use documents::DocumentRow;
 pub use facts::{FactBlock, VisibleFacts};
 pub use footprint::Footprint;
-pub use plan::{AuditLine, ChangeDocument, Cut, Facts, Index, NewDocument, Operation, Plan, Precondition, Put};
+pub use jobs::DueJob;
+pub use plan::{AuditLine, ChangeDocument, Cut, Facts, Index, Job, NewDocument, Operation, Plan, Precondition, Put};
 pub use read::{Found, Reader, VersionRow};
 pub use read_log::{Pending, ReadLog, verify as verify_read_log};
+pub use rights::DecidedFacts;
 pub use search::{Condition, DatePrefix, DateTest, Page, PageKey, Query, Sort};
 pub use settings::Settings;
 pub use writer::{Written, chained as chain_hash};
@@ -137,7 +141,7 @@ impl Store {
         if self.writer.as_ref().is_some_and(|writer| !writer.works()) {
             return Err(crate::fhir::Fault::new(crate::fhir::FaultKind::Busy, 109, "the last write failed and the database was not found again yet"));
         }
-        self.read(&Visibility::of("", 0), |reader| reader.place("Patient", "").map(|_| ()))
+        self.read(&Visibility::open("", 0), |reader| reader.place("Patient", "").map(|_| ()))
     }
 
     /// Numbers for planning.
@@ -159,5 +163,7 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod rights_tests;
 #[cfg(test)]
 mod tests;

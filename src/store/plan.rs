@@ -1,7 +1,7 @@
 //! What one request wants written: data, not code. The writer re-checks the preconditions and applies the operations,
 //! all or nothing, inside a savepoint of the commit it shares with others.
 
-use crate::access::Visibility;
+use crate::access::{Choice, Sight, Visibility};
 use crate::fhir::Identifier;
 
 /// A list of writes with what must still be true when they are applied.
@@ -38,7 +38,7 @@ pub enum Precondition {
     /// This Binary still waits for its DocumentReference.
     Waiting { document: i64 },
     /// No document that this caller may see carries the uniqueId.
-    UniqueIdUnused { unique: Identifier, visibility: Visibility },
+    UniqueIdUnused { unique: Identifier, visibility: Visibility, sight: Sight },
 }
 
 /// One write.
@@ -59,11 +59,34 @@ pub enum Operation {
         record: i64,
         document: i64,
     },
+    /// What resource `rid` decides about its record, in place of what it decided before.
+    Decide {
+        record: i64,
+        rid: i64,
+        choices: Vec<Choice>,
+    },
+    /// Work to be done later; the same work is asked once.
+    Job(Job),
+    /// That work is done.
+    JobDone {
+        number: i64,
+    },
     /// Ends the life of a document's facts (withdrawn document).
     EndFacts {
         record: i64,
         document: i64,
     },
+}
+
+/// Work to be done later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// What kind of work.
+    pub kind: String,
+    /// µs UTC.
+    pub due_us: i64,
+    /// What it is about; with the kind, its idempotency key.
+    pub argument: String,
 }
 
 /// A new version of a resource.
@@ -122,16 +145,17 @@ pub struct NewDocument {
     pub chain: i64,
     pub unique: Identifier,
     pub sha256: [u8; 32],
-    pub size: i64,
     pub mime: String,
     /// See [`crate::access::labels`].
     pub labels: i32,
     pub archived: bool,
     pub superseded: bool,
     pub visible_from_us: i64,
-    pub depositor: String,
-    /// Structures of the authors (the depositor is added).
-    pub structures: Vec<String>,
+    /// Type and class, by which the habilitation matrix decides.
+    pub type_code: String,
+    pub class_code: String,
+    /// Who stands behind it: structures, persons and staffs, as `access` names them.
+    pub behind: Vec<String>,
     /// FHIR id of its Binary.
     pub binary_id: String,
     pub content: Vec<u8>,
@@ -146,6 +170,8 @@ pub struct ChangeDocument {
     pub deleted: Option<bool>,
     /// Visibility labels; applied to the whole chain.
     pub labels: Option<i32>,
+    /// µs UTC from which the patient sees what was kept from him.
+    pub visible_from_us: Option<i64>,
 }
 
 /// The facts derived from one document: one block, and the ids that find it.

@@ -1,5 +1,8 @@
 //! Reading over one snapshot, with the caller's visibility inside every query.
 
+use std::collections::HashMap;
+
+use diesel::IntoSql;
 use diesel::prelude::*;
 
 use super::conn::{Conn, fault};
@@ -8,7 +11,7 @@ use super::facts::FactCache;
 use super::plan::Cut;
 use super::schema::{body, directory, document, identifier, receipt, version};
 use super::visible::visible;
-use crate::access::Visibility;
+use crate::access::{Purpose, RecordRight, Rule, Sight, Visibility};
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 
 /// One snapshot of the database for one caller.
@@ -16,6 +19,9 @@ pub struct Reader<'a> {
     pub(super) conn: &'a mut Conn,
     pub(super) visibility: &'a Visibility,
     pub(super) facts: &'a FactCache,
+    /// Rights worked out so far, by record.
+    pub(super) rights: HashMap<i64, RecordRight>,
+    pub(super) purpose: Purpose,
     commit: i64,
 }
 
@@ -24,7 +30,7 @@ pub(super) fn snapshot<T>(conn: &mut Conn, counters: &Counters, facts: &FactCach
     let mut answer = None;
     let outcome = conn.transaction::<(), diesel::result::Error, _>(|conn| {
         one_snapshot(conn)?;
-        answer = Some(f(&mut Reader { conn, visibility, facts, commit: counters.published() }));
+        answer = Some(f(&mut Reader { conn, visibility, facts, rights: HashMap::new(), purpose: visibility.purpose(), commit: counters.published() }));
         Ok(())
     });
     outcome.map_err(fault)?;
@@ -63,6 +69,14 @@ pub struct Found {
     pub body: Vec<u8>,
 }
 
+/// What a look for a resource finds.
+enum Look {
+    Absent,
+    Here(Place),
+    /// It is there, in a record that is not open to the caller.
+    Refused(Rule),
+}
+
 /// Where a (type, id) lives.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
@@ -78,22 +92,55 @@ impl Reader<'_> {
         self.commit
     }
 
-    /// Where the resource lives, `None` when there is none that this caller may see.
+    /// Where the resource lives, `None` when there is none that this caller may see. A document hidden from the caller is absent
+    /// whatever the right to its record.
+    ///
+    /// # Errors
+    /// `Forbidden` when the record is not open to the caller, with the reason; `Bug` or `Busy` from the database.
+    pub fn place(&mut self, kind: &str, id: &str) -> Result<Option<Place>> {
+        match self.look(kind, id)? {
+            Look::Absent => Ok(None),
+            Look::Here(place) => Ok(Some(place)),
+            Look::Refused(rule) => Err(refused(rule)),
+        }
+    }
+
+    /// Whether this caller may know of the resource; never refused.
     ///
     /// # Errors
     /// `Bug` or `Busy` from the database.
-    pub fn place(&mut self, kind: &str, id: &str) -> Result<Option<Place>> {
+    pub fn knows(&mut self, kind: &str, id: &str) -> Result<bool> {
+        Ok(matches!(self.look(kind, id)?, Look::Here(_)))
+    }
+
+    fn look(&mut self, kind: &str, id: &str) -> Result<Look> {
+        let found: Option<(i64, i64, i64)> =
+            directory::table.find((kind, id)).select((directory::record, directory::rid, directory::document)).first(self.conn).optional().map_err(fault)?;
+        let Some((record, rid, number)) = found else { return Ok(Look::Absent) };
+        let place = Place { record, rid, document: number };
+        let right = self.right(record)?;
+        if right.is_some_and(|r| matches!(r, RecordRight::Nothing(rule) if rule.equals_absence())) {
+            return Ok(Look::Absent);
+        }
+        // The identity of the record, which says that there is one, is no content of it.
+        let rule = right.filter(|r| kind != "Patient" && !matches!(r, RecordRight::Whole { .. })).map(|r| r.rule());
+        if number == 0 {
+            return Ok(rule.map_or(Look::Here(place), Look::Refused));
+        }
+        let sight = self.sight(&[record])?;
+        if self.shows(number, &sight)? {
+            return Ok(Look::Here(place));
+        }
+        let Some(rule) = rule else { return Ok(Look::Absent) };
+        // Were the record open to the caller: what would be hidden then stays unknown now.
+        let open = Sight { whole: vec![record], ..Sight::default() };
+        Ok(if self.shows(number, &open)? { Look::Refused(rule) } else { Look::Absent })
+    }
+
+    /// Whether a document fulfils the condition.
+    fn shows(&mut self, number: i64, sight: &Sight) -> Result<bool> {
         let v = self.visibility;
-        directory::table
-            .inner_join(document::table.on(document::number.eq(directory::document)))
-            .filter(directory::kind.eq(kind))
-            .filter(directory::id.eq(id))
-            .filter(visible!(v))
-            .select((directory::record, directory::rid, directory::document))
-            .first::<(i64, i64, i64)>(self.conn)
-            .optional()
-            .map(|row| row.map(|(record, rid, document)| Place { record, rid, document }))
-            .map_err(fault)
+        diesel::select(diesel::dsl::exists(document::table.filter(document::number.eq(number)).filter(visible!(v, sight)))).get_result(self.conn).map_err(fault)
     }
 
     /// Whether the (type, id) exists at all, visible or not; for deciding about new ids only, never for answers.
@@ -158,6 +205,8 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` or `Busy` from the database.
     pub fn by_identifier(&mut self, kind: &str, wanted: &Identifier) -> Result<Vec<VersionRow>> {
+        let named = self.named(kind, wanted)?;
+        let sight = self.sight(&named)?;
         let v = self.visibility;
         let mut query = identifier::table
             .inner_join(version::table.on(version::rid.eq(identifier::rid).and(version::record.eq(identifier::record)).and(version::kind.eq(identifier::kind))))
@@ -166,10 +215,21 @@ impl Reader<'_> {
             .filter(identifier::kind.eq(kind))
             .filter(version::until_commit.eq(i64::MAX))
             .filter(version::deleted.eq(false))
-            .filter(visible!(v))
+            .filter(visible!(v, sight))
             .select(VersionRow::as_select())
             .limit(20)
             .into_boxed();
+        if let Some(system) = &wanted.system {
+            query = query.filter(identifier::system.eq(system));
+        }
+        let found: Vec<VersionRow> = query.load(self.conn).map_err(fault)?;
+        Ok(found.into_iter().filter(|row| row.document != 0 || sight.holds(row.record) || kind == "Patient" && !sight.unknown.contains(&row.record)).collect())
+    }
+
+    /// Records that hold something of a type under an identifier.
+    fn named(&mut self, kind: &str, wanted: &Identifier) -> Result<Vec<i64>> {
+        let mut query =
+            identifier::table.filter(identifier::value.eq(&wanted.value)).filter(identifier::kind.eq(kind)).select(identifier::record).distinct().limit(20).into_boxed();
         if let Some(system) = &wanted.system {
             query = query.filter(identifier::system.eq(system));
         }
@@ -181,6 +241,7 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` or `Busy` from the database.
     pub fn all_of(&mut self, record: i64, kind: &str, limit: i64) -> Result<Vec<Found>> {
+        let sight = self.sight(&[record])?;
         let v = self.visibility;
         let rows: Vec<VersionRow> = version::table
             .inner_join(document::table.on(document::number.eq(version::document)))
@@ -188,7 +249,8 @@ impl Reader<'_> {
             .filter(version::kind.eq(kind))
             .filter(version::until_commit.eq(i64::MAX))
             .filter(version::deleted.eq(false))
-            .filter(visible!(v))
+            .filter(version::document.ne(0).or(sight.holds(record).into_sql::<diesel::sql_types::Bool>()))
+            .filter(visible!(v, sight))
             .select(VersionRow::as_select())
             .limit(limit)
             .load(self.conn)
@@ -220,7 +282,7 @@ impl Reader<'_> {
         let mut hidden = Vec::new();
         for cut in &cuts {
             let (kind, id) = cut.target.split_once('/').unwrap_or((cut.target.as_str(), ""));
-            if self.place(kind, id)?.is_none() {
+            if !self.knows(kind, id)? {
                 hidden.push(cut.clone());
             }
         }
@@ -257,6 +319,14 @@ impl Reader<'_> {
         }
         version::table.filter(version::record.eq(record)).filter(version::kind.eq("Patient")).select(version::id).first(self.conn).optional().map_err(fault)
     }
+}
+
+/// The refusal of a record, in the words of its rule; a record that the caller may not know of is unknown.
+pub(super) fn refused(rule: Rule) -> Fault {
+    if rule.equals_absence() {
+        return Fault::new(FaultKind::NotFound, 231, "no such resource");
+    }
+    Fault::new(FaultKind::Forbidden, 177, rule.caller()).because(rule.code())
 }
 
 /// Largest size a stored block may unpack to: a document of 128 MiB and its frame.

@@ -154,20 +154,31 @@ diesel::table! {
         unique_value -> Text,
         unique_system -> Text,
         sha256 -> Binary,
-        size_bytes -> BigInt,
         mime -> Text,
         labels -> Integer,
-        masked -> Bool,
         superseded -> Bool,
         archived -> Bool,
         deleted -> Bool,
         visible_from_us -> BigInt,
         from_commit -> BigInt,
+        type_code -> Text,
+        class_code -> Text,
     }
 }
 
 diesel::table! {
-    /// structures that stand behind a document: its authors' and its depositor's
+    /// what was decided about a record; see `access::choices`
+    choice (record, holder, kind, rid) {
+        record -> BigInt,
+        holder -> Text,
+        kind -> SmallInt,
+        rid -> BigInt,
+        until_us -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// who stands behind a document: structures, persons (`ps:…`), and the staff of a structure (`staff:…`)
     document_author (document, structure) {
         document -> BigInt,
         structure -> Text,
@@ -253,6 +264,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     string_value,
     reference_value,
     document,
+    choice,
     document_author,
     blob,
     fact_block,

@@ -10,6 +10,7 @@ use super::conn::{Db, fault};
 use super::read::{Reader, VersionRow};
 use super::schema::{directory, document, identifier, symbol, version};
 use super::visible::visible;
+use crate::access::Sight;
 use crate::fhir::search::ParamType;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 
@@ -131,6 +132,7 @@ type Boxed<'a> = diesel::dsl::IntoBoxed<'a, Joined, Db>;
 /// A query after its identifiers, ids and codes have been looked up.
 struct Look {
     records: Vec<i64>,
+    sight: Sight,
     /// Resources that the identifiers and ids leave, when there are such conditions.
     rids: Option<BTreeSet<i64>>,
     /// Symbols of each token condition, in order.
@@ -144,7 +146,7 @@ impl Reader<'_> {
     /// # Errors
     /// `TooCostly` when an identifier or a code stands for too many, `Bug` or `Busy` from the database.
     pub fn search(&mut self, query: &Query) -> Result<Page> {
-        let look = self.look(query)?;
+        let look = self.look_up(query)?;
         let total = self.filtered(query, &look).count().get_result(self.conn).map_err(fault)?;
         if query.count == 0 || total == 0 {
             return Ok(Page { total, rows: Vec::new(), next: None });
@@ -158,7 +160,7 @@ impl Reader<'_> {
     }
 
     /// Looks up what stands for what: the record first, so that every later read is a range of it.
-    fn look(&mut self, query: &Query) -> Result<Look> {
+    fn look_up(&mut self, query: &Query) -> Result<Look> {
         let mut found: Option<BTreeSet<(i64, i64)>> = None;
         let mut symbols = Vec::new();
         for condition in &query.conditions {
@@ -180,7 +182,8 @@ impl Reader<'_> {
             (None, None, Some(found)) => found.iter().map(|f| f.0).collect::<BTreeSet<_>>().into_iter().collect(),
             (None, None, None) => Vec::new(),
         };
-        Ok(Look { records, rids: found.map(|f| f.into_iter().map(|f| f.1).collect()), symbols, at: query.commit })
+        let sight = self.sight(&records)?;
+        Ok(Look { records, sight, rids: found.map(|f| f.into_iter().map(|f| f.1).collect()), symbols, at: query.commit })
     }
 
     fn of_ids(&mut self, kind: &str, any: &[String]) -> Result<BTreeSet<(i64, i64)>> {
@@ -227,6 +230,7 @@ impl Reader<'_> {
 
     fn filtered(&self, query: &Query, look: &Look) -> Boxed<'static> {
         let v = self.visibility.clone();
+        let closed: Vec<i64> = look.records.iter().copied().filter(|r| !look.sight.holds(*r)).collect();
         let mut q: Boxed<'static> = version::table
             .inner_join(document::table.on(document::number.eq(version::document)))
             .into_boxed::<Db>()
@@ -234,7 +238,8 @@ impl Reader<'_> {
             .filter(version::from_commit.le(look.at))
             .filter(version::until_commit.gt(look.at))
             .filter(version::deleted.eq(false))
-            .filter(visible!(v));
+            .filter(version::document.ne(0).or(version::record.ne_all(closed)))
+            .filter(visible!(v, look.sight));
         q = match look.records.as_slice() {
             [one] => q.filter(version::record.eq(*one)),
             several => q.filter(version::record.eq_any(several.to_vec())),

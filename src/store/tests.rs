@@ -1,5 +1,6 @@
 //! Contract of the store, written once and run against each database.
 
+use super::rights_tests::the_condition_is_the_decision;
 use super::*;
 use crate::access::labels;
 use crate::fhir::{FaultKind, Identifier};
@@ -41,17 +42,18 @@ contract! {
     a_reference_to_a_hidden_document_is_cut
     a_page_follows_the_one_before
     waiting_writes_are_all_answered
+    the_condition_is_the_decision
 }
 
 fn see(structure: &str) -> Visibility {
-    Visibility::of(structure, i64::MAX - 1)
+    Visibility::open(structure, i64::MAX - 1)
 }
 
 fn body(kind: &str, id: &str, rest: &str) -> Vec<u8> {
     format!("{{\"resourceType\":\"{kind}\",\"id\":\"{id}\",\"meta\":{{\"lastUpdated\":\"1970-01-01T00:00:00.000Z\"}}{rest}}}").into_bytes()
 }
 
-fn put(store: &Store, kind: &str, id: &str, record: i64, number: i64) -> Put {
+pub(super) fn put(store: &Store, kind: &str, id: &str, record: i64, number: i64) -> Put {
     let body = body(kind, id, "");
     let stamp = i32::try_from(body.windows(10).position(|w| w == b"1970-01-01").unwrap()).unwrap();
     Put {
@@ -71,7 +73,7 @@ fn put(store: &Store, kind: &str, id: &str, record: i64, number: i64) -> Put {
     }
 }
 
-fn write(store: &Store, operations: Vec<Operation>) -> Result<Written> {
+pub(super) fn write(store: &Store, operations: Vec<Operation>) -> Result<Written> {
     store.write(Plan { operations, audit: vec![AuditLine { record: 0, line: "{}".into() }], ..Plan::default() })
 }
 
@@ -131,14 +133,14 @@ fn deposit(store: &Store, record: i64, id: &str, set: i32, author: &str) -> i64 
         chain: number,
         unique: Identifier { system: None, value: format!("u-{id}") },
         sha256: sha2::Digest::finalize(sha2::Sha256::default()).into(),
-        size: 0,
         mime: "text/xml".into(),
         labels: set,
         archived: false,
         superseded: false,
         visible_from_us: 0,
-        depositor: author.into(),
-        structures: vec![author.into()],
+        type_code: String::new(),
+        class_code: String::new(),
+        behind: vec![author.into()],
         binary_id: format!("b-{id}"),
         content: Vec::new(),
     };
@@ -278,5 +280,5 @@ fn both_migrations_create_the_same_tables() {
             assert_eq!(text(include_str!(concat!("../../migrations/sqlite/", $migration, "/up.sql"))), text(include_str!(concat!("../../migrations/postgres/", $migration, "/up.sql"))));
         )*};
     }
-    same!("2026-11-24-000001_first_light" "2026-11-25-000001_audit_by_time");
+    same!("2026-11-24-000001_first_light" "2026-11-25-000001_audit_by_time" "2026-11-25-000002_rights");
 }

@@ -15,15 +15,23 @@ impl Reader<'_> {
     /// `Bug` or `Busy` from the database.
     pub fn traceable(&mut self, kind: &str, ids: &[String]) -> Result<Vec<String>> {
         use super::schema::document_author;
-        let v = self.visibility;
         let mut out = Vec::new();
         for some in ids.chunks(500) {
-            let stands_behind = document_author::table.filter(document_author::document.eq(document::number)).filter(document_author::structure.eq(v.structure().to_owned()));
+            let records: Vec<i64> = directory::table
+                .filter(directory::kind.eq(kind))
+                .filter(directory::id.eq_any(some.to_vec()))
+                .select(directory::record)
+                .distinct()
+                .load(self.conn)
+                .map_err(fault)?;
+            let sight = self.sight(&records)?;
+            let v = self.visibility;
+            let stands_behind = document_author::table.filter(document_author::document.eq(document::number)).filter(document_author::structure.eq_any(v.mine().to_vec()));
             let rows: Vec<String> = directory::table
                 .inner_join(document::table.on(document::number.eq(directory::document)))
                 .filter(directory::kind.eq(kind))
                 .filter(directory::id.eq_any(some.to_vec()))
-                .filter(visible!(v).or(diesel::dsl::exists(stands_behind)))
+                .filter(visible!(v, sight).or(diesel::dsl::exists(stands_behind)))
                 .select(directory::id)
                 .load(self.conn)
                 .map_err(fault)?;

@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl::{exists, max};
 use diesel::prelude::*;
 
 use super::super::conn::Conn;
-use super::super::plan::{AuditLine, ChangeDocument, Facts, NewDocument, Operation, Plan, Put};
+use super::super::plan::{AuditLine, ChangeDocument, Facts, Job, NewDocument, Operation, Plan, Put};
 use super::super::schema::*;
 use super::{Written, chained};
-use crate::access::labels;
+use crate::access::{Choice, labels};
 use crate::fhir::{Fault, FaultKind};
 
 /// `until_commit` of a row that holds now.
@@ -76,6 +77,11 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
                     .execute(conn)?;
                 diesel::update(document::table.filter(document::number.eq(from))).set(document::deleted.eq(true)).execute(conn)?;
                 diesel::delete(blob::table.filter(blob::record.eq(0)).filter(blob::document.eq(from))).execute(conn)?;
+            }
+            Operation::Decide { record, rid, choices } => decide(conn, *record, *rid, choices)?,
+            Operation::Job(job) => new_job(conn, job)?,
+            Operation::JobDone { number } => {
+                diesel::update(job::table.find(number)).set(job::state.eq("done")).execute(conn)?;
             }
             Operation::EndFacts { record, document } => {
                 diesel::update(fact_block::table.filter(fact_block::record.eq(record)).filter(fact_block::document.eq(document)))
@@ -244,20 +250,16 @@ fn new_document(conn: &mut Conn, d: &NewDocument, at: Written) -> Done {
         .values((
             (document::number.eq(d.number), document::record.eq(d.record), document::rid.eq(d.rid), document::chain.eq(d.chain)),
             (document::unique_value.eq(&d.unique.value), document::unique_system.eq(d.unique.system.as_deref().unwrap_or(""))),
-            (document::sha256.eq(d.sha256.to_vec()), document::size_bytes.eq(d.size), document::mime.eq(&d.mime)),
-            (document::labels.eq(d.labels), document::masked.eq(d.labels & labels::MASQUE_PS != 0), document::superseded.eq(d.superseded)),
+            (document::sha256.eq(d.sha256.to_vec()), document::mime.eq(&d.mime)),
+            (document::labels.eq(d.labels), document::superseded.eq(d.superseded)),
             (document::archived.eq(d.archived), document::deleted.eq(false), document::visible_from_us.eq(d.visible_from_us)),
-            document::from_commit.eq(at.commit),
+            (document::from_commit.eq(at.commit), document::type_code.eq(&d.type_code), document::class_code.eq(&d.class_code)),
         ))
         .execute(conn)?;
-    let mut structures: Vec<&String> = d.structures.iter().chain([&d.depositor]).collect();
-    structures.sort_unstable();
-    structures.dedup();
-    insert_rows!(
-        conn,
-        document_author::table,
-        structures.into_iter().map(|s| (document_author::document.eq(d.number), document_author::structure.eq(s.as_str()))).collect::<Vec<_>>()
-    );
+    let mut behind: Vec<&String> = d.behind.iter().collect();
+    behind.sort_unstable();
+    behind.dedup();
+    insert_rows!(conn, document_author::table, behind.into_iter().map(|s| (document_author::document.eq(d.number), document_author::structure.eq(s.as_str()))).collect::<Vec<_>>());
     if !d.binary_id.is_empty() {
         diesel::insert_into(directory::table)
             .values((directory::kind.eq("Binary"), directory::id.eq(&d.binary_id), directory::record.eq(d.record), directory::rid.eq(0), directory::document.eq(d.number)))
@@ -266,6 +268,35 @@ fn new_document(conn: &mut Conn, d: &NewDocument, at: Written) -> Done {
     let packed = zstd::bulk::compress(&d.content, ZSTD_LEVEL).map_err(|e| bug(162, e))?;
     let (codec, bytes) = if packed.len() < d.content.len() { (1i16, &packed) } else { (0i16, &d.content) };
     diesel::insert_into(blob::table).values((blob::record.eq(d.record), blob::document.eq(d.number), blob::codec.eq(codec), blob::bytes.eq(bytes))).execute(conn)?;
+    Ok(())
+}
+
+fn decide(conn: &mut Conn, record: i64, rid: i64, choices: &[Choice]) -> Done {
+    diesel::delete(choice::table.filter(choice::record.eq(record)).filter(choice::rid.eq(rid))).execute(conn)?;
+    let mut rows: Vec<(&str, i16, i64)> = choices.iter().map(|c| (c.holder.as_str(), c.kind.number(), c.until_us)).collect();
+    // Of the same thing said twice, what lasts longer holds.
+    rows.sort_unstable_by(|a, b| (a.0, a.1, -a.2).cmp(&(b.0, b.1, -b.2)));
+    rows.dedup_by_key(|r| (r.0, r.1));
+    insert_rows!(
+        conn,
+        choice::table,
+        rows.into_iter()
+            .map(|(holder, kind, until)| (choice::record.eq(record), choice::holder.eq(holder), choice::kind.eq(kind), choice::rid.eq(rid), choice::until_us.eq(until)))
+            .collect::<Vec<_>>()
+    );
+    Ok(())
+}
+
+/// Queues work unless the same was asked before.
+fn new_job(conn: &mut Conn, new: &Job) -> Done {
+    let known: bool = diesel::select(exists(job::table.filter(job::kind.eq(&new.kind)).filter(job::argument.eq(&new.argument)))).get_result(conn)?;
+    if known {
+        return Ok(());
+    }
+    let last: Option<i64> = job::table.select(max(job::number)).first(conn)?;
+    diesel::insert_into(job::table)
+        .values((job::number.eq(last.unwrap_or(0) + 1), job::kind.eq(&new.kind), job::state.eq("waiting"), job::due_us.eq(new.due_us), job::argument.eq(&new.argument)))
+        .execute(conn)?;
     Ok(())
 }
 
@@ -280,6 +311,9 @@ fn change_document(conn: &mut Conn, c: &ChangeDocument) -> Done {
     if let Some(deleted) = c.deleted {
         diesel::update(one).set(document::deleted.eq(deleted)).execute(conn)?;
     }
+    if let Some(at_us) = c.visible_from_us {
+        diesel::update(one).set(document::visible_from_us.eq(at_us)).execute(conn)?;
+    }
     if let Some(set) = c.labels {
         label_chain(conn, c.number, set)?;
     }
@@ -293,7 +327,7 @@ fn label_chain(conn: &mut Conn, number: i64, set: i32) -> Done {
     for (other, labels) in all {
         let level = if other == number { set } else { labels } & !labels::VISIBILITY;
         let new = level | (set & labels::VISIBILITY);
-        diesel::update(document::table.filter(document::number.eq(other))).set((document::labels.eq(new), document::masked.eq(new & labels::MASQUE_PS != 0))).execute(conn)?;
+        diesel::update(document::table.filter(document::number.eq(other))).set(document::labels.eq(new)).execute(conn)?;
     }
     Ok(())
 }

@@ -65,12 +65,12 @@ fn check(conn: &mut Conn, one: &Precondition) -> Result<()> {
             .map_err(fault)?;
             refuse(taken, 152, "another request registered the same identifier meanwhile")
         }
-        Precondition::UniqueIdUnused { unique, visibility } => {
+        Precondition::UniqueIdUnused { unique, visibility, sight } => {
             let taken = diesel::select(exists(
                 document::table
                     .filter(document::unique_value.eq(&unique.value))
                     .filter(document::unique_system.eq(unique.system.as_deref().unwrap_or("")))
-                    .filter(visible!(visibility)),
+                    .filter(visible!(visibility, sight)),
             ))
             .get_result(conn)
             .map_err(fault)?;

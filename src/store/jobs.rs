@@ -1,0 +1,42 @@
+//! Reading the background work that is due.
+
+use diesel::prelude::*;
+
+use super::conn::fault;
+use super::read::Reader;
+use super::schema::job;
+use crate::fhir::Result;
+
+/// Work that is due.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct DueJob {
+    pub number: i64,
+    pub kind: String,
+    /// What it is about; with the kind, its idempotency key.
+    pub argument: String,
+}
+
+impl Reader<'_> {
+    /// Waiting work whose moment has come (µs UTC), oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn due(&mut self, now_us: i64, limit: i64) -> Result<Vec<DueJob>> {
+        job::table
+            .filter(job::state.eq("waiting"))
+            .filter(job::due_us.le(now_us))
+            .order((job::due_us, job::number))
+            .limit(limit)
+            .select((job::number, job::kind, job::argument))
+            .load(self.conn)
+            .map_err(fault)
+    }
+
+    /// Whether work of this kind about this was asked before, done or not.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn job_known(&mut self, kind: &str, argument: &str) -> Result<bool> {
+        diesel::select(diesel::dsl::exists(job::table.filter(job::kind.eq(kind)).filter(job::argument.eq(argument)))).get_result(self.conn).map_err(fault)
+    }
+}

@@ -1,0 +1,162 @@
+//! What was decided about a record, and what it means for this caller.
+
+use diesel::prelude::*;
+
+use super::conn::fault;
+use super::read::{Reader, refused};
+use super::schema::{choice, directory, document, identifier};
+use crate::access::{Choice, ChoiceKind, Purpose, RecordRight, Sight};
+use crate::fhir::{Fault, FaultKind, Result};
+
+/// What a decision about a document looks at.
+#[derive(Debug)]
+pub struct DecidedFacts {
+    pub labels: i32,
+    /// The caller stands behind it.
+    pub mine: bool,
+    pub type_code: String,
+    pub class_code: String,
+    pub visible_from_us: i64,
+    pub deleted: bool,
+}
+
+impl Reader<'_> {
+    /// This caller's right to a record, worked out once per snapshot; `None` where rights do not matter: the shared record, and every
+    /// record under the policy `open`.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn right(&mut self, record: i64) -> Result<Option<RecordRight>> {
+        if record == 0 || self.visibility.rules().is_none() {
+            return Ok(None);
+        }
+        if let Some(known) = self.rights.get(&record) {
+            return Ok(Some(*known));
+        }
+        let choices = self.choices_of(record)?;
+        let own = self.is_holders(record)?;
+        let right = self.visibility.right(&choices, own, self.purpose);
+        self.rights.extend(right.map(|r| (record, r)));
+        Ok(right)
+    }
+
+    /// Whether everything of a record may be looked for, as far as matrix and labels go.
+    ///
+    /// # Errors
+    /// See [`Reader::right`].
+    pub fn whole(&mut self, record: i64) -> Result<bool> {
+        Ok(matches!(self.right(record)?, None | Some(RecordRight::Whole { .. })))
+    }
+
+    /// Refuses what asks about a record as a whole when it is not open to the caller.
+    ///
+    /// # Errors
+    /// `Forbidden` with the reason; see [`Reader::right`].
+    pub fn open_to_caller(&mut self, record: i64) -> Result<()> {
+        match self.right(record)? {
+            None | Some(RecordRight::Whole { .. }) => Ok(()),
+            Some(RecordRight::OwnDocuments(rule) | RecordRight::Nothing(rule)) => Err(refused(rule)),
+        }
+    }
+
+    /// Refuses where the caller has no right at all: a record that is closed to him whatever he stands behind.
+    ///
+    /// # Errors
+    /// `Forbidden` with the reason; see [`Reader::right`].
+    pub fn not_refused(&mut self, record: i64) -> Result<()> {
+        match self.right(record)? {
+            Some(RecordRight::Nothing(rule)) => Err(refused(rule)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads something to be answered in the midst of planning a write.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    pub fn answering<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let before = std::mem::replace(&mut self.purpose, Purpose::Read);
+        let rights = std::mem::take(&mut self.rights);
+        let answer = f(self);
+        (self.purpose, self.rights) = (before, rights);
+        answer
+    }
+
+    /// Which of some records a condition holds for.
+    ///
+    /// # Errors
+    /// See [`Reader::right`].
+    pub fn sight(&mut self, records: &[i64]) -> Result<Sight> {
+        let mut out = Sight { everywhere: self.visibility.rules().is_none(), ..Sight::default() };
+        if out.everywhere {
+            return Ok(out);
+        }
+        for record in records {
+            match self.right(*record)? {
+                Some(RecordRight::Whole { sees_masked, .. }) => {
+                    out.whole.push(*record);
+                    out.masked.extend(sees_masked.then_some(*record));
+                }
+                None => out.whole.push(*record),
+                Some(RecordRight::OwnDocuments(_)) => {}
+                Some(RecordRight::Nothing(rule)) => {
+                    out.nothing.push(*record);
+                    out.unknown.extend(rule.equals_absence().then_some(*record));
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// What was decided about a record for this caller and for everybody.
+    fn choices_of(&mut self, record: i64) -> Result<Vec<Choice>> {
+        let holders = self.visibility.rules().map(|r| r.holders().to_vec()).unwrap_or_default();
+        let rows: Vec<(String, i16, i64)> = choice::table
+            .filter(choice::record.eq(record))
+            .filter(choice::holder.eq_any(holders))
+            .select((choice::holder, choice::kind, choice::until_us))
+            .load(self.conn)
+            .map_err(fault)?;
+        rows.into_iter()
+            .map(|(holder, number, until_us)| {
+                let kind = ChoiceKind::of(number).ok_or_else(|| Fault::new(FaultKind::Bug, 176, "a choice of the patient is not understood; nothing is disclosed"))?;
+                Ok(Choice { holder, kind, until_us })
+            })
+            .collect()
+    }
+
+    /// Every choice of a record of some kinds: holder and end.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn choices(&mut self, record: i64, kind: ChoiceKind) -> Result<Vec<(String, i64)>> {
+        choice::table.filter(choice::record.eq(record)).filter(choice::kind.eq(kind.number())).select((choice::holder, choice::until_us)).load(self.conn).map_err(fault)
+    }
+
+    /// What a decision about a document looks at, with its record, whoever may see it; for explaining decisions, never for answers.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn decided_facts(&mut self, kind: &str, id: &str) -> Result<Option<(i64, DecidedFacts)>> {
+        let found: Option<(i64, i64)> = directory::table.find((kind, id)).select((directory::record, directory::document)).first(self.conn).optional().map_err(fault)?;
+        let Some((record, number)) = found.filter(|f| f.1 != 0) else { return Ok(None) };
+        let (labels, type_code, class_code, visible_from_us, deleted) = document::table
+            .find(number)
+            .select((document::labels, document::type_code, document::class_code, document::visible_from_us, document::deleted))
+            .first(self.conn)
+            .map_err(fault)?;
+        let mine = self.is_own(number)?;
+        Ok(Some((record, DecidedFacts { labels, mine, type_code, class_code, visible_from_us, deleted })))
+    }
+
+    /// Whether the record is that of the patient whom the caller is, or acts for.
+    fn is_holders(&mut self, record: i64) -> Result<bool> {
+        let Some(patient) = self.visibility.rules().and_then(|r| r.patient()).cloned() else { return Ok(false) };
+        let named = identifier::table
+            .filter(identifier::value.eq(patient.value))
+            .filter(identifier::system.eq(patient.system.unwrap_or_default()))
+            .filter(identifier::kind.eq("Patient"))
+            .filter(identifier::record.eq(record));
+        diesel::select(diesel::dsl::exists(named)).get_result(self.conn).map_err(fault)
+    }
+}
