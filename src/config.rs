@@ -101,16 +101,25 @@ impl Default for Database {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Access {
-    /// `open`: any valid certificate reads and writes, labels hold. Default `open`; announced at start and in `metadata`.
+    /// `enforced`: persons by their token, the patient's choices and the habilitation matrix decide. `open`: any valid certificate reads
+    /// and writes, labels hold; never in production. Default `enforced`; announced at start and in `metadata`.
     pub policy: AccessPolicy,
+    /// Habilitation matrix, TOML, instead of the one of the program; read again when it changes. Default: none.
+    pub matrix: String,
+    /// Legal entities and their establishments, TOML. Default: none.
+    pub structures: String,
+    /// Who accepted the cells and rows marked as assumptions, and on which day (`2026-11-25`): required in production. Default: none.
+    pub assumptions_accepted_by: String,
+    pub assumptions_accepted_on: String,
 }
 
 /// See [`Access::policy`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccessPolicy {
-    #[default]
     Open,
+    #[default]
+    Enforced,
 }
 
 /// How deposits are read.
@@ -217,6 +226,10 @@ impl Config {
         within("limits.page_max", self.limits.page_max, self.limits.page, 500)?;
         within("limits.bundle_entries", self.limits.bundle_entries, 1, 10_000)?;
         within("limits.body_seconds", usize::try_from(self.limits.body_seconds).unwrap_or(usize::MAX), 1, 3600)?;
+        let day = &self.access.assumptions_accepted_on;
+        if !day.is_empty() && chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").is_err() {
+            return Err("configuration: access.assumptions_accepted_on must be a day, for instance 2026-11-25".into());
+        }
         let one_of = |name: &str, value: &str, all: &[&str]| {
             if all.contains(&value) { Ok(()) } else { Err(format!("configuration: {name} must be one of {}", all.join(", "))) }
         };

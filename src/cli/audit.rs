@@ -24,7 +24,7 @@ pub(super) fn verify(data: &Path, file: Option<&Path>) -> Result<(), String> {
 fn writes(store: &Store) -> Result<i64, String> {
     let (mut number, mut chain) = (0i64, String::new());
     loop {
-        let visibility = Visibility::of("", i64::MAX);
+        let visibility = Visibility::open("", i64::MAX);
         let some = store.read(&visibility, |r| r.audit_after(number, 1000)).map_err(|e| e.to_string())?;
         if some.is_empty() {
             return Ok(number);

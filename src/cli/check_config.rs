@@ -2,14 +2,21 @@
 
 use std::path::Path;
 
+use crate::access::assumptions;
 use crate::config::Config;
+use crate::interaction::Rules;
 use crate::store::DatabaseUrl;
 
-/// Reads, checks and prints the effective configuration, secrets as ***.
+/// Reads, checks and prints the effective configuration, secrets as ***, and the rows of the access tables that are assumptions.
 pub(super) fn run(file: Option<&Path>, data: &Path) -> Result<(), String> {
     let config = Config::load(file, std::env::vars())?.under(data);
     DatabaseUrl::parse(&config.database.url)?;
+    let rules = Rules::load(&config.access)?;
     print!("{}", config.shown());
+    println!("# habilitation matrix: version {}", rules.matrix().version());
+    for assumed in assumptions().into_iter().chain(rules.matrix().assumptions().into_iter().map(|cell| format!("matrix {cell}"))) {
+        println!("# assumption: {assumed}");
+    }
     println!("# configuration is valid");
     Ok(())
 }

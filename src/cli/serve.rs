@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::Config;
+use crate::access::assumptions;
+use crate::config::{AccessPolicy, Config, Environment};
 use crate::http::{self, Metrics};
-use crate::interaction::App;
+use crate::interaction::{App, Rules};
 use crate::store::{DatabaseUrl, ReadLog, Store, StoreOptions};
 use crate::tls::{self, Pkcs12, PkiOptions, TlsPaths, TlsState};
 
 /// How often the certificate files are looked at; a revocation holds within this time and one request.
 const RELOAD: Duration = Duration::from_secs(5);
+/// How often background work that is due is looked for.
+const WORK: Duration = Duration::from_secs(1);
 /// How often a development PKI signs its revocation lists again; they hold for 30 days.
 const RENEW: Duration = Duration::from_secs(86_400);
 
@@ -91,6 +94,7 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     if own_pki {
         development_pki(&data.join("pki"))?;
     }
+    let rules = rules(&config)?;
     let tls = Arc::new(tls::load(tls_paths(&config)).map_err(|e| e.to_string())?);
     let url = DatabaseUrl::parse(&config.database.url)?;
     let store = Store::open(&StoreOptions { url, readers: config.database.readers, queue: config.database.queue }).map_err(shown)?;
@@ -99,9 +103,9 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}; name another address with --bind (port 0 picks a free one)", config.server.bind))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
-    tracing::info!(policy = ?config.access.policy, "access.policy = open: any valid certificate reads and writes; labels hold");
+    announce(&config, &rules);
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
-    let app = Arc::new(App::new(store, read_log, config, base_url));
+    let app = Arc::new(App::new(store, read_log, config, rules, base_url));
     launch(app, tls, listener, own_pki.then(|| data.join("pki")))
 }
 
@@ -118,7 +122,8 @@ fn launch(app: Arc<App>, tls: Arc<TlsState>, listener: TcpListener, own_pki: Opt
                 if !admin.is_empty() {
                     actix_web::rt::spawn(http::start_admin(&admin, Arc::clone(&metrics))?);
                 }
-                actix_web::rt::spawn(watch(Arc::clone(&tls), own_pki));
+                actix_web::rt::spawn(watch(Arc::clone(&app), Arc::clone(&tls), own_pki));
+                actix_web::rt::spawn(work(Arc::clone(&app)));
                 let running = http::start(app, tls, metrics, listener)?;
                 let _ = send.send(running.server.handle());
                 running.server.await
@@ -136,7 +141,7 @@ fn launch(app: Arc<App>, tls: Arc<TlsState>, listener: TcpListener, own_pki: Opt
 
 /// Reloads certificates and revocation lists when their files change; a set that is not whole is refused and the old one kept.
 /// The lists of a development PKI of our own are signed again each day.
-async fn watch(tls: Arc<TlsState>, own_pki: Option<PathBuf>) {
+async fn watch(app: Arc<App>, tls: Arc<TlsState>, own_pki: Option<PathBuf>) {
     let mut renewed = Instant::now();
     loop {
         actix_web::rt::time::sleep(RELOAD).await;
@@ -146,6 +151,11 @@ async fn watch(tls: Arc<TlsState>, own_pki: Option<PathBuf>) {
                 tracing::error!(cause = %e, "the development revocation lists could not be renewed");
             }
         }
+        match app.rules.reload_if_changed() {
+            Ok(true) => tracing::info!(matrix.version = app.rules.matrix().version(), "access tables reloaded"),
+            Ok(false) => {}
+            Err(e) => tracing::error!(cause = %e, "access tables could not be reloaded; the previous ones stay in force"),
+        }
         match tls.reload_if_changed() {
             Ok(true) => {
                 tracing::info!("certificates and revocation lists reloaded");
@@ -154,6 +164,44 @@ async fn watch(tls: Arc<TlsState>, own_pki: Option<PathBuf>) {
             Ok(false) => {}
             Err(e) => tracing::error!(cause = %e, "certificates could not be reloaded; the previous set stays in force"),
         }
+    }
+}
+
+/// Does the background work that is due, round after round. What waits is in the database, so that a restart loses nothing.
+async fn work(app: Arc<App>) {
+    loop {
+        actix_web::rt::time::sleep(WORK).await;
+        let worker = Arc::clone(&app);
+        if let Ok(Err(e)) = actix_web::web::block(move || worker.work(worker.now_us())).await {
+            tracing::error!(fault.number = e.number, "background work could not be read");
+        }
+    }
+}
+
+/// The access tables; production asks for more of them.
+fn rules(config: &Config) -> Result<Rules, String> {
+    let rules = Rules::load(&config.access)?;
+    if config.database.environment != Environment::Production {
+        return Ok(rules);
+    }
+    if config.access.policy == AccessPolicy::Open {
+        return Err("configuration: access.policy = open is for trials; database.environment = production needs enforced".into());
+    }
+    let assumed = rules.matrix().assumptions().len() + assumptions().len();
+    let accepted = !config.access.assumptions_accepted_by.is_empty() && !config.access.assumptions_accepted_on.is_empty();
+    if assumed > 0 && !accepted {
+        return Err(format!(
+            "{assumed} rows of the access tables are assumptions (passerelle check-config lists them): in production access.assumptions_accepted_by names the person who accepted them and access.assumptions_accepted_on the day"
+        ));
+    }
+    Ok(rules)
+}
+
+/// Says at start who decides.
+fn announce(config: &Config, rules: &Rules) {
+    match config.access.policy {
+        AccessPolicy::Open => tracing::warn!("access.policy = open: any valid certificate reads and writes; labels hold"),
+        AccessPolicy::Enforced => tracing::info!(matrix.version = rules.matrix().version(), "access.policy = enforced"),
     }
 }
 

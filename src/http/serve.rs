@@ -272,7 +272,7 @@ fn call(req: &HttpRequest, shared: &Shared, caller: Caller, method: Method, path
     let prefer = prefer(text(req, "prefer").unwrap_or(""));
     let content_type = text(req, header::CONTENT_TYPE.as_str()).unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase();
     Ok(Call {
-        visibility: Visibility::of(caller.structure.canonical(), now_us),
+        visibility: Visibility::open(caller.structure.canonical(), now_us),
         event: std::cell::RefCell::new(Call::event_for(&caller, now_us, address(req), request_id(req, &shared.app))),
         caller,
         now_us,

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::{Rules, Throttle};
 use crate::config::Config;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::keyinfo::Source;
@@ -15,12 +16,16 @@ pub struct App {
     pub store: Store,
     pub read_log: ReadLog,
     pub config: Config,
+    /// What decides who may see what.
+    pub rules: Rules,
     /// Documents as a reader of facts wants them named, by resource number and version.
     pub sources: Cache<(i64, i64), Source>,
     /// FHIR id of the patient of a record, for the trace.
     pub patients: Cache<i64, String>,
     /// `https://host:port/fhir`, no trailing slash.
     pub base_url: String,
+    /// What identities did in numbers.
+    pub throttle: Throttle,
     /// The CapabilityStatement, once it was asked for.
     pub statement: OnceLock<Vec<u8>>,
 }
@@ -32,8 +37,8 @@ const PATIENTS: usize = 50_000;
 
 impl App {
     /// Everything opened.
-    pub fn new(store: Store, read_log: ReadLog, config: Config, base_url: String) -> Self {
-        Self { store, read_log, config, sources: Cache::new(SOURCES), patients: Cache::new(PATIENTS), base_url, statement: OnceLock::new() }
+    pub fn new(store: Store, read_log: ReadLog, config: Config, rules: Rules, base_url: String) -> Self {
+        Self { store, read_log, config, rules, sources: Cache::new(SOURCES), patients: Cache::new(PATIENTS), base_url, throttle: Throttle::default(), statement: OnceLock::new() }
     }
 
     /// Whether requests can be answered: the log of reads, the writer and the database.

@@ -80,6 +80,30 @@ impl Call {
         }
     }
 
+    /// An event of what the server does on its own.
+    pub fn event_of_the_server(now_us: i64, id: String, entity: &str) -> Event {
+        Event {
+            at_us: now_us,
+            id,
+            interaction: "create".into(),
+            transaction: None,
+            action: Action::C,
+            outcome: Outcome::Success,
+            structure: String::new(),
+            organization: "Passerelle".into(),
+            fingerprint: String::new(),
+            serial: String::new(),
+            issuer: String::new(),
+            address: String::new(),
+            patient: None,
+            entities: vec![entity.to_owned()],
+            query: None,
+            request_id: String::new(),
+            also: Vec::new(),
+            records: std::collections::BTreeSet::new(),
+        }
+    }
+
     /// What a request looks like before anything of it was carried out: a refusal must be traced under some name.
     pub fn presumed(method: Option<Method>, path: &[String]) -> (String, Action) {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();

@@ -7,6 +7,7 @@ use super::registry::{OperationRow, ResourceRow, registry};
 use super::search::includes;
 use super::{Answer, App, Call};
 use crate::audit::Action;
+use crate::config::AccessPolicy;
 use crate::fhir::Result;
 use crate::fhir::search::ParamType;
 
@@ -16,17 +17,29 @@ const DATE: &str = "2026-11-25";
 /// The statement of this server.
 pub(super) fn statement(app: &App, call: &Call) -> Result<Answer> {
     call.is("capabilities", Action::E);
-    let bytes = app.statement.get_or_init(|| write(&app.base_url));
+    let bytes = app.statement.get_or_init(|| write(&app.base_url, app.config.access.policy));
     Ok(Answer::resource(bytes.clone()))
 }
 
-fn write(base_url: &str) -> Vec<u8> {
+/// Who decides, announced.
+const fn security(policy: AccessPolicy) -> &'static str {
+    match policy {
+        AccessPolicy::Open => {
+            "Mutual TLS: an organisation certificate (IGC-Santé ORG AUTH_CLI) on every call. access.policy = open: any valid certificate reads and writes; the mask to professionals holds."
+        }
+        AccessPolicy::Enforced => {
+            "Mutual TLS: an organisation certificate (IGC-Santé ORG AUTH_CLI) on every call. access.policy = enforced: reading needs an access token of a person, bound to that certificate (RFC 8705); the patient's choices, the habilitation matrix and labels decide. Without a token a structure feeds and does not read."
+        }
+    }
+}
+
+fn write(base_url: &str, policy: AccessPolicy) -> Vec<u8> {
     let input = CapabilityInput {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         url: base_url.to_owned(),
         date: DATE.to_owned(),
         description: "FHIR R4 document repository and key-information hub: PDSm/MHD document sharing, CDA ingestion, IPS summaries".to_owned(),
-        security: "Mutual TLS: an organisation certificate (IGC-Santé ORG AUTH_CLI) on every call. access.policy = open: any valid certificate reads and writes; confidentiality labels hold.".to_owned(),
+        security: security(policy).to_owned(),
         resources: registry().resources.iter().map(resource).collect(),
         system_interactions: vec!["transaction".to_owned(), "batch".to_owned()],
         system_operations: registry().operations.iter().filter(|o| o.level.iter().any(|l| l == "system")).map(operation).collect(),

@@ -3,7 +3,8 @@
 
 use super::planning::Planned;
 use super::registry::ResourceRow;
-use super::{Answer, App, Call, binary_create, home, iti105, patient, resource};
+use super::rights::{self, Deciding};
+use super::{Answer, App, Call, binary_create, existence, feeding, home, iti105, patient, resource};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{Operation, Plan, Precondition, Reader};
@@ -26,16 +27,21 @@ pub(super) fn create(app: &App, call: &Call, row: &ResourceRow) -> Result<Answer
 
 /// What a create writes; nothing when the condition finds one.
 pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::Sent, condition: Option<&str>) -> Result<Planned<resource::Outcome>> {
-    let found = app.store.read(&call.visibility, |reader| {
+    let found = app.store.read(&call.visibility.feeding(), |reader| {
         if let Some(existing) = condition.map(|c| existing(reader, row, c)).transpose()?.flatten() {
             return Ok(Err(existing));
         }
         if row.kind == "Patient" {
+            feeding::qualified(call, &sent.value)?;
             patient::refuse_known(reader, &sent.value, "")?;
         }
-        Ok(Ok(home::record_for(app, reader, row, sent, None)?))
+        let home = home::record_for(app, reader, row, sent, None)?;
+        feeding::open_record(call, reader, home.record)?;
+        let rid = app.store.counters().next_resource();
+        let decision = rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: home.record, rid, after: Some(&sent.value), before: None })?;
+        Ok(Ok((home, rid, decision)))
     })?;
-    let home::Home { record, operations, preconditions } = match found {
+    let (home::Home { record, operations, preconditions }, rid, decision) = match found {
         Ok(new) => new,
         Err((record, outcome)) => {
             // Nothing is created: the caller is shown what was there.
@@ -53,9 +59,10 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
     if let Some(identifier) = condition.and_then(identifier_of) {
         plan.preconditions.push(Precondition::IdentifierUnused { kind: row.kind.clone(), identifier, but: None });
     }
-    let slot = resource::Slot { kind: &row.kind, id: &id, record, rid: app.store.counters().next_resource(), number: 1, document: 0 };
+    let slot = resource::Slot { kind: &row.kind, id: &id, record, rid, number: 1, document: 0 };
     let bytes = sent.with_identity(app, &id, 1)?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
+    plan.operations.extend(decision);
     if row.kind == "Patient" {
         call.about(&id);
         plan.preconditions.extend(patient::ins_unused(&sent.value, None));
@@ -75,6 +82,7 @@ pub(super) fn existing(reader: &mut Reader<'_>, row: &ResourceRow, condition: &s
         (None, _) => Ok(None),
         (Some(one), true) => {
             let body = reader.with_body(one)?;
+            let body = existence::shown(reader, body)?;
             Ok(Some((body.row.record, resource::Outcome { id: body.row.id, number: body.row.number, bytes: body.body, created: false })))
         }
         _ => Err(Fault::new(FaultKind::MultipleMatches, 421, "several resources match If-None-Exist; give an identifier (system|value) that only one has").at("If-None-Exist")),

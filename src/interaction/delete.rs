@@ -3,6 +3,7 @@
 
 use super::planning::Planned;
 use super::registry::ResourceRow;
+use super::rights::{self, Deciding};
 use super::{Answer, App, Call, read, update};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
@@ -19,11 +20,11 @@ pub(super) fn delete(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Res
 
 /// What a delete writes; nothing when the resource is deleted already.
 pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Planned<()>> {
-    app.store.read(&call.visibility, |reader| plan_in(reader, call, row, id, call.if_match.as_deref()))
+    app.store.read(&call.visibility.feeding(), |reader| plan_in(app, reader, call, row, id, call.if_match.as_deref()))
 }
 
 /// [`plan`] inside a snapshot that is open already, with the If-Match of the entry.
-pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, id: &str, if_match: Option<&str>) -> Result<Planned<()>> {
+pub(super) fn plan_in(app: &App, reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, id: &str, if_match: Option<&str>) -> Result<Planned<()>> {
     let Some(current) = reader.version(&row.kind, id, None)? else { return Err(read::not_here()) };
     call.in_record(current.record);
     if current.deleted {
@@ -38,8 +39,13 @@ pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, i
     if row.kind == "Patient" {
         plan.preconditions.push(Precondition::RecordEmpty { record: current.record, but: current.rid });
     }
+    if row.kind == "Patient" {
+        rights::may_change_identity(call, reader, Some(&current))?;
+    }
+    let before = rights::before(reader, &row.kind, Some(&current))?;
+    plan.operations.extend(rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: current.record, rid: current.rid, after: None, before: before.as_ref() })?);
     if current.document != 0 {
-        plan.operations.extend(withdraw(reader, call, current.record, current.document)?);
+        plan.operations.extend(withdraw(reader, current.record, current.document)?);
     }
     plan.operations.push(Operation::Put(Box::new(Put {
         record: current.record,
@@ -63,8 +69,8 @@ pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, i
 ///
 /// # Errors
 /// `Forbidden` for a structure that does not stand behind the document.
-pub(super) fn withdraw(reader: &mut Reader<'_>, call: &Call, record: i64, document: i64) -> Result<Vec<Operation>> {
-    if !reader.structures_of(document)?.iter().any(|s| s == call.visibility.structure()) {
+pub(super) fn withdraw(reader: &mut Reader<'_>, record: i64, document: i64) -> Result<Vec<Operation>> {
+    if !reader.is_own(document)? {
         return Err(Fault::new(FaultKind::Forbidden, 360, "a document is deleted only by a structure that stands behind it"));
     }
     Ok(vec![Operation::ChangeDocument(ChangeDocument { number: document, deleted: Some(true), ..ChangeDocument::default() }), Operation::EndFacts { record, document }])

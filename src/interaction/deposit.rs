@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::document::{self, Known, Ready, Replaced, Slots};
 use super::patient::Chosen;
 use super::planning::{Planned, outcome, to_bytes};
-use super::{Answer, App, Call, resource, statements};
+use super::{Answer, App, Call, feeding, resource, statements};
 use crate::access::labels;
 use crate::audit::Action;
 use crate::cda;
@@ -91,7 +91,7 @@ fn respond(app: &App, call: &Call, done: Done, at_us: i64) -> Result<Answer> {
         resource::stamp(&mut body, at_us)?;
         Answer::resource(body).versioned(1, at_us).created(location)
     } else {
-        let found = app.store.read(&call.visibility, |r| r.found("DocumentReference", &done.id, None))?.ok_or_else(super::read::not_here)?;
+        let found = app.store.read(&call.visibility.feeding(), |r| r.found("DocumentReference", &done.id, None))?.ok_or_else(super::read::not_here)?;
         call.in_record(found.row.record);
         call.touched(location.clone());
         let mut answer = Answer::resource(found.body).versioned(found.row.number, found.row.at_us).created(location);
@@ -178,15 +178,17 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
     let sha256 = Sha256::digest(bare.content);
     let mut remarks = bare.warnings.clone();
     let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
-    let resolved = app.store.read(&call.visibility, |reader| {
+    let resolved = app.store.read(&call.visibility.feeding(), |reader| {
         if let Known::Same { id } = document::known(reader, &entry.unique_id, &sha256)? {
             return Ok(Err(id));
         }
         let chosen = document::choose(app, call, reader, entry)?;
-        let replaced = document::replaced(reader, &targets, &mut remarks)?;
-        Ok(Ok((chosen, replaced)))
+        feeding::open_record(call, reader, chosen.record)?;
+        let replaced = document::replaced(call, reader, &targets, &mut remarks)?;
+        let sight = reader.sight(&[chosen.record])?;
+        Ok(Ok((chosen, replaced, sight)))
     })?;
-    let (mut chosen, replaced) = match resolved {
+    let (mut chosen, replaced, sight) = match resolved {
         Ok(found) => found,
         Err(id) => return Ok(Planned { plan: None, record: 0, value: Done { id, reference: Vec::new(), new: false, warnings: remarks } }),
     };
@@ -199,8 +201,17 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
     remarks.extend(stated.warnings.iter().cloned());
     let reference = document::labelled(reference(app, call, &slots, &chosen, bare, &replaced)?, document::inherited(&replaced))?;
     let mut plan = Plan { operations: std::mem::take(&mut chosen.operations), preconditions: std::mem::take(&mut chosen.preconditions), ..Plan::default() };
-    let ready =
-        Ready { slots: &slots, chosen: &chosen, entry, content: bare.content.to_vec(), reference: reference.clone(), statements: stated, replaced: &replaced, adopted: false };
+    let ready = Ready {
+        slots: &slots,
+        chosen: &chosen,
+        entry,
+        content: bare.content.to_vec(),
+        reference: reference.clone(),
+        statements: stated,
+        replaced: &replaced,
+        adopted: false,
+        sight,
+    };
     document::add(app, call, &mut plan, ready)?;
     submission_set(app, call, &mut plan, &[&slots], &chosen, entry)?;
     let value = Done { id: slots.id, reference, new: true, warnings: remarks };

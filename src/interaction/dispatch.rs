@@ -3,21 +3,31 @@
 use super::address::{form_pairs, is_id};
 use super::registry::{ResourceRow, registry};
 use super::{Answer, App, Call, Method};
-use super::{audit_event, capability, create, delete, deposit, generate_metadata, history, patch, read, search, summary, transaction, update};
+use super::{
+    audit_event, authorize, capability, create, delete, deposit, explain, generate_metadata, history, notices, patch, read, record_state, search, summary, transaction, update,
+};
+use crate::access::{SYSTEM, may};
 use crate::fhir::{Fault, FaultKind, Result};
 
 /// Bytes of the form of a search.
 const MAX_FORM: usize = 64 << 10;
 
-/// Carries out a request below the base URL.
+/// Carries out a request below the base URL; whoever must be told of an access in an emergency will be.
 ///
 /// # Errors
 /// Every kind of the error table.
 pub fn dispatch(app: &App, call: &Call) -> Result<Answer> {
+    notices::within_limit(app, call)?;
+    let answer = route(app, call)?;
+    notices::announce(app, call)?;
+    Ok(answer)
+}
+
+fn route(app: &App, call: &Call) -> Result<Answer> {
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method, path.as_slice()) {
         (Method::Get, ["metadata"]) => capability::statement(app, call),
-        (Method::Post, []) => transaction::process(app, call),
+        (Method::Post, []) => permitted(call, SYSTEM, "transaction").and_then(|()| transaction::process(app, call)),
         (_, []) => Err(not_allowed(210, "the base URL takes POST of a transaction or batch Bundle")),
         (method, [operation]) if operation.starts_with('$') => run_system(app, call, method, operation),
         (method, [kind, rest @ ..]) => below(app, call, method, row(kind)?, rest),
@@ -26,18 +36,18 @@ pub fn dispatch(app: &App, call: &Call) -> Result<Answer> {
 
 fn below(app: &App, call: &Call, method: Method, row: &ResourceRow, rest: &[&str]) -> Result<Answer> {
     match (method, rest) {
-        (Method::Get, []) => offered(row, "search-type").and_then(|()| find(app, call, row, &call.query)),
-        (Method::Post, ["_search"]) => offered(row, "search-type").and_then(|()| search_by_post(app, call, row)),
-        (Method::Post, []) => offered(row, "create").and_then(|()| create::create(app, call, row)),
-        (Method::Patch, []) => offered(row, "patch").and_then(|()| patch::conditional(app, call, row)),
+        (Method::Get, []) => offered(call, row, "search-type").and_then(|()| find(app, call, row, &call.query)),
+        (Method::Post, ["_search"]) => offered(call, row, "search-type").and_then(|()| search_by_post(app, call, row)),
+        (Method::Post, []) => offered(call, row, "create").and_then(|()| create::create(app, call, row)),
+        (Method::Patch, []) => offered(call, row, "patch").and_then(|()| patch::conditional(app, call, row)),
         (_, [operation]) if operation.starts_with('$') => run(app, call, method, row, None, operation),
         (_, [id, ..]) if !is_id(id) => Err(Fault::new(FaultKind::NotFound, 211, "an id has 1 to 64 letters, digits, '-' and '.'")),
-        (Method::Get, [id]) => offered(row, "read").and_then(|()| read::read(app, call, row, id)),
-        (Method::Put, [id]) => offered(row, "update").and_then(|()| update::update(app, call, row, id)),
-        (Method::Patch, [id]) => offered(row, "patch").and_then(|()| patch::patch(app, call, row, id)),
-        (Method::Delete, [id]) => offered(row, "delete").and_then(|()| delete::delete(app, call, row, id)),
-        (Method::Get, [id, "_history"]) => offered(row, "history-instance").and_then(|()| history::instance(app, call, row, id)),
-        (Method::Get, [id, "_history", version]) => offered(row, "vread").and_then(|()| read::vread(app, call, row, id, version)),
+        (Method::Get, [id]) => offered(call, row, "read").and_then(|()| read::read(app, call, row, id)),
+        (Method::Put, [id]) => offered(call, row, "update").and_then(|()| update::update(app, call, row, id)),
+        (Method::Patch, [id]) => offered(call, row, "patch").and_then(|()| patch::patch(app, call, row, id)),
+        (Method::Delete, [id]) => offered(call, row, "delete").and_then(|()| delete::delete(app, call, row, id)),
+        (Method::Get, [id, "_history"]) => offered(call, row, "history-instance").and_then(|()| history::instance(app, call, row, id)),
+        (Method::Get, [id, "_history", version]) => offered(call, row, "vread").and_then(|()| read::vread(app, call, row, id, version)),
         (_, [id, operation]) if operation.starts_with('$') => run(app, call, method, row, Some(id), operation),
         (_, [] | [_]) => Err(not_allowed(212, "this method is not offered here")),
         _ => Err(Fault::new(FaultKind::UnknownType, 213, "no such interaction; see metadata")),
@@ -68,6 +78,7 @@ fn run_system(app: &App, call: &Call, method: Method, operation: &str) -> Result
     if method != Method::Post && row.affects_state {
         return Err(not_allowed(216, "this operation changes something and takes POST"));
     }
+    permitted(call, SYSTEM, &row.name)?;
     match row.name.as_str() {
         "deposit" => deposit::deposit(app, call),
         _ => Err(no_operation(operation)),
@@ -80,7 +91,12 @@ fn run(app: &App, call: &Call, method: Method, row: &ResourceRow, id: Option<&st
     if method != Method::Post && (method != Method::Get || op.affects_state) {
         return Err(not_allowed(217, "this operation takes POST"));
     }
+    permitted(call, &row.kind, &op.name)?;
     match (op.name.as_str(), id) {
+        ("authorize", Some(id)) => authorize::authorize(app, call, id),
+        ("close", Some(id)) => record_state::close(app, call, id),
+        ("reopen", Some(id)) => record_state::reopen(app, call, id),
+        ("explain-access", Some(id)) => explain::of_document(app, call, id),
         ("summary", Some(id)) => summary::of_patient(app, call, id),
         ("summary", None) => summary::by_identifier(app, call),
         ("generate-metadata", _) => generate_metadata::run(app, call),
@@ -93,12 +109,18 @@ fn row(kind: &str) -> Result<&'static ResourceRow> {
 }
 
 /// Refuses what the registry does not offer, with the reason it gives.
-pub(super) fn offered(row: &ResourceRow, interaction: &str) -> Result<()> {
+pub(super) fn offered(call: &Call, row: &ResourceRow, interaction: &str) -> Result<()> {
     if row.offers(interaction) {
-        return Ok(());
+        return permitted(call, &row.kind, interaction);
     }
     let why = row.refused.get(interaction).map_or("this interaction is not offered on this type; see metadata", String::as_str);
     Err(not_allowed(219, why))
+}
+
+/// Refuses what the caller's role or the scopes of its token do not cover.
+fn permitted(call: &Call, kind: &str, interaction: &str) -> Result<()> {
+    let Some(rules) = call.visibility.rules() else { return Ok(()) };
+    may(rules.actor.role, &rules.actor.scopes, kind, interaction).map_err(|rule| Fault::new(FaultKind::Forbidden, 653, rule.caller()).because(rule.code()))
 }
 
 fn no_operation(_name: &str) -> Fault {

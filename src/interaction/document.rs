@@ -7,10 +7,11 @@ use sha2::{Digest, Sha256};
 use super::patient::{self, Chosen};
 use super::planning::to_bytes;
 use super::statements::{self, Statements};
-use super::{App, Call, resource};
-use crate::access::labels;
+use super::{App, Call, feeding, notices, resource};
+use crate::access::{Sight, Situation, Span, labels, person_key};
+use crate::fhir::classification;
 use crate::fhir::splice::{self, Edit};
-use crate::fhir::{DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result};
+use crate::fhir::{Coding, DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result};
 use crate::store::{ChangeDocument, DocumentRow, NewDocument, Operation, Plan, Precondition, Reader};
 use crate::xds;
 
@@ -70,11 +71,17 @@ pub(super) struct Replaced {
 }
 
 /// The documents of some uniqueIds that this caller may see, in the order asked; unknown ones become warnings.
-pub(super) fn replaced(reader: &mut Reader<'_>, targets: &[Identifier], warnings: &mut Vec<Issue>) -> Result<Vec<Replaced>> {
+///
+/// # Errors
+/// `Forbidden` for one that the caller does not stand behind.
+pub(super) fn replaced(call: &Call, reader: &mut Reader<'_>, targets: &[Identifier], warnings: &mut Vec<Issue>) -> Result<Vec<Replaced>> {
     let mut out = Vec::new();
     for target in targets {
         match preferred(reader, target)? {
-            Some(row) => out.extend(replaced_row(reader, row)?),
+            Some(row) => {
+                feeding::author(call, reader, row.number, Situation::ReplaceByNonAuthor)?;
+                out.extend(replaced_row(reader, row)?);
+            }
             None => warnings.push(Issue::warning(
                 IssueType::NotFound,
                 "DocumentReference.relatesTo",
@@ -145,7 +152,7 @@ pub(super) fn replaced_row(reader: &mut Reader<'_>, row: DocumentRow) -> Result<
 }
 
 /// The documents that a client's `relatesTo` names by reference (`DocumentReference/id`) instead of by identifier.
-pub(super) fn replaced_by_reference(app: &App, reader: &mut Reader<'_>, reference: &Value, warnings: &mut Vec<Issue>) -> Result<Vec<Replaced>> {
+pub(super) fn replaced_by_reference(app: &App, call: &Call, reader: &mut Reader<'_>, reference: &Value, warnings: &mut Vec<Issue>) -> Result<Vec<Replaced>> {
     let mut out = Vec::new();
     for relation in reference.get("relatesTo").and_then(Value::as_array).into_iter().flatten() {
         let target = relation.pointer("/target/reference").and_then(Value::as_str);
@@ -155,7 +162,10 @@ pub(super) fn replaced_by_reference(app: &App, reader: &mut Reader<'_>, referenc
         let place = id.map(|id| reader.place("DocumentReference", id)).transpose()?.flatten();
         let row = place.map(|p| reader.document(p.document)).transpose()?.flatten();
         match row {
-            Some(row) => out.extend(replaced_row(reader, row)?),
+            Some(row) => {
+                feeding::author(call, reader, row.number, Situation::ReplaceByNonAuthor)?;
+                out.extend(replaced_row(reader, row)?);
+            }
             None => warnings.push(Issue::warning(
                 IssueType::NotFound,
                 "DocumentReference.relatesTo",
@@ -206,6 +216,8 @@ pub(super) struct Ready<'a> {
     pub replaced: &'a [Replaced],
     /// Its Binary was sent before and has its id already.
     pub adopted: bool,
+    /// What the depositor may see of the record.
+    pub sight: Sight,
 }
 
 /// Adds one document to a plan.
@@ -213,7 +225,7 @@ pub(super) struct Ready<'a> {
 /// # Errors
 /// `Bug` when something cannot be written as JSON.
 pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> Result<()> {
-    let Ready { slots, chosen, entry, content, reference, statements: stated, replaced, adopted } = ready;
+    let Ready { slots, chosen, entry, content, reference, statements: stated, replaced, adopted, sight } = ready;
     let shown: Value = serde_json::from_slice(&reference).map_err(|e| Fault::new(FaultKind::Bug, 406, "a resource is not JSON").because(e))?;
     let own = labels::set(entry.confidentiality.iter().map(|c| c.code.as_str()));
     let document = NewDocument {
@@ -223,18 +235,21 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         chain: replaced.first().map_or(slots.number, |r| r.row.chain),
         unique: entry.unique_id.clone(),
         sha256: Sha256::digest(&content).into(),
-        size: i64::try_from(content.len()).unwrap_or(i64::MAX),
         mime: entry.mime.clone(),
         labels: own | inherited(replaced),
         archived: xds::is_archived(&shown),
         superseded: shown.get("status").and_then(Value::as_str) == Some("superseded"),
-        visible_from_us: 0,
-        depositor: call.visibility.structure().to_owned(),
-        structures: structures(entry),
+        visible_from_us: visible_from(call, own | inherited(replaced)),
+        type_code: code(entry.type_code.as_ref()),
+        class_code: class(entry),
+        behind: behind(call, entry),
         binary_id: if adopted { String::new() } else { slots.binary_id.clone() },
         content,
     };
-    plan.preconditions.push(Precondition::UniqueIdUnused { unique: entry.unique_id.clone(), visibility: call.visibility.clone() });
+    plan.preconditions.push(Precondition::UniqueIdUnused { unique: entry.unique_id.clone(), visibility: call.visibility.feeding(), sight });
+    if document.visible_from_us != 0 {
+        plan.operations.push(notices::hidden(call, slots.number, document.visible_from_us)?);
+    }
     plan.operations.push(Operation::NewDocument(Box::new(document)));
     let slot = resource::Slot { kind: "DocumentReference", id: &slots.id, record: chosen.record, rid: slots.rid, number: 1, document: slots.number };
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, reference)?)));
@@ -271,17 +286,37 @@ pub(super) fn supersede(plan: &mut Plan, old: &Replaced, successor: i32) -> Resu
 /// Bytes of a structure's identifier; a longer one names no structure.
 const MAX_STRUCTURE: usize = 200;
 
-/// Canonical structure ids behind a document: those of its authors and of its custodian.
-fn structures(entry: &DocumentEntry) -> Vec<String> {
-    let organizations = entry.authors.iter().flatten().chain(&entry.custodian);
-    organizations
-        .filter_map(|r| r.get("identifier").and_then(Value::as_array))
-        .flatten()
-        .filter(|i| i.get("system").and_then(Value::as_str) == Some("urn:oid:1.2.250.1.71.4.2.2"))
-        .filter_map(|i| i.get("value").and_then(Value::as_str))
-        .map(crate::identity::canonical_structure)
-        .filter(|structure| structure.len() <= MAX_STRUCTURE)
-        .collect()
+/// From when the patient sees a document of these labels: at once, or a month from now.
+/// Spec: CSP R.1111-53.
+fn visible_from(call: &Call, set: i32) -> i64 {
+    if set & labels::INVISIBLE_PATIENT == 0 { 0 } else { Span::HiddenEnd.after(call.now_us) }
+}
+
+/// The code of a concept, empty without one.
+fn code(coding: Option<&Coding>) -> String {
+    coding.map(|c| c.code.clone()).unwrap_or_default()
+}
+
+/// The class a document says it has, else that of its type.
+fn class(entry: &DocumentEntry) -> String {
+    let of_type = || entry.type_code.as_ref().and_then(classification::class_of);
+    code(entry.class_code.clone().or_else(of_type).as_ref())
+}
+
+/// Who stands behind a document: its authors, its legal authenticator, its custodian and whoever deposits it.
+/// Spec: CSP R.1111-49; DMP EX_2.1-1140 (a person by its number, a structure by its own).
+fn behind(call: &Call, entry: &DocumentEntry) -> Vec<String> {
+    let people = entry.authors.iter().flatten().chain(entry.legal_authenticator.iter().flatten());
+    let persons: Vec<String> = people.clone().flat_map(|r| numbers(r, &["urn:oid:1.2.250.1.71.4.2.1", "https://rpps.esante.gouv.fr"])).map(|id| person_key(&id)).collect();
+    let structures = people.chain(&entry.custodian).flat_map(|r| numbers(r, &["urn:oid:1.2.250.1.71.4.2.2"])).map(|id| crate::identity::canonical_structure(&id));
+    let depositors = call.visibility.depositors(!persons.is_empty());
+    structures.chain(persons.iter().cloned()).filter(|who| who.len() <= MAX_STRUCTURE).chain(depositors).collect()
+}
+
+/// Values of a resource's identifiers of some systems.
+fn numbers<'a>(resource: &'a Value, systems: &'a [&str]) -> impl Iterator<Item = String> + 'a {
+    let all = resource.get("identifier").and_then(Value::as_array).into_iter().flatten();
+    all.filter(|i| i.get("system").and_then(Value::as_str).is_some_and(|s| systems.contains(&s))).filter_map(|i| i.get("value")?.as_str().map(str::to_owned))
 }
 
 /// Adds the labels of a set to those a DocumentReference shows.

@@ -11,7 +11,11 @@ use crate::fhir::{Result, time};
 pub(super) fn instance(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
     call.is("history-instance", Action::R);
     call.touched(format!("{}/{id}", row.kind));
-    let versions = app.store.read(&call.visibility, |r| r.history(&row.kind, id))?;
+    let versions = app.store.read(&call.visibility, |reader| {
+        let versions = reader.history(&row.kind, id)?;
+        versions.first().map(|newest| reader.open_to_caller(newest.row.record)).filter(|_| row.kind == "Patient").transpose()?;
+        Ok(versions)
+    })?;
     let Some(newest) = versions.first() else { return Err(read::not_here()) };
     call.in_record(newest.row.record);
     let entries = versions.iter().map(|v| {

@@ -53,7 +53,7 @@ fn read(app: &App, call: &Call) -> Result<(resource::Sent, Option<Held>)> {
 }
 
 fn plan(app: &App, call: &Call, sent: &resource::Sent, held: Option<Held>) -> Result<Planned<Done>> {
-    app.store.read(&call.visibility, |reader| {
+    app.store.read(&call.visibility.feeding(), |reader| {
         let mut plan = Plan::default();
         let (payload, warnings) = match held {
             Some(held) => held,

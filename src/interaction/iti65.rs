@@ -23,7 +23,7 @@ pub(super) fn provide(app: &App, call: &Call, sent: &Sent) -> Result<Answer> {
     let digest: [u8; 32] = Sha256::digest(&sent.bytes).into();
     let key = key(call, submission.set.resource, &digest);
     let (response, _) = app.plan_and_commit(call, || {
-        if let Some(answer) = app.store.read(&call.visibility, |r| r.receipt(&key))? {
+        if let Some(answer) = app.store.read(&call.visibility.feeding(), |r| r.receipt(&key))? {
             return Ok(Planned { plan: None, record: 0, value: sent_before(&answer, &digest)? });
         }
         let mut planned = transaction::plan(app, call, sent, Offer::ProvideDocuments)?;

@@ -6,6 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{App, Call};
 use crate::fhir::{Fault, FaultKind, Result};
@@ -26,7 +27,8 @@ pub(super) struct Cursor {
     pub mark: Mark,
     /// Type that was searched.
     kind: String,
-    structure: String,
+    /// Short of who calls, so that nobody uses another's link.
+    caller: String,
     expires_s: i64,
 }
 
@@ -46,7 +48,7 @@ pub(super) enum Mark {
 impl Cursor {
     /// The link after a page of `query`, first asked for at `now_us`.
     pub(super) fn new(call: &Call, query: &[(String, String)], now_us: i64, commit: i64, mark: Mark) -> Self {
-        Self { query: query.to_vec(), now_us, commit, mark, kind: searched(call), structure: call.visibility.structure().to_owned(), expires_s: call.now_us / 1_000_000 + LIFE_S }
+        Self { query: query.to_vec(), now_us, commit, mark, kind: searched(call), caller: short(call), expires_s: call.now_us / 1_000_000 + LIFE_S }
     }
 
     /// The value of `_page`.
@@ -71,11 +73,16 @@ impl Cursor {
             return Err(refuse());
         }
         let cursor: Self = serde_json::from_slice(&json).map_err(|_| refuse())?;
-        if cursor.kind != searched(call) || cursor.structure != call.visibility.structure() || cursor.expires_s < call.now_us / 1_000_000 {
+        if cursor.kind != searched(call) || cursor.caller != short(call) || cursor.expires_s < call.now_us / 1_000_000 {
             return Err(refuse());
         }
         Ok(cursor)
     }
+}
+
+/// Eight bytes of the hash of the caller's name: a link names nobody.
+fn short(call: &Call) -> String {
+    Sha256::digest(call.visibility.caller()).iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
 fn searched(call: &Call) -> String {

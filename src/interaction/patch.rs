@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::document::{self, Replaced};
 use super::planning::{Planned, to_bytes};
 use super::registry::ResourceRow;
-use super::{Answer, App, Call, delete, read, resource, update};
-use crate::access::labels;
+use super::{Answer, App, Call, delete, feeding, notices, read, resource, update};
+use crate::access::{Situation, Span, labels};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{ChangeDocument, Operation, Plan, Precondition, Reader};
@@ -20,9 +20,10 @@ pub(super) fn conditional(app: &App, call: &Call, row: &ResourceRow) -> Result<A
     let text =
         call.parameter("identifier").ok_or_else(|| Fault::new(FaultKind::MissingElement, 490, "a conditional PATCH is supported on identifier=system|value").at("identifier"))?;
     let identifier = Identifier::asked(text);
-    let found = app.store.read(&call.visibility, |r| r.by_identifier(&row.kind, &identifier))?;
-    let own =
-        app.store.read(&call.visibility, |r| found.iter().filter_map(|f| r.is_own(f.document).map(|own| own.then(|| f.id.clone())).transpose()).collect::<Result<Vec<_>>>())?;
+    let found = app.store.read(&call.visibility.feeding(), |r| r.by_identifier(&row.kind, &identifier))?;
+    let own = app
+        .store
+        .read(&call.visibility.feeding(), |r| found.iter().filter_map(|f| r.is_own(f.document).map(|own| own.then(|| f.id.clone())).transpose()).collect::<Result<Vec<_>>>())?;
     match (found.as_slice(), own.as_slice()) {
         ([], _) => Err(read::not_here()),
         ([one], _) => patch(app, call, row, &one.id),
@@ -39,7 +40,7 @@ pub(super) fn patch(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resu
     let (tests, body) = tests(&call.body, &call.content_type);
     let changes = if !tests.is_empty() && &*body == b"[]" { Vec::new() } else { changes(&body, &call.content_type)? };
     let (outcome, written) = app.plan_and_commit(call, || {
-        app.store.read(&call.visibility, |reader| {
+        app.store.read(&call.visibility.feeding(), |reader| {
             let target = target(reader, id)?.ok_or_else(read::not_here)?;
             call.in_record(target.row.record);
             call.touched(format!("DocumentReference/{id}"));
@@ -112,22 +113,46 @@ pub(super) fn target(reader: &mut Reader<'_>, id: &str) -> Result<Option<Replace
 /// # Errors
 /// `Forbidden` for a withdrawal by a structure that does not stand behind the document.
 pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, plan: &mut Plan, target: &Replaced, changes: &[Change]) -> Result<i64> {
-    let number = add(plan, target, changes)?;
+    permitted(reader, call, target, changes)?;
+    let number = add(call, plan, target, changes)?;
     if withdraws(changes) {
-        plan.operations.extend(delete::withdraw(reader, call, target.row.record, target.row.number)?);
+        plan.operations.extend(delete::withdraw(reader, target.row.record, target.row.number)?);
     }
     label_chain(reader, plan, target, changes)?;
     Ok(number)
 }
 
+/// Who may change what: who stands behind the document, and the patient what he shows to professionals.
+/// Spec: CSP R.1111-49 (masking by the holder); PDSM4DMP TD3.3.
+fn permitted(reader: &mut Reader<'_>, call: &Call, target: &Replaced, changes: &[Change]) -> Result<()> {
+    if !feeding::is_holder(call) {
+        return feeding::author(call, reader, target.row.number, Situation::MetadataByNonAuthor);
+    }
+    let mut after = target.body.clone();
+    xds::apply_metadata(&mut after, changes)?;
+    let visibility = labels::set(xds::label_codes(&after).iter().map(String::as_str)) ^ target.row.labels;
+    let labels_alone = changes.iter().all(|c| matches!(c, Change::SecurityLabel(_)));
+    if labels_alone && visibility & !labels::MASQUE_PS == 0 {
+        return Ok(());
+    }
+    Err(Fault::new(FaultKind::Forbidden, 654, "the patient masks a document to professionals (MASQUE_PS) or shows it again; the rest belongs to its authors"))
+}
+
 /// The new version and the change of the document's row; returns the version's number.
-fn add(plan: &mut Plan, target: &Replaced, changes: &[Change]) -> Result<i64> {
+fn add(call: &Call, plan: &mut Plan, target: &Replaced, changes: &[Change]) -> Result<i64> {
     let mut body = target.body.clone();
     xds::apply_metadata(&mut body, changes)?;
     plan.preconditions.push(Precondition::VersionIs { kind: "DocumentReference".into(), id: target.id.clone(), number: target.version });
     let number = target.version + 1;
     let row = &target.row;
-    plan.operations.push(Operation::ChangeDocument(row_change(row.number, &body)));
+    let mut change = row_change(row.number, &body);
+    // Kept from the patient from now on: he sees it after a month.
+    if change.labels.is_some_and(|set| set & !row.labels & labels::INVISIBLE_PATIENT != 0) {
+        let visible_from_us = Span::HiddenEnd.after(call.now_us);
+        change.visible_from_us = Some(visible_from_us);
+        plan.operations.push(notices::hidden(call, row.number, visible_from_us)?);
+    }
+    plan.operations.push(Operation::ChangeDocument(change));
     let slot = resource::Slot { kind: "DocumentReference", id: &target.id, record: row.record, rid: row.rid, number, document: row.number };
     let bytes = to_bytes(&resource::stamped(body, &target.id, number))?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
@@ -166,5 +191,6 @@ fn row_change(number: i64, body: &Value) -> ChangeDocument {
         archived: Some(xds::is_archived(body)),
         deleted: None,
         labels: Some(labels::set(codes)),
+        visible_from_us: None,
     }
 }

@@ -152,7 +152,7 @@ impl App {
         if let Some(held) = self.patients.get(&record) {
             return Ok(Some(String::clone(&held)));
         }
-        let found = self.store.read(&Visibility::of(event.structure.as_str(), event.at_us), |r| r.patient_of(record))?;
+        let found = self.store.read(&Visibility::open(event.structure.as_str(), event.at_us), |r| r.patient_of(record))?;
         if let Some(id) = &found {
             self.patients.put(record, Arc::new(id.clone()), 1);
         }

@@ -2,7 +2,7 @@
 //! Spec: FHIR R4 http#read, http#vread.
 
 use super::registry::ResourceRow;
-use super::{Answer, App, Call, facts, retrieve};
+use super::{Answer, App, Call, existence, facts, retrieve};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{Found, Reader};
@@ -39,6 +39,7 @@ pub(super) fn one(reader: &mut Reader<'_>, kind: &str, id: &str, version: Option
         };
     }
     let found = reader.found(kind, id, version)?.ok_or_else(not_here)?;
+    let found = existence::shown(reader, found)?;
     Ok(One::Stored(Box::new(found)))
 }
 

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::document::{self, Known, Ready, Slots};
 use super::patient::Chosen;
 use super::statements::{self, Statements};
-use super::{App, Call, resource};
+use super::{App, Call, feeding, resource};
 use crate::config::Validation;
 use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
@@ -139,11 +139,12 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         return Ok(Added { id, binary_id, known: true, warnings, bytes: Vec::new() });
     }
     let chosen = Chosen { record, id: patient.trim_start_matches("Patient/").to_owned(), operations: Vec::new(), preconditions: Vec::new() };
+    feeding::open_record(call, reader, record)?;
     let stated = stated(reader, &entry, &payload.bytes, &slots, &chosen)?;
     warnings.extend(stated.warnings.iter().cloned());
     let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
-    let mut replaced = document::replaced(reader, &targets, &mut warnings)?;
-    replaced.extend(document::replaced_by_reference(app, reader, &sent.value, &mut warnings)?);
+    let mut replaced = document::replaced(call, reader, &targets, &mut warnings)?;
+    replaced.extend(document::replaced_by_reference(app, call, reader, &sent.value, &mut warnings)?);
     if app.config.documents.validation == Validation::Strict
         && let Some(dangling) = warnings.iter().find(|w| w.code == IssueType::NotFound)
     {
@@ -168,7 +169,17 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
     let bytes = document::labelled(own_bytes(app, &sent, &slots, &payload)?, document::inherited(&replaced))?;
     let binary_id = slots.binary_id.clone();
     let adopted = payload.staged.is_some();
-    let ready = Ready { slots: &slots, chosen: &chosen, entry: &entry, content: payload.bytes, reference: bytes.clone(), statements: stated, replaced: &replaced, adopted };
+    let ready = Ready {
+        slots: &slots,
+        chosen: &chosen,
+        entry: &entry,
+        content: payload.bytes,
+        reference: bytes.clone(),
+        statements: stated,
+        replaced: &replaced,
+        adopted,
+        sight: reader.sight(&[chosen.record])?,
+    };
     document::add(app, call, plan, ready)?;
     Ok(Added { id: slots.id, binary_id, known: false, warnings, bytes })
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::paging::Cursor;
 use super::planning::{raw_bundle, to_bytes};
 use super::registry::{ResourceRow, registry};
+use super::throttle::Limit;
 use super::{Answer, App, Call};
 use crate::audit::Action;
 use crate::fhir::{Issue, Result};
@@ -52,6 +53,10 @@ pub(super) fn search(app: &App, call: &Call, row: &ResourceRow, query: &[(String
     let query = cursor.as_ref().map_or(query, |c| &c.query);
     let now_us = cursor.as_ref().map_or(call.now_us, |c| c.now_us);
     let mut asked = parameters::read(app, call, row, query, now_us)?;
+    let identity = asked.names_identity(row);
+    if identity {
+        app.throttle.check(call, Limit::UnknownPatient)?;
+    }
     let (matches, included) = app.store.read(&call.visibility, |reader| {
         hide(reader, &mut asked)?;
         let matches = match row.search {
@@ -61,6 +66,9 @@ pub(super) fn search(app: &App, call: &Call, row: &ResourceRow, query: &[(String
         let included = include::run(reader, &asked.includes, &matches.entries)?;
         Ok((matches, included))
     })?;
+    if identity && matches.total == 0 && call.event.borrow().patient.is_none() {
+        app.throttle.count(call, Limit::UnknownPatient, &call.raw_query);
+    }
     respond(app, call, row, &asked, &matches, &included)
 }
 

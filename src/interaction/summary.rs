@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::throttle::Limit;
 use super::{Answer, App, Call, read};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
@@ -46,10 +47,14 @@ pub(super) fn by_identifier(app: &App, call: &Call) -> Result<Answer> {
     let given = call.parameter("identifier").map(str::to_owned).or_else(|| from_parameters(&call.body));
     let text = given.ok_or_else(|| Fault::new(FaultKind::MissingElement, 430, "at type level the parameter identifier=system|value is required").at("identifier"))?;
     let identifier = Identifier::asked(&text);
+    app.throttle.check(call, Limit::UnknownPatient)?;
     summary(app, call, |reader| {
         let found = reader.by_identifier("Patient", &identifier)?;
         match found.as_slice() {
-            [] => Ok(None),
+            [] => {
+                app.throttle.count(call, Limit::UnknownPatient, &identifier.value);
+                Ok(None)
+            }
             [one] => Ok(Some(one.id.clone())),
             _ => Err(Fault::new(FaultKind::MultipleMatches, 431, "several patients carry this identifier").at("identifier")),
         }
@@ -90,6 +95,7 @@ struct Gathered {
 fn gather(app: &App, reader: &mut Reader<'_>, id: &str) -> Result<Gathered> {
     let found = reader.found("Patient", id, None)?.ok_or_else(read::not_here)?;
     let record = found.row.record;
+    reader.open_to_caller(record)?;
     let live = reader.fact_blocks(record)?.into_iter().filter(|f| !f.superseded && !f.archived);
     let blocks: Vec<Arc<FactBlock>> = live.map(|f| f.block).collect();
     let mut own = Vec::new();

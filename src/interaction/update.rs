@@ -3,10 +3,11 @@
 
 use super::planning::Planned;
 use super::registry::ResourceRow;
-use super::{Answer, App, Call, Method, home, patient, resource};
+use super::rights::{self, Deciding};
+use super::{Answer, App, Call, Method, feeding, home, patient, resource};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
-use crate::store::{Operation, Plan, Precondition};
+use crate::store::{Operation, Plan, Precondition, Reader, VersionRow};
 
 /// PUT [type]/[id]: a new version, or the first one under the client's id.
 pub(super) fn update(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
@@ -24,7 +25,7 @@ pub(super) fn update(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Res
 
 /// What an update writes.
 pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &resource::Sent) -> Result<Planned<resource::Outcome>> {
-    let (place, home) = app.store.read(&call.visibility, |reader| {
+    let (place, home, rid, decision) = app.store.read(&call.visibility.feeding(), |reader| {
         let place = reader.version(&row.kind, id, None)?;
         call.in_record(place.as_ref().map_or(0, |p| p.record));
         let taken = place.is_none() && reader.is_taken(&row.kind, id)?;
@@ -35,7 +36,9 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
             patient::refuse_known(reader, &sent.value, id)?;
         }
         let home = home::record_for(app, reader, row, sent, place.as_ref().map(|p| p.record))?;
-        Ok((place, home))
+        let rid = place.as_ref().map_or_else(|| app.store.counters().next_resource(), |p| p.rid);
+        let decision = decided(app, call, reader, row, sent, &Going { record: home.record, rid, current: place.as_ref() })?;
+        Ok((place, home, rid, decision))
     })?;
     let now = place.as_ref().filter(|p| !p.deleted).map(|p| p.number);
     matches(call.if_match.as_deref(), now)?;
@@ -47,22 +50,43 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
     if row.kind == "Patient" {
         plan.preconditions.extend(patient::ins_unused(&sent.value, place.as_ref().map(|p| p.rid)));
     }
-    let (rid, number) = match &place {
+    let number = match &place {
         Some(current) => {
             plan.preconditions.push(Precondition::VersionIs { kind: row.kind.clone(), id: id.to_owned(), number: current.number });
-            (current.rid, current.number + 1)
+            current.number + 1
         }
         None => {
             plan.preconditions.push(Precondition::IdUnused { kind: row.kind.clone(), id: id.to_owned() });
-            (app.store.counters().next_resource(), 1)
+            1
         }
     };
     let slot = resource::Slot { kind: &row.kind, id, record, rid, number, document: 0 };
     let bytes = sent.with_identity(app, id, number)?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
+    plan.operations.extend(decision);
     call.touched(format!("{}/{id}", row.kind));
     let outcome = resource::Outcome { id: id.to_owned(), number, bytes, created: place.as_ref().is_none_or(|p| p.deleted) };
     Ok(Planned { plan: Some(plan), record, value: outcome })
+}
+
+/// Where an updated resource goes.
+pub(super) struct Going<'a> {
+    pub record: i64,
+    pub rid: i64,
+    pub current: Option<&'a VersionRow>,
+}
+
+/// What feeding asks of an update, and what the resource decides.
+pub(super) fn decided(app: &App, call: &Call, reader: &mut Reader<'_>, row: &ResourceRow, sent: &resource::Sent, going: &Going<'_>) -> Result<Option<Operation>> {
+    let current = going.current.filter(|c| !c.deleted);
+    if row.kind == "Patient" {
+        feeding::qualified(call, &sent.value)?;
+        rights::may_change_identity(call, reader, current)?;
+    } else if row.kind != "Consent" && row.kind != "CareTeam" {
+        feeding::open_record(call, reader, going.record)?;
+    }
+    let before = rights::before(reader, &row.kind, current)?;
+    rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: going.record, rid: going.rid, after: Some(&sent.value), before: before.as_ref() })
 }
 
 /// If-Match against the current version.

@@ -17,6 +17,7 @@ mod golden;
 mod house;
 mod operations;
 mod rest;
+
 mod search;
 mod sharing;
 mod summary;

@@ -137,8 +137,14 @@ fn verifying_needs_a_database_and_makes_none() {
 
 #[test]
 fn a_production_database_takes_no_test_identity_and_stays_one() {
-    use passerelle::config::Environment;
-    let mut server = TestServer::with(On::Sqlite, |c| c.database.environment = Environment::Production);
+    use passerelle::config::{AccessPolicy, Config, Environment};
+    let accepted = |c: &mut Config| {
+        c.database.environment = Environment::Production;
+        c.access.policy = AccessPolicy::Enforced;
+        c.access.assumptions_accepted_by = "Dr Claire Martin".into();
+        c.access.assumptions_accepted_on = "2026-11-25".into();
+    };
+    let mut server = TestServer::with(On::Sqlite, accepted);
     let cda = small_cda("2.25.73", "270037500000121", "");
     crate::support::refused(&server.cabinet().deposit(&cda), 422);
     let real = String::from_utf8(cda).unwrap().replace("1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.8");
@@ -148,4 +154,22 @@ fn a_production_database_takes_no_test_identity_and_stays_one() {
     config.server.bind = "127.0.0.1:0".into();
     let refused = passerelle::cli::start(&server.dir, config).err().expect("the environment is fixed");
     assert!(refused.contains("production"), "{refused}");
+}
+
+#[test]
+fn production_needs_the_policy_and_a_name_under_what_is_assumed() {
+    use passerelle::config::{AccessPolicy, Config, Environment};
+    let refused = |change: fn(&mut Config)| {
+        let dir = std::env::temp_dir().join(format!("passerelle-test-{}", uuid::Uuid::new_v4()));
+        let mut config = Config::default();
+        config.server.bind = "127.0.0.1:0".into();
+        config.database.environment = Environment::Production;
+        change(&mut config);
+        let said = passerelle::cli::start(&dir, config).err();
+        let _ = std::fs::remove_dir_all(dir);
+        said
+    };
+    assert!(refused(|c| c.access.policy = AccessPolicy::Open).unwrap().contains("enforced"));
+    assert!(refused(|_| ()).unwrap().contains("assumptions_accepted_by"));
+    assert!(refused(|c| c.access.assumptions_accepted_by = "Dr Claire Martin".into()).unwrap().contains("assumptions_accepted_on"));
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use passerelle::cli::{self, Client, Response, Target};
-use passerelle::config::{Config, Validation};
+use passerelle::config::{AccessPolicy, Config, Validation};
 use serde_json::Value;
 
 /// Which database a test runs on.
@@ -44,9 +44,14 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts one as configured by default.
+    /// Starts one that anybody with a certificate may read: what most tests are about is not who may.
     pub fn start(on: On) -> Self {
         Self::with(on, |_| {})
+    }
+
+    /// Starts one as configured by default: who may see what is decided.
+    pub fn enforced(on: On) -> Self {
+        Self::with(on, |c| c.access.policy = AccessPolicy::Enforced)
     }
 
     /// Starts one that refuses what breaks the profiles.
@@ -59,6 +64,7 @@ impl TestServer {
         let dir = std::env::temp_dir().join(format!("passerelle-test-{}", uuid::Uuid::new_v4()));
         let mut config = Config::default();
         config.server.bind = "127.0.0.1:0".into();
+        config.access.policy = AccessPolicy::Open;
         if on == On::Postgres {
             let server = std::env::var("PASSERELLE_TEST_POSTGRES").unwrap();
             config.database.url = passerelle::store::create_database(&server).unwrap();
@@ -77,7 +83,23 @@ impl TestServer {
 
     /// A connection of a client of the development PKI.
     pub fn client(&self, name: &str) -> Session {
-        Session { client: Target::new(&self.pki(), name, self.port).unwrap().connect().unwrap() }
+        Session { client: Target::new(&self.pki(), name, self.port).unwrap().connect().unwrap(), token: None }
+    }
+
+    /// A connection of a client whose calls carry a token that `passerelle token` prints for these arguments.
+    pub fn acting(&self, client: &str, arguments: &[&str]) -> Session {
+        let token = token(&self.dir, client, arguments).unwrap_or_else(|e| panic!("{arguments:?}: {e}"));
+        Session { token: Some(token), ..self.client(client) }
+    }
+
+    /// A general practitioner at the practice.
+    pub fn doctor(&self, more: &[&str]) -> Session {
+        self.acting("client-cabinet", &[&["--rpps", "899700218896", "--profession", "10", "--specialty", "SM26"], more].concat())
+    }
+
+    /// The person whose record it is.
+    pub fn holder(&self, ins: &str) -> Session {
+        self.acting("client-cabinet", &["--holder", ins])
     }
 
     /// The practice's software, which most tests are.
@@ -97,9 +119,21 @@ impl Drop for TestServer {
     }
 }
 
+/// The last line that `passerelle token` prints, or what it says instead.
+pub fn token(data: &Path, client: &str, arguments: &[&str]) -> Result<String, String> {
+    let data = data.display().to_string();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(["token", "--data", &data, "--client", client]).args(arguments).output().unwrap();
+    match String::from_utf8_lossy(&output.stdout).lines().last() {
+        Some(line) if output.status.success() => Ok(line.to_owned()),
+        _ => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
 /// An open connection.
 pub struct Session {
     client: Client,
+    /// Sent with every call.
+    pub token: Option<String>,
 }
 
 pub const FHIR_JSON: &str = "application/fhir+json";
@@ -109,7 +143,9 @@ impl Session {
     /// Any request; `path` is below `/fhir/` unless it begins with a slash.
     pub fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/fhir/{path}") };
-        self.client.call(method, &path, headers, body).unwrap()
+        let bearer = self.token.as_ref().map(|t| format!("Bearer {t}"));
+        let headers: Vec<(&str, &str)> = headers.iter().copied().chain(bearer.iter().map(|b| ("Authorization", b.as_str()))).collect();
+        self.client.call(method, &path, &headers, body).unwrap()
     }
 
     /// GET as FHIR JSON.

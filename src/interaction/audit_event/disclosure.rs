@@ -6,15 +6,40 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::audit::{Event, Outcome};
-use crate::fhir::Result;
+use crate::fhir::{Result, Role};
 use crate::identity::canonical_structure;
 use crate::interaction::Call;
 use crate::store::Reader;
 
-/// The events as the caller may read them, in the order given.
+/// The events as the caller may read them, in the order given: all of them for the auditor, those of his own record for its holder,
+/// else as far as the caller may know of what they are about.
 pub(super) fn disclosed(reader: &mut Reader<'_>, call: &Call, events: Vec<Event>) -> Result<Vec<Event>> {
+    let role = call.visibility.rules().map(|r| r.actor.role);
+    match role {
+        Some(Role::Auditor | Role::Administrator) => Ok(events),
+        Some(Role::Holder | Role::LegalRepresentative) => of_the_holder(reader, events),
+        _ => {
+            let known = known(reader, &events)?;
+            Ok(events.into_iter().filter_map(|e| reduced(call, &known, e)).collect())
+        }
+    }
+}
+
+/// Who looked at the holder's record, when, and at what of it he may see; raw queries are the callers' own.
+/// Spec: CSP L.1111-19.
+fn of_the_holder(reader: &mut Reader<'_>, events: Vec<Event>) -> Result<Vec<Event>> {
     let known = known(reader, &events)?;
-    Ok(events.into_iter().filter_map(|e| reduced(call, &known, e)).collect())
+    let mut out = Vec::new();
+    for mut event in events {
+        let own = event.patient.as_ref().map(|id| reader.knows("Patient", id)).transpose()?.unwrap_or(false);
+        if !own {
+            continue;
+        }
+        event.query = None;
+        event.entities.retain(|entity| known.contains(entity));
+        out.push(event);
+    }
+    Ok(out)
 }
 
 /// Of everything the events name, what the caller may know of.

@@ -13,7 +13,7 @@ use crate::fhir::search::{ParamType, SearchValue, values};
 use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
 use crate::interaction::paging::Mark;
 use crate::interaction::registry::ResourceRow;
-use crate::interaction::{App, Call, facts};
+use crate::interaction::{App, Call, existence, facts};
 use crate::store::{DatePrefix, DateTest, Reader};
 
 /// Resources of one type in one record that a search looks at; more is answered too-costly.
@@ -30,6 +30,9 @@ struct Candidate {
 /// Runs the search.
 pub(super) fn find(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, asked: &Asked, cursor: Option<&Cursor>) -> Result<Matches> {
     let records = records(reader, call, asked)?;
+    if row.kind != "Patient" {
+        records.iter().flatten().try_for_each(|record| reader.open_to_caller(*record))?;
+    }
     let found = candidates(reader, row, asked, records.as_ref())?.into_iter();
     let found = found.filter(|c| records.as_ref().is_none_or(|r| r.contains(&c.record)) && matches(row, asked, &c.value));
     let hits = ordered(row, asked.sort.as_ref(), found.collect());
@@ -103,7 +106,11 @@ fn by_ids(reader: &mut Reader<'_>, row: &ResourceRow, ids: &BTreeSet<&String>) -
     let mut out = Vec::new();
     for id in ids {
         let Some(place) = reader.place(&row.kind, id)? else { continue };
-        let bytes = if id.starts_with(App::DERIVED) { facts::one(reader, &row.kind, id)? } else { reader.found(&row.kind, id, None)?.filter(|f| !f.row.deleted).map(|f| f.body) };
+        let bytes = if id.starts_with(App::DERIVED) {
+            facts::one(reader, &row.kind, id)?
+        } else {
+            reader.found(&row.kind, id, None)?.filter(|f| !f.row.deleted).map(|f| existence::shown(reader, f)).transpose()?.map(|f| f.body)
+        };
         if let Some(bytes) = bytes {
             out.push(Candidate { record: place.record, value: parse(&bytes)? });
         }
@@ -121,7 +128,8 @@ fn by_identifiers(reader: &mut Reader<'_>, row: &ResourceRow, any: &[Token]) -> 
         }
         for version in found {
             let (record, id) = (version.record, version.id.clone());
-            out.insert(id, Candidate { record, value: parse(&reader.with_body(version)?.body)? });
+            let found = reader.with_body(version)?;
+            out.insert(id, Candidate { record, value: parse(&existence::shown(reader, found)?.body)? });
         }
     }
     Ok(out.into_values().collect())

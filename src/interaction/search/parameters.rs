@@ -72,6 +72,13 @@ pub(super) struct Asked {
     pub warnings: Vec<Issue>,
 }
 
+impl Asked {
+    /// Whether a person is asked for by a number, which could be walked through.
+    pub(super) fn names_identity(&self, row: &ResourceRow) -> bool {
+        row.kind == "Patient" && !self.identifiers.is_empty() || self.patients.iter().flatten().any(|p| matches!(p, PatientBy::Identifier(_)))
+    }
+}
+
 /// Reads the query; unknown parameters are refused (strict handling) or ignored and reported.
 pub(super) fn read(app: &App, call: &Call, row: &ResourceRow, query: &[(String, String)], now_us: i64) -> Result<Asked> {
     let mut asked = Asked { count: app.config.limits.page, now_us, ..Asked::default() };

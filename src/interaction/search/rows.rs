@@ -18,7 +18,7 @@ pub(super) fn find(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, aske
     let patients = records(reader, call, asked)?;
     match &patients {
         Some(found) if found.is_empty() => return Ok(Matches::none()),
-        Some(_) => {}
+        Some(found) => found.iter().try_for_each(|record| reader.open_to_caller(*record))?,
         None => found_without_a_record(row, asked)?,
     }
     let commit = cursor.map_or_else(|| reader.commit(), |c| c.commit);

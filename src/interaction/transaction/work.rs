@@ -53,7 +53,7 @@ pub(in crate::interaction) fn plan(app: &App, call: &Call, bundle: &Sent, offer:
     let entries = bundle.value.get("entry").and_then(serde_json::Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut steps = entries.iter().enumerate().map(|(i, e)| Step::read(i, e, nodes.get(i), &bundle.bytes)).collect::<Result<Vec<_>>>()?;
     let mut work = Work::new(offer);
-    app.store.read(&call.visibility, |reader| {
+    app.store.read(&call.visibility.feeding(), |reader| {
         for step in &mut steps {
             work.name(app, reader, step)?;
         }
@@ -170,7 +170,7 @@ impl Work {
     fn one(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, step: &Step<'_>) -> Result<()> {
         let sharing = self.offer == Offer::ProvideDocuments && step.row.kind == "List" && matches!(step.method, Method::Post | Method::Put);
         if !sharing {
-            dispatch::offered(step.row, if step.is_search { "search-type" } else { interaction(step.method) })?;
+            dispatch::offered(bench.call, step.row, if step.is_search { "search-type" } else { interaction(step.method) })?;
         }
         match step.method {
             Method::Get if step.is_search => {
@@ -181,7 +181,7 @@ impl Work {
                 self.answers.insert(step.index, Answered::Read(bytes));
             }
             Method::Get => {
-                let one = read::one(reader, &step.row.kind, &step.id, None)?;
+                let one = reader.answering(|reader| read::one(reader, &step.row.kind, &step.id, None))?;
                 bench.call.in_record(one.record());
                 bench.call.touched(format!("{}/{}", step.row.kind, step.id));
                 let bytes = match one {
@@ -192,7 +192,7 @@ impl Work {
                 self.answers.insert(step.index, Answered::Read(bytes));
             }
             Method::Delete => {
-                let planned = delete::plan_in(reader, bench.call, step.row, &step.id, step.if_match)?;
+                let planned = delete::plan_in(bench.app, reader, bench.call, step.row, &step.id, step.if_match)?;
                 bench.call.touched(format!("{}/{}", step.row.kind, step.id));
                 self.merge(planned.plan, planned.record);
                 self.answers.insert(step.index, Answered::Deleted);
@@ -267,15 +267,17 @@ impl Work {
             call.about(&step.id);
         }
         call.in_record(current.as_ref().map_or(0, |c| c.record));
-        let (rid, number) = current.as_ref().map_or_else(|| (app.store.counters().next_resource(), 1), |c| (c.rid, c.number + 1));
+        let (rid, number): (i64, i64) = current.as_ref().map_or_else(|| (app.store.counters().next_resource(), 1), |c| (c.rid, c.number + 1));
         self.plan.preconditions.push(match &current {
             Some(c) => Precondition::VersionIs { kind: step.row.kind.clone(), id: step.id.clone(), number: c.number },
             None => Precondition::IdUnused { kind: step.row.kind.clone(), id: step.id.clone() },
         });
+        let decision = update::decided(app, call, reader, step.row, &sent, &update::Going { record, rid, current: current.as_ref() })?;
         let bytes = sent.with_identity(app, &step.id, number)?;
         let document = if step.method == Method::Post && xds::is_submission_set(&sent.value) { self.seen_with() } else { 0 };
         let slot = Slot { kind: &step.row.kind, id: &step.id, record, rid, number, document };
         self.plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
+        self.plan.operations.extend(decision);
         self.record = record;
         call.touched(format!("{}/{}", step.row.kind, step.id));
         self.answered(step, number, current.is_none_or(|c| c.deleted));

@@ -1,0 +1,134 @@
+//! `Patient/[id]/$close` and `$reopen`: the holder closes the record at any time and may reopen it.
+//! Spec: CSP R.1111-40; PDSM4DMP TD0.2 (Patient.active, dmp-fermeture).
+
+use serde_json::{Value, json};
+
+use super::planning::{Planned, to_bytes};
+use super::registry::registry;
+use super::rights::{self, Deciding};
+use super::{Answer, App, Call, read, resource};
+use crate::access::FERMETURE;
+use crate::audit::Action;
+use crate::fhir::{Fault, FaultKind, Result, time};
+use crate::store::{Operation, Plan, Precondition};
+
+/// Code system of the reasons.
+const MOTIF: &str = "https://interop.esante.gouv.fr/ig/fhir/dmp/CodeSystem/dmp-motif-fermeture";
+/// Characters of a reason in words.
+const MAX_REASON: usize = 500;
+
+/// What becomes of the record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum To {
+    Closed,
+    Open,
+}
+
+/// POST Patient/[id]/$close, with Parameters `motif` (code) and `raison` (words), both optional.
+pub(super) fn close(app: &App, call: &Call, id: &str) -> Result<Answer> {
+    call.is("close", Action::U);
+    change(app, call, id, To::Closed)
+}
+
+/// POST Patient/[id]/$reopen
+pub(super) fn reopen(app: &App, call: &Call, id: &str) -> Result<Answer> {
+    call.is("reopen", Action::U);
+    change(app, call, id, To::Open)
+}
+
+fn change(app: &App, call: &Call, id: &str, to: To) -> Result<Answer> {
+    let said = said(&call.body)?;
+    let (outcome, written) = app.plan_and_commit(call, || plan(app, call, id, to, &said))?;
+    let row = registry().resource("Patient").ok_or_else(|| Fault::new(FaultKind::Bug, 638, "the registry has no Patient"))?;
+    let mut answer = resource::answer_written(call, row, outcome, written.map_or(call.now_us, |w| w.at_us))?;
+    answer.location = None;
+    Ok(answer)
+}
+
+/// Reason of a closing: code and words.
+struct Said {
+    motif: Option<String>,
+    raison: Option<String>,
+}
+
+fn said(body: &[u8]) -> Result<Said> {
+    if body.is_empty() {
+        return Ok(Said { motif: None, raison: None });
+    }
+    let sent = resource::Sent::read(body, "Parameters")?;
+    let parameters = sent.value.get("parameter").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let named = |name: &str, values: &[&str]| {
+        let one = parameters.iter().find(|p| p.get("name").and_then(Value::as_str) == Some(name))?;
+        values.iter().find_map(|v| one.get(v)?.as_str()).map(str::to_owned)
+    };
+    let raison = named("raison", &["valueString"]);
+    if raison.as_ref().is_some_and(|r| r.chars().count() > MAX_REASON) {
+        return Err(Fault::new(FaultKind::BadValue, 639, format!("raison may hold {MAX_REASON} characters")).at("Parameters.parameter"));
+    }
+    Ok(Said { motif: named("motif", &["valueCode", "valueString"]), raison })
+}
+
+fn plan(app: &App, call: &Call, id: &str, to: To, said: &Said) -> Result<Planned<resource::Outcome>> {
+    app.store.read(&call.visibility.feeding(), |reader| {
+        let found = reader.found("Patient", id, None)?.filter(|f| !f.row.deleted).ok_or_else(read::not_here)?;
+        call.about(id);
+        call.touched(format!("Patient/{id}"));
+        let before: Value = serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 640, "a stored resource is damaged").because(e))?;
+        let after = with_state(before.clone(), to, said, call.now_us);
+        let row = found.row;
+        let deciding = Deciding { kind: "Patient", record: row.record, rid: row.rid, after: Some(&after), before: Some(&before) };
+        let decision = rights::decide(app, call, reader, &deciding)?;
+        let number = row.number + 1;
+        let bytes = to_bytes(&resource::stamped(after, id, number))?;
+        let slot = resource::Slot { kind: "Patient", id, record: row.record, rid: row.rid, number, document: 0 };
+        let mut plan = Plan::default();
+        plan.preconditions.push(Precondition::VersionIs { kind: "Patient".into(), id: id.to_owned(), number: row.number });
+        plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
+        plan.operations.extend(decision);
+        Ok(Planned { plan: Some(plan), record: row.record, value: resource::Outcome { id: id.to_owned(), number, bytes, created: false } })
+    })
+}
+
+/// The Patient with `active` and the extension that says when and why the record was closed.
+fn with_state(mut patient: Value, to: To, said: &Said, now_us: i64) -> Value {
+    let Some(members) = patient.as_object_mut() else { return patient };
+    members.insert("active".into(), json!(to == To::Open));
+    let mut extensions = match members.shift_remove("extension") {
+        Some(Value::Array(all)) => all,
+        _ => Vec::new(),
+    };
+    extensions.retain(|e| e.get("url").and_then(Value::as_str) != Some(FERMETURE));
+    if to == To::Closed {
+        extensions.push(json!({"url": FERMETURE, "extension": closing(said, now_us)}));
+    }
+    if !extensions.is_empty() {
+        members.insert("extension".into(), Value::Array(extensions));
+    }
+    patient
+}
+
+fn closing(said: &Said, now_us: i64) -> Vec<Value> {
+    let day = time::instant(now_us).get(..10).unwrap_or_default().to_owned();
+    let mut out = vec![json!({"url": "dateFermeture", "valueDate": day})];
+    out.extend(said.motif.as_ref().map(|code| json!({"url": "motifFermeture", "valueCodeableConcept": {"coding": [{"system": MOTIF, "code": code}]}})));
+    out.extend(said.raison.as_ref().map(|text| json!({"url": "raisonFermeture", "valueString": text})));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_says_when_and_why_and_reopening_takes_it_back() {
+        let patient = json!({"resourceType": "Patient", "extension": [{"url": "x"}]});
+        let said = Said { motif: Some("patient-demande".into()), raison: Some("À ma demande".into()) };
+        let closed = with_state(patient, To::Closed, &said, 1_790_000_000_000_000);
+        assert_eq!(closed["active"], false);
+        assert_eq!(closed.pointer("/extension/1/extension/1/valueCodeableConcept/coding/0/code").unwrap(), "patient-demande");
+        let again = with_state(closed.clone(), To::Closed, &Said { motif: None, raison: None }, 0);
+        assert_eq!(again["extension"].as_array().unwrap().len(), 2, "closed twice is said once");
+        let open = with_state(closed, To::Open, &said, 0);
+        assert_eq!((open["active"].as_bool(), open["extension"].as_array().unwrap().len()), (Some(true), 1));
+    }
+}

@@ -1,0 +1,114 @@
+//! Resources that decide who may read a record, and who may decide it.
+//! Spec: CSP R.1111-46 (équipe de soins, consent), L.1111-17 (oppositions), R.1111-49; FHIR R4 Consent, CareTeam.
+
+use serde_json::Value;
+
+use super::{App, Call};
+use crate::access::{Choice, ChoiceKind, Span, choices, person_key};
+use crate::fhir::{Fault, FaultKind, Result, Role};
+use crate::store::{Operation, Reader, VersionRow};
+
+/// Types whose resources decide something.
+const DECIDES: &[&str] = &["Patient", "Consent", "CareTeam"];
+
+/// A write of a resource that may decide something.
+pub(super) struct Deciding<'a> {
+    pub kind: &'a str,
+    pub record: i64,
+    pub rid: i64,
+    /// The resource as it will be, `None` when it is deleted.
+    pub after: Option<&'a Value>,
+    /// As it was, `None` when it is new.
+    pub before: Option<&'a Value>,
+}
+
+/// What is to be written beside the resource, so that the decision holds from the same commit on; nothing for other types.
+///
+/// # Errors
+/// `Forbidden` for a caller who may not decide this, `RuleBroken` for what cannot be decided.
+pub(super) fn decide(app: &App, call: &Call, reader: &mut Reader<'_>, write: &Deciding<'_>) -> Result<Option<Operation>> {
+    if !DECIDES.contains(&write.kind) {
+        return Ok(None);
+    }
+    let after = read(app, reader, write.after)?;
+    if call.visibility.rules().is_some() {
+        let before = read(app, reader, write.before)?;
+        may_decide(call, reader, write, (&before, &after))?;
+    }
+    blocks_no_medecin_traitant(reader, write.record, &after)?;
+    let nothing = after.is_empty() && write.before.is_none();
+    Ok((!nothing).then_some(Operation::Decide { record: write.record, rid: write.rid, choices: after }))
+}
+
+/// A resource that may decide something, as it is now; `None` for other types and for none.
+///
+/// # Errors
+/// `Bug` or `Busy` from the store.
+pub(super) fn before(reader: &mut Reader<'_>, kind: &str, current: Option<&VersionRow>) -> Result<Option<Value>> {
+    let Some(row) = current.filter(|_| DECIDES.contains(&kind)) else { return Ok(None) };
+    let found = reader.with_body(row.clone())?;
+    serde_json::from_slice(&found.body).map(Some).map_err(|e| Fault::new(FaultKind::Bug, 644, "a stored resource is damaged").because(e))
+}
+
+/// An identity that is here is changed by whom the record is open to, and by the administrator.
+///
+/// # Errors
+/// `Forbidden` with the reason.
+pub(super) fn may_change_identity(call: &Call, reader: &mut Reader<'_>, current: Option<&VersionRow>) -> Result<()> {
+    match (current, call.visibility.rules()) {
+        (Some(row), Some(rules)) if rules.actor.role != Role::Administrator => reader.answering(|r| r.open_to_caller(row.record)),
+        _ => Ok(()),
+    }
+}
+
+fn read(app: &App, reader: &mut Reader<'_>, resource: Option<&Value>) -> Result<Vec<Choice>> {
+    let Some(resource) = resource else { return Ok(Vec::new()) };
+    choices(resource, &mut |reference| {
+        let Some((kind, id)) = app.local(reference).split_once('/') else { return Ok(None) };
+        let found = reader.found(kind, id, None)?.filter(|f| !f.row.deleted);
+        found.map(|f| serde_json::from_slice(&f.body).map_err(|e| Fault::new(FaultKind::Bug, 630, "a stored resource is damaged").because(e))).transpose()
+    })
+}
+
+fn may_decide(call: &Call, reader: &mut Reader<'_>, write: &Deciding<'_>, (before, after): (&[Choice], &[Choice])) -> Result<()> {
+    let Some(rules) = call.visibility.rules() else { return Ok(()) };
+    match (rules.actor.role, write.kind) {
+        (Role::Administrator, _) => Ok(()),
+        (Role::Holder | Role::LegalRepresentative, _) => reader.answering(|r| r.open_to_caller(write.record)),
+        (_, "Patient") if before == after => Ok(()),
+        (_, "Patient") => Err(forbidden(631, "the state of a record and its médecin traitant are decided by the patient: $close, $reopen, CareTeam")),
+        (Role::Practitioner, "CareTeam") => reader.answering(|r| r.open_to_caller(write.record)),
+        (Role::Practitioner, "Consent") => {
+            let person = rules.actor.person.as_ref().map(|p| person_key(&p.id)).unwrap_or_default();
+            reader.answering(|r| r.not_refused(write.record))?;
+            consents(before.iter().chain(after), &person, Span::Consultation.after(call.now_us))
+        }
+        _ => Err(forbidden(632, "this is decided by the patient, or recorded by a practitioner who authenticated directly")),
+    }
+}
+
+/// A practitioner records the patient's stated will about himself, for this consultation.
+/// Spec: CSP R.1111-46.
+fn consents<'a>(mut all: impl Iterator<Item = &'a Choice>, person: &str, latest_us: i64) -> Result<()> {
+    let own = |c: &Choice| c.kind == ChoiceKind::Consent && c.holder == person && c.until_us <= latest_us;
+    if all.all(own) {
+        return Ok(());
+    }
+    Err(forbidden(633, "a practitioner records the patient's consent for himself alone, with provision.period.end within this consultation; $authorize does it in one call"))
+}
+
+/// Spec: facts of the DMP: everybody may be blocked but the médecin traitant.
+fn blocks_no_medecin_traitant(reader: &mut Reader<'_>, record: i64, after: &[Choice]) -> Result<()> {
+    if !after.iter().any(|c| c.kind == ChoiceKind::Blocked) {
+        return Ok(());
+    }
+    let declared = reader.choices(record, ChoiceKind::MedecinTraitant)?;
+    if after.iter().any(|c| c.kind == ChoiceKind::Blocked && declared.iter().any(|(holder, _)| *holder == c.holder)) {
+        return Err(Fault::new(FaultKind::RuleBroken, 634, "the médecin traitant cannot be blocked; declare another one first").at("Consent.provision"));
+    }
+    Ok(())
+}
+
+fn forbidden(number: u16, why: &str) -> Fault {
+    Fault::new(FaultKind::Forbidden, number, why)
+}

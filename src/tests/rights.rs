@@ -1,0 +1,373 @@
+//! Who may see what under `access.policy = enforced`: persons by their token, the patient's choices, the matrix, labels and mask.
+
+use serde_json::{Value, json};
+
+use crate::support::{FHIR_JSON, On, Session, TestServer, json as body_of, refused, resources, small_cda, text};
+
+const INS: &str = "258027511234534";
+const OTHER: &[&str] = &["--rpps", "899700000001", "--profession", "10", "--specialty", "SM04"];
+const DENTIST: &[&str] = &["--rpps", "899700000002", "--profession", "40"];
+
+macro_rules! enforced_on_both {
+    ($($name:ident)*) => {
+        mod on_sqlite {
+            $(#[test] fn $name() { super::$name(&super::TestServer::enforced(super::On::Sqlite)) })*
+        }
+        mod on_postgres {
+            $(#[test] fn $name() { if crate::support::postgres() { super::$name(&super::TestServer::enforced(super::On::Postgres)) } })*
+        }
+    };
+}
+
+enforced_on_both! {
+    a_structure_alone_feeds_and_never_reads
+    a_consent_opens_the_record_and_its_author_needs_none
+    a_block_holds_against_consent_and_not_against_feeding
+    the_medecin_traitant_sees_masked_documents_and_cannot_be_blocked
+    a_closed_record_is_closed_to_professionals_and_open_to_its_holder
+    breaking_the_glass_needs_a_reason_and_no_opposition_and_is_told
+    the_matrix_decides_by_profession_and_type
+    what_is_kept_from_the_patient_is_absent_for_him_alone
+    a_document_is_changed_and_replaced_by_who_stands_behind_it
+    of_a_patient_who_is_not_theirs_professionals_learn_that_there_is_a_record
+    the_state_of_a_record_is_not_written_by_who_feeds_it
+    a_walk_through_numbers_is_stopped
+    the_trail_is_read_by_auditor_and_holder
+    every_refusal_says_why_and_every_hidden_document_the_same
+    a_team_opens_the_record_to_its_members
+}
+
+/// A document of the doctor's, deposited by himself; its patient and its DocumentReference.
+fn deposited(server: &TestServer, unique: &str, more: &str) -> (String, Value) {
+    let reference = server.doctor(&[]).deposited(&small_cda(unique, INS, more));
+    (reference["subject"]["reference"].as_str().unwrap().to_owned(), reference)
+}
+
+/// A document of another type in the same record, deposited by the practice's software on its own.
+fn of_type(server: &TestServer, unique: &str, code: &str, query: &str) -> String {
+    let cda = String::from_utf8(small_cda(unique, INS, "")).unwrap().replace("code=\"11488-4\"", &format!("code=\"{code}\""));
+    let cda = cda.replace("1.2.250.1.71.4.2.1\" extension=\"801234567897\"", "1.2.250.1.71.4.2.1\" extension=\"801234567888\"");
+    let answer = server.client("client-laboratoire").call("POST", &format!("$deposit{query}"), &[("Content-Type", "application/xml")], cda.as_bytes());
+    assert_eq!(answer.status, 201, "{}", text(&answer));
+    body_of(&answer)["id"].as_str().unwrap().to_owned()
+}
+
+fn total(session: &mut Session, patient: &str) -> i64 {
+    session.found(&format!("DocumentReference?patient={patient}&status=current"))["total"].as_i64().unwrap()
+}
+
+fn authorized(session: &mut Session, patient: &str) {
+    let answer = session.call("POST", &format!("{patient}/$authorize"), &[("Accept", FHIR_JSON)], b"");
+    assert_eq!(answer.status, 201, "{}", text(&answer));
+}
+
+fn consent(patient: &str, provision: Value) -> Value {
+    json!({"resourceType": "Consent", "status": "active", "patient": {"reference": patient}, "provision": provision,
+        "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "policyRule": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "OPTIN"}]}})
+}
+
+fn actor(rpps: &str) -> Value {
+    json!([{"role": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]},
+        "reference": {"identifier": {"system": "https://rpps.esante.gouv.fr", "value": rpps}}}])
+}
+
+fn written(session: &mut Session, kind: &str, body: &Value) -> Value {
+    let answer = session.post(kind, body);
+    assert_eq!(answer.status, 201, "{}", text(&answer));
+    body_of(&answer)
+}
+
+fn a_structure_alone_feeds_and_never_reads(server: &TestServer) {
+    let mut software = server.cabinet();
+    let reference = software.deposited(&small_cda("2.25.101", INS, ""));
+    let patient = reference["subject"]["reference"].as_str().unwrap();
+    let binary = reference["content"][0]["attachment"]["url"].as_str().unwrap().rsplit_once("/fhir/").unwrap().1.to_owned();
+    for path in [format!("DocumentReference?patient={patient}"), format!("DocumentReference/{}", reference["id"].as_str().unwrap()), binary, format!("{patient}/$summary"), format!("Condition?patient={patient}"), "AuditEvent?date=ge2026-01-01".into()] {
+        refused(&software.get(&path), 403);
+    }
+    let mut indirect = server.doctor(&["--level", "indirect"]);
+    refused(&indirect.get(&format!("{patient}/$summary")), 403);
+    assert_eq!(indirect.deposit(&small_cda("2.25.102", INS, "")).status, 201);
+    assert_eq!(software.get("metadata").status, 200);
+}
+
+fn a_consent_opens_the_record_and_its_author_needs_none(server: &TestServer) {
+    let (patient, own) = deposited(server, "2.25.111", "");
+    let mut other = server.acting("client-imagerie", OTHER);
+    for path in [format!("DocumentReference?patient={patient}"), format!("{patient}/$summary"), format!("DocumentReference/{}", own["id"].as_str().unwrap()), format!("Condition?patient={patient}")] {
+        refused(&other.get(&path), 403);
+    }
+    let mut author = server.doctor(&[]);
+    assert_eq!(author.get(&format!("DocumentReference/{}", own["id"].as_str().unwrap())).status, 200, "who deposited it");
+    refused(&author.get(&format!("DocumentReference?patient={patient}")), 403);
+    authorized(&mut other, &patient);
+    assert_eq!(total(&mut other, &patient), 1);
+    assert_eq!(other.get(&format!("{patient}/$summary")).status, 200);
+    let consents = other.found(&format!("Consent?patient={patient}"));
+    assert_eq!(consents["total"], 1);
+    // Who asked for it is authorised, nobody else, and the end is set.
+    assert!(consents["entry"][0]["resource"]["provision"]["period"]["end"].is_string());
+    refused(&author.get(&format!("DocumentReference?patient={patient}")), 403);
+    // For another practitioner, or without an end, a practitioner records nothing.
+    for provision in [json!({"type": "permit", "actor": actor("99700218896"), "period": {"end": "2099-01-01"}}), json!({"type": "permit", "actor": actor("99700000001")})] {
+        refused(&other.post("Consent", &consent(&patient, provision)), 403);
+    }
+    let id = consents["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(other.call("DELETE", &format!("Consent/{id}"), &[], b"").status, 204);
+    refused(&other.get(&format!("{patient}/$summary")), 403);
+}
+
+fn a_block_holds_against_consent_and_not_against_feeding(server: &TestServer) {
+    let (patient, own) = deposited(server, "2.25.121", "");
+    let mut doctor = server.doctor(&[]);
+    authorized(&mut doctor, &patient);
+    let mut holder = server.holder(INS);
+    written(&mut holder, "Consent", &consent(&patient, json!({"type": "deny", "actor": actor("99700218896")})));
+    refused(&doctor.get(&format!("{patient}/$summary")), 403);
+    refused(&doctor.get(&format!("DocumentReference/{}", own["id"].as_str().unwrap())), 403);
+    refused(&doctor.call("POST", &format!("{patient}/$authorize"), &[], b""), 403);
+    let mut glass = server.doctor(&["--mode", "bris_de_glace", "--reason", "coma"]);
+    refused(&glass.get(&format!("{patient}/$summary")), 403);
+    assert_eq!(doctor.deposit(&small_cda("2.25.122", INS, "")).status, 201, "a blocked practitioner may still feed");
+    let mut other = server.acting("client-imagerie", OTHER);
+    refused(&other.post("Consent", &consent(&patient, json!({"type": "deny", "actor": actor("99700218896")}))), 403);
+}
+
+fn the_medecin_traitant_sees_masked_documents_and_cannot_be_blocked(server: &TestServer) {
+    let (patient, _) = deposited(server, "2.25.131", "");
+    let masked = of_type(server, "2.25.132", "11488-4", "?security-label=MASQUE_PS");
+    let mut holder = server.holder(INS);
+    let mut stored = holder.found(&patient);
+    stored["extension"] = json!([{"url": "https://interop.esante.gouv.fr/ig/fhir/dmp/StructureDefinition/dmp-medecin-traitant",
+        "valueReference": {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "899700000001"}}}]);
+    let answer = holder.put(&patient, &stored);
+    assert_eq!(answer.status, 200, "{}", text(&answer));
+    let mut treating = server.acting("client-imagerie", OTHER);
+    assert_eq!(total(&mut treating, &patient), 2);
+    assert_eq!(treating.get(&format!("DocumentReference/{masked}")).status, 200);
+    let mut consulting = server.doctor(&[]);
+    authorized(&mut consulting, &patient);
+    assert_eq!(total(&mut consulting, &patient), 1);
+    assert_eq!(consulting.get(&format!("DocumentReference/{masked}")).status, 404);
+    assert_eq!(total(&mut holder, &patient), 2);
+    refused(&holder.post("Consent", &consent(&patient, json!({"type": "deny", "actor": actor("99700000001")}))), 422);
+}
+
+fn a_closed_record_is_closed_to_professionals_and_open_to_its_holder(server: &TestServer) {
+    let (patient, own) = deposited(server, "2.25.141", "");
+    let mut doctor = server.doctor(&[]);
+    authorized(&mut doctor, &patient);
+    refused(&doctor.call("POST", &format!("{patient}/$close"), &[], b""), 403);
+    let mut holder = server.holder(INS);
+    let closing = json!({"resourceType": "Parameters", "parameter": [{"name": "motif", "valueCode": "patient-demande"}]});
+    let answer = holder.post(&format!("{patient}/$close"), &closing);
+    assert_eq!(answer.status, 200, "{}", text(&answer));
+    for path in [format!("{patient}/$summary"), format!("DocumentReference/{}", own["id"].as_str().unwrap())] {
+        refused(&doctor.get(&path), 403);
+    }
+    let mut glass = server.doctor(&["--mode", "bris_de_glace", "--reason", "coma"]);
+    refused(&glass.get(&format!("{patient}/$summary")), 403);
+    let state = doctor.found(&format!("Patient?identifier=urn:oid:1.2.250.1.213.1.4.10|{INS}"));
+    assert_eq!(state["entry"][0]["resource"]["active"], false);
+    assert!(state.to_string().contains("dmp-fermeture") && !state.to_string().contains("ESSAI"));
+    refused(&doctor.deposit(&small_cda("2.25.142", INS, "")), 403);
+    assert_eq!(total(&mut holder, &patient), 1);
+    assert_eq!(holder.call("POST", &format!("{patient}/$reopen"), &[("Accept", FHIR_JSON)], b"").status, 200);
+    assert_eq!(total(&mut doctor, &patient), 1);
+    assert_eq!(doctor.deposit(&small_cda("2.25.142", INS, "")).status, 201);
+}
+
+fn breaking_the_glass_needs_a_reason_and_no_opposition_and_is_told(server: &TestServer) {
+    let (patient, _) = deposited(server, "2.25.151", "");
+    let masked = of_type(server, "2.25.152", "11488-4", "?security-label=MASQUE_PS");
+    let mut silent = server.acting("client-imagerie", &[OTHER, &["--mode", "bris_de_glace"]].concat());
+    refused(&silent.get(&format!("{patient}/$summary")), 403);
+    let mut glass = server.acting("client-imagerie", &[OTHER, &["--mode", "bris_de_glace", "--reason", "Patient inconscient"]].concat());
+    assert_eq!(total(&mut glass, &patient), 1);
+    assert_eq!(glass.get(&format!("DocumentReference/{masked}")).status, 404, "the mask holds in an emergency");
+    let mut holder = server.holder(INS);
+    let notices = wait_for_notice(&mut holder, &patient);
+    let told = notices["entry"][0]["resource"]["payload"][0]["contentString"].as_str().unwrap();
+    assert!(told.contains("bris de glace") && told.contains("Patient inconscient"), "{told}");
+    assert_eq!(glass.get(&format!("{patient}/$summary")).status, 200);
+    assert_eq!(wait_for_notice(&mut holder, &patient)["total"], 1, "one notice a day, person and record");
+    written(&mut holder, "Consent", &consent(&patient, json!({"type": "deny", "purpose": [{"system": "urn:oid:1.2.250.1.213.1.1.4.248", "code": "bris_de_glace"}]})));
+    refused(&glass.get(&format!("{patient}/$summary")), 403);
+    let mut centre = server.acting("client-imagerie", &[OTHER, &["--mode", "centre_15"]].concat());
+    assert_eq!(centre.get(&format!("{patient}/$summary")).status, 200);
+    written(&mut holder, "Consent", &consent(&patient, json!({"type": "deny", "purpose": [{"code": "centre_15"}]})));
+    refused(&centre.get(&format!("{patient}/$summary")), 403);
+}
+
+/// Background work runs every second or so.
+fn wait_for_notice(holder: &mut Session, patient: &str) -> Value {
+    for _ in 0..100 {
+        let notices = holder.found(&format!("Communication?patient={patient}"));
+        if notices["total"] != 0 {
+            return notices;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("no notice was written");
+}
+
+fn the_matrix_decides_by_profession_and_type(server: &TestServer) {
+    let (patient, _) = deposited(server, "2.25.161", "");
+    let plan = of_type(server, "2.25.162", "80788-3", "");
+    let mut dentist = server.acting("client-imagerie", DENTIST);
+    authorized(&mut dentist, &patient);
+    assert_eq!(total(&mut dentist, &patient), 1);
+    assert_eq!(dentist.get(&format!("DocumentReference/{plan}")).status, 404);
+    let mut doctor = server.doctor(&[]);
+    authorized(&mut doctor, &patient);
+    assert_eq!(total(&mut doctor, &patient), 2);
+    let mut unknown = server.acting("client-imagerie", &["--rpps", "899700000003", "--profession", "10000"]);
+    authorized(&mut unknown, &patient);
+    assert_eq!(total(&mut unknown, &patient), 0, "a profession that the matrix does not know reads nothing");
+}
+
+fn what_is_kept_from_the_patient_is_absent_for_him_alone(server: &TestServer) {
+    let (patient, _) = deposited(server, "2.25.171", "");
+    let hidden = of_type(server, "2.25.172", "11488-4", "?security-label=INVISIBLE_PATIENT");
+    let minor = of_type(server, "2.25.173", "11488-4", "?security-label=INVISIBLE_REPRESENTANTS_LEGAUX");
+    let mut doctor = server.doctor(&[]);
+    authorized(&mut doctor, &patient);
+    assert_eq!(total(&mut doctor, &patient), 3);
+    let mut holder = server.holder(INS);
+    assert_eq!(total(&mut holder, &patient), 2);
+    assert_eq!(holder.get(&format!("DocumentReference/{hidden}")).status, 404);
+    let mut parent = server.acting("client-cabinet", &["--legal-representative", INS]);
+    assert_eq!(total(&mut parent, &patient), 1);
+    assert_eq!(parent.get(&format!("DocumentReference/{minor}")).status, 404);
+    let mut stranger = server.holder("299999999999934");
+    assert_eq!(stranger.get(&patient).status, 404, "another person's record does not exist");
+    assert_eq!(stranger.found(&format!("Patient?identifier={INS}"))["total"], 0);
+    assert_eq!(stranger.get(&format!("{patient}/$summary")).status, 404);
+}
+
+fn patch(session: &mut Session, id: &str, operations: &Value) -> crate::support::Response {
+    session.call("PATCH", &format!("DocumentReference/{id}"), &[("Content-Type", "application/json-patch+json")], operations.to_string().as_bytes())
+}
+
+fn a_document_is_changed_and_replaced_by_who_stands_behind_it(server: &TestServer) {
+    let (patient, own) = deposited(server, "2.25.181", "");
+    let id = own["id"].as_str().unwrap();
+    let mut other = server.acting("client-imagerie", OTHER);
+    authorized(&mut other, &patient);
+    let mask = json!([{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"system": "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument", "code": "MASQUE_PS"}]}}]);
+    let archive = json!([{"op": "replace", "path": "/status", "value": "superseded"}]);
+    refused(&patch(&mut other, id, &mask), 403);
+    refused(&other.call("DELETE", &format!("DocumentReference/{id}"), &[], b""), 403);
+    let replacing = small_cda("2.25.182", INS, r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="2.25.181"/></parentDocument></relatedDocument>"#);
+    refused(&other.deposit(&replacing), 403);
+    let mut holder = server.holder(INS);
+    refused(&patch(&mut holder, id, &archive), 403);
+    let answer = patch(&mut holder, id, &mask);
+    assert_eq!(answer.status, 200, "{}", text(&answer));
+    assert_eq!(total(&mut other, &patient), 0, "masked by the patient");
+    let mut author = server.doctor(&[]);
+    assert_eq!(author.deposit(&replacing).status, 201);
+    assert_eq!(author.call("DELETE", &format!("DocumentReference/{id}"), &[], b"").status, 204);
+}
+
+fn of_a_patient_who_is_not_theirs_professionals_learn_that_there_is_a_record(server: &TestServer) {
+    let (patient, _) = deposited(server, "2.25.191", "");
+    let mut other = server.acting("client-imagerie", OTHER);
+    let mut software = server.cabinet();
+    let query = format!("Patient?identifier=urn:oid:1.2.250.1.213.1.4.10|{INS}");
+    for session in [&mut other, &mut software] {
+        let state = session.found(&query);
+        assert_eq!(state["total"], 1);
+        assert_eq!(state["entry"][0]["resource"]["active"], true);
+        for trait_ in ["ESSAI", "1970", "female"] {
+            assert!(!state.to_string().contains(trait_), "{trait_}");
+        }
+        assert_eq!(session.found(&format!("{query}&birthdate=1970-03-12"))["total"], 0, "traits cannot be probed");
+    }
+    assert!(!text(&other.get(&patient)).contains("ESSAI"));
+    refused(&other.get(&format!("{patient}/_history")), 403);
+    authorized(&mut other, &patient);
+    assert!(other.found(&query).to_string().contains("ESSAI"));
+    assert_eq!(other.found(&format!("Patient?identifier=urn:oid:1.2.250.1.213.1.4.10|{}", "199999999999999"))["total"], 0);
+}
+
+fn the_state_of_a_record_is_not_written_by_who_feeds_it(server: &TestServer) {
+    let (patient, _) = deposited(server, "2.25.201", "");
+    let mut doctor = server.doctor(&[]);
+    authorized(&mut doctor, &patient);
+    let mut stored = doctor.found(&patient);
+    stored["active"] = json!(false);
+    refused(&doctor.put(&patient, &stored), 403);
+    let closed = json!({"resourceType": "Patient", "active": false, "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "158027511234531"}]});
+    refused(&server.cabinet().post("Patient", &closed), 403);
+    let mut administrator = server.acting("client-cabinet", &["--role", "administrator"]);
+    assert_eq!(administrator.call("POST", &format!("{patient}/$close"), &[("Accept", FHIR_JSON)], b"").status, 200);
+    refused(&administrator.get(&format!("{patient}/$summary")), 403);
+}
+
+fn a_walk_through_numbers_is_stopped(server: &TestServer) {
+    deposited(server, "2.25.211", "");
+    let mut other = server.acting("client-imagerie", OTHER);
+    for number in 0..20 {
+        assert_eq!(other.found(&format!("Patient?identifier=urn:oid:1.2.250.1.213.1.4.10|2580275112345{number:02}"))["total"], 0);
+    }
+    let stopped = other.get(&format!("Patient?identifier=urn:oid:1.2.250.1.213.1.4.10|{INS}"));
+    refused(&stopped, 429);
+    assert!(stopped.header("retry-after").is_some());
+    assert_eq!(server.doctor(&[]).get(&format!("Patient?identifier=urn:oid:1.2.250.1.213.1.4.10|{INS}")).status, 200, "another identity is not");
+}
+
+fn the_trail_is_read_by_auditor_and_holder(server: &TestServer) {
+    let (patient, _) = deposited(server, "2.25.221", "");
+    let mut other = server.acting("client-imagerie", OTHER);
+    authorized(&mut other, &patient);
+    assert_eq!(other.get(&format!("{patient}/$summary")).status, 200);
+    refused(&other.get(&format!("AuditEvent?patient={patient}")), 403);
+    refused(&other.post("AuditEvent", &json!({"resourceType": "AuditEvent"})), 405);
+    let mut auditor = server.acting("client-cabinet", &["--role", "auditor"]);
+    refused(&auditor.get(&format!("DocumentReference?patient={patient}")), 403);
+    let all = auditor.found("AuditEvent?date=ge2026-01-01&_count=100");
+    assert!(all["total"].as_i64().unwrap() >= 4);
+    let mut holder = server.holder(INS);
+    let looked = holder.found(&format!("AuditEvent?patient={patient}&_count=100"));
+    let summary = resources(&looked, "AuditEvent").into_iter().find(|e| e.to_string().contains("\"summary\"")).unwrap();
+    assert!(summary.to_string().contains("899700000001"), "who looked: {summary}");
+    let mut stranger = server.holder("299999999999934");
+    assert_eq!(stranger.found(&format!("AuditEvent?patient={patient}"))["total"], 0);
+}
+
+fn every_refusal_says_why_and_every_hidden_document_the_same(server: &TestServer) {
+    let (patient, own) = deposited(server, "2.25.231", "");
+    let masked = of_type(server, "2.25.232", "11488-4", "?security-label=MASQUE_PS");
+    let plan = of_type(server, "2.25.233", "80788-3", "");
+    let mut dentist = server.acting("client-imagerie", DENTIST);
+    let why = |session: &mut Session, id: &str| session.found(&format!("DocumentReference/{id}/$explain-access"));
+    let before = why(&mut dentist, own["id"].as_str().unwrap());
+    assert!(before.to_string().contains("\"valueBoolean\":false") && before.to_string().contains("no_authorisation"), "{before}");
+    authorized(&mut dentist, &patient);
+    let open = why(&mut dentist, own["id"].as_str().unwrap());
+    assert!(open.to_string().contains("\"valueBoolean\":true"), "{open}");
+    let absent = why(&mut dentist, "00000000-0000-0000-0000-000000000000");
+    assert_eq!(why(&mut dentist, &masked), absent);
+    assert_eq!(why(&mut dentist, &plan), absent);
+}
+
+fn a_team_opens_the_record_to_its_members(server: &TestServer) {
+    let (patient, _) = deposited(server, "2.25.241", "");
+    let mut other = server.acting("client-imagerie", OTHER);
+    let team = |rpps: &str| json!({"resourceType": "CareTeam", "status": "active", "subject": {"reference": patient}, "participant": [{"member": {"identifier": {"system": "https://rpps.esante.gouv.fr", "value": rpps}}}]});
+    refused(&other.post("CareTeam", &team("99700000001")), 403);
+    let made = written(&mut server.holder(INS), "CareTeam", &team("99700000001"));
+    assert_eq!(total(&mut other, &patient), 1);
+    // A member may name another one.
+    written(&mut other, "CareTeam", &team("99700218896"));
+    assert_eq!(total(&mut server.doctor(&[]), &patient), 1);
+    let mut ended = made.clone();
+    ended["status"] = json!("inactive");
+    let answer = server.holder(INS).put(&format!("CareTeam/{}", made["id"].as_str().unwrap()), &ended);
+    assert_eq!(answer.status, 200, "{}", text(&answer));
+    refused(&other.get(&format!("DocumentReference?patient={patient}")), 403);
+
+}
