@@ -149,7 +149,10 @@ const fn opposition(mode: Mode) -> Option<ChoiceKind> {
     }
 }
 
-/// Spec: FHIR R4 CareTeam.participant; CSP L.1110-12.
+/// SNOMED CT of the médecin traitant among the members of a team: primary care provider.
+const PRIMARY_CARE: &str = "446050000";
+
+/// Spec: FHIR R4 CareTeam.participant; CSP L.1110-12, L.162-5-3 CSS (médecin traitant).
 fn of_care_team(team: &Value, resolve: &mut Resolve<'_>) -> Result<Vec<Choice>> {
     if team.get("status").and_then(Value::as_str) != Some("active") {
         return Ok(Vec::new());
@@ -159,10 +162,17 @@ fn of_care_team(team: &Value, resolve: &mut Resolve<'_>) -> Result<Vec<Choice>> 
     for participant in team.get("participant").and_then(Value::as_array).into_iter().flatten() {
         let Some(member) = participant.get("member") else { continue };
         let until_us = end(participant, "CareTeam.participant")?.min(whole);
+        let kind = if is_primary_care(participant) { ChoiceKind::MedecinTraitant } else { ChoiceKind::CareTeam };
         let holders = holders(team, member, resolve)?;
-        out.extend(holders.into_iter().map(|holder| Choice { holder, kind: ChoiceKind::CareTeam, until_us }));
+        out.extend(holders.into_iter().map(|holder| Choice { holder, kind, until_us }));
     }
     Ok(out)
+}
+
+fn is_primary_care(participant: &Value) -> bool {
+    let roles = participant.get("role").and_then(Value::as_array).into_iter().flatten();
+    let codings = roles.filter_map(|r| r.get("coding")?.as_array()).flatten();
+    codings.into_iter().any(|c| c.get("system").and_then(Value::as_str) == Some("http://snomed.info/sct") && c.get("code").and_then(Value::as_str) == Some(PRIMARY_CARE))
 }
 
 /// µs UTC of `period.end`; open when there is none.
@@ -271,13 +281,14 @@ mod tests {
     #[test]
     fn a_team_ends_with_its_period_or_with_its_members() {
         let team = json!({"resourceType": "CareTeam", "status": "active", "period": {"end": "2026-12-31"}, "participant": [
-            {"member": doctor(), "period": {"end": "2026-06-30"}},
+            {"member": doctor(), "period": {"end": "2026-06-30"}, "role": [{"coding": [{"system": "http://snomed.info/sct", "code": "446050000"}]}]},
             {"member": {"reference": "#s"}}, {"member": {"reference": "PractitionerRole/r"}}],
             "contained": [{"resourceType": "Organization", "id": "s", "identifier": [{"system": STRUCTURE_SYSTEM, "value": "1759999991"}]}]});
         let role = json!({"resourceType": "PractitionerRole", "practitioner": doctor()});
         let found = choices(&team, &mut |r| Ok((r == "PractitionerRole/r").then(|| role.clone()))).unwrap();
         assert_eq!(found.iter().map(|c| c.holder.as_str()).collect::<Vec<_>>(), [DOCTOR, "1759999991", DOCTOR]);
         assert!(found[0].until_us < found[1].until_us && found[1].until_us == found[2].until_us);
+        assert_eq!(found.iter().map(|c| c.kind).collect::<Vec<_>>(), [ChoiceKind::MedecinTraitant, ChoiceKind::CareTeam, ChoiceKind::CareTeam]);
     }
 
     #[test]

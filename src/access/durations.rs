@@ -41,6 +41,8 @@ pub enum Span {
     HiddenNotice,
     /// Until a document kept from the patient is shown to him.
     HiddenEnd,
+    /// Until a closed record may be erased.
+    Retention,
 }
 
 impl Span {
@@ -49,6 +51,7 @@ impl Span {
             Self::Consultation => "consultation",
             Self::HiddenNotice => "hidden-notice",
             Self::HiddenEnd => "hidden-end",
+            Self::Retention => "retention",
         }
     }
 
@@ -73,11 +76,11 @@ mod tests {
 
     #[test]
     fn every_span_has_a_row_with_its_source() {
-        for span in [Span::Consultation, Span::HiddenNotice, Span::HiddenEnd] {
+        for span in [Span::Consultation, Span::HiddenNotice, Span::HiddenEnd, Span::Retention] {
             let row = ROWS.iter().find(|r| r.name == span.name()).unwrap();
             assert!(!row.source.is_empty(), "{}", row.name);
         }
-        assert_eq!(durations().len(), 3);
+        assert_eq!(durations().len(), 4);
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod delete;
 mod deposit;
 mod dispatch;
 mod document;
+mod erase;
+mod everything;
 mod existence;
 mod explain;
 mod facts;

@@ -30,9 +30,10 @@ pub(super) fn decide(app: &App, call: &Call, reader: &mut Reader<'_>, write: &De
     if !DECIDES.contains(&write.kind) {
         return Ok(None);
     }
-    let after = read(app, reader, write.after)?;
+    let mut after = read(app, reader, write.after)?;
     if call.visibility.rules().is_some() {
         let before = read(app, reader, write.before)?;
+        this_consultation(call, write.kind, &mut after);
         may_decide(call, reader, write, (&before, &after))?;
     }
     blocks_no_medecin_traitant(reader, write.record, &after)?;
@@ -70,6 +71,15 @@ fn read(app: &App, reader: &mut Reader<'_>, resource: Option<&Value>) -> Result<
     })
 }
 
+/// A consent that a practitioner records without an end is for this consultation.
+/// Spec: CSP R.1111-46.
+fn this_consultation(call: &Call, kind: &str, after: &mut [Choice]) {
+    let practitioner = call.visibility.rules().is_some_and(|r| r.actor.role == Role::Practitioner);
+    for choice in after.iter_mut().filter(|c| practitioner && kind == "Consent" && c.kind == ChoiceKind::Consent && c.until_us == i64::MAX) {
+        choice.until_us = Span::Consultation.after(call.now_us);
+    }
+}
+
 fn may_decide(call: &Call, reader: &mut Reader<'_>, write: &Deciding<'_>, (before, after): (&[Choice], &[Choice])) -> Result<()> {
     let Some(rules) = call.visibility.rules() else { return Ok(()) };
     match (rules.actor.role, write.kind) {
@@ -77,14 +87,23 @@ fn may_decide(call: &Call, reader: &mut Reader<'_>, write: &Deciding<'_>, (befor
         (Role::Holder | Role::LegalRepresentative, _) => reader.answering(|r| r.open_to_caller(write.record)),
         (_, "Patient") if before == after => Ok(()),
         (_, "Patient") => Err(forbidden(631, "the state of a record and its médecin traitant are decided by the patient: $close, $reopen, CareTeam")),
-        (Role::Practitioner, "CareTeam") => reader.answering(|r| r.open_to_caller(write.record)),
+        (Role::Practitioner, "CareTeam") if of_the_patient(before) == of_the_patient(after) => reader.answering(|r| r.open_to_caller(write.record)),
+        (Role::Practitioner, "CareTeam") => Err(forbidden(648, "the médecin traitant is declared by the patient")),
         (Role::Practitioner, "Consent") => {
             let person = rules.actor.person.as_ref().map(|p| person_key(&p.id)).unwrap_or_default();
             reader.answering(|r| r.not_refused(write.record))?;
-            consents(before.iter().chain(after), &person, Span::Consultation.after(call.now_us))
+            if before.iter().any(|c| c.holder != person || c.kind != ChoiceKind::Consent) {
+                return Err(forbidden(649, "a practitioner ends his own consent alone"));
+            }
+            consents(after.iter(), &person, Span::Consultation.after(call.now_us))
         }
         _ => Err(forbidden(632, "this is decided by the patient, or recorded by a practitioner who authenticated directly")),
     }
+}
+
+/// Who is declared médecin traitant.
+fn of_the_patient(choices: &[Choice]) -> Vec<&str> {
+    choices.iter().filter(|c| c.kind == ChoiceKind::MedecinTraitant).map(|c| c.holder.as_str()).collect()
 }
 
 /// A practitioner records the patient's stated will about himself, for this consultation.

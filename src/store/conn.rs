@@ -80,6 +80,7 @@ const SQLITE_PRAGMAS: &[&str] = &[
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
     "PRAGMA mmap_size = 0",
+    "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -8000",
     "PRAGMA wal_autocheckpoint = 4000",

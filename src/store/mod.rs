@@ -9,6 +9,7 @@ mod cache;
 mod conn;
 mod counters;
 mod documents;
+mod erasure;
 mod facts;
 mod footprint;
 mod jobs;

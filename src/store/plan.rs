@@ -71,6 +71,10 @@ pub enum Operation {
     JobDone {
         number: i64,
     },
+    /// Removes everything of a record; its number, its pseudonym and the trail stay.
+    Erase {
+        record: i64,
+    },
     /// Ends the life of a document's facts (withdrawn document).
     EndFacts {
         record: i64,

@@ -111,12 +111,17 @@ fn a_consent_opens_the_record_and_its_author_needs_none(server: &TestServer) {
     assert!(consents["entry"][0]["resource"]["provision"]["period"]["end"].is_string());
     refused(&author.get(&format!("DocumentReference?patient={patient}")), 403);
     // For another practitioner, or without an end, a practitioner records nothing.
-    for provision in [json!({"type": "permit", "actor": actor("99700218896"), "period": {"end": "2099-01-01"}}), json!({"type": "permit", "actor": actor("99700000001")})] {
+    for provision in [json!({"type": "permit", "actor": actor("99700218896")}), json!({"type": "permit", "actor": actor("99700000001"), "period": {"end": "2099-01-01"}})] {
         refused(&other.post("Consent", &consent(&patient, provision)), 403);
     }
-    let id = consents["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
-    assert_eq!(other.call("DELETE", &format!("Consent/{id}"), &[], b"").status, 204);
+    let mut ended = consents["entry"][0]["resource"].clone();
+    ended["status"] = json!("inactive");
+    let answer = other.put(&format!("Consent/{}", ended["id"].as_str().unwrap()), &ended);
+    assert_eq!(answer.status, 200, "{}", text(&answer));
     refused(&other.get(&format!("{patient}/$summary")), 403);
+    // One call: the consent as a resource, without an end, holds for this consultation.
+    written(&mut author, "Consent", &consent(&patient, json!({"type": "permit", "actor": actor("99700218896")})));
+    assert_eq!(author.get(&format!("{patient}/$summary")).status, 200);
 }
 
 fn a_block_holds_against_consent_and_not_against_feeding(server: &TestServer) {
@@ -139,12 +144,12 @@ fn the_medecin_traitant_sees_masked_documents_and_cannot_be_blocked(server: &Tes
     let (patient, _) = deposited(server, "2.25.131", "");
     let masked = of_type(server, "2.25.132", "11488-4", "?security-label=MASQUE_PS");
     let mut holder = server.holder(INS);
-    let mut stored = holder.found(&patient);
-    stored["extension"] = json!([{"url": "https://interop.esante.gouv.fr/ig/fhir/dmp/StructureDefinition/dmp-medecin-traitant",
-        "valueReference": {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "899700000001"}}}]);
-    let answer = holder.put(&patient, &stored);
-    assert_eq!(answer.status, 200, "{}", text(&answer));
+    let declared = json!({"resourceType": "CareTeam", "status": "active", "subject": {"reference": patient}, "participant": [
+        {"role": [{"coding": [{"system": "http://snomed.info/sct", "code": "446050000"}]}], "member": {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "899700000001"}}}]});
     let mut treating = server.acting("client-imagerie", OTHER);
+    authorized(&mut treating, &patient);
+    refused(&treating.post("CareTeam", &declared), 403);
+    written(&mut holder, "CareTeam", &declared);
     assert_eq!(total(&mut treating, &patient), 2);
     assert_eq!(treating.get(&format!("DocumentReference/{masked}")).status, 200);
     let mut consulting = server.doctor(&[]);

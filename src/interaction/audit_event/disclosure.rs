@@ -36,10 +36,19 @@ fn of_the_holder(reader: &mut Reader<'_>, events: Vec<Event>) -> Result<Vec<Even
             continue;
         }
         event.query = None;
-        event.entities.retain(|entity| known.contains(entity));
-        out.push(event);
+        let shown = shown(&mut event, |entity| known.contains(entity));
+        out.extend(shown.then_some(event));
     }
     Ok(out)
+}
+
+/// Leaves what the reader may know of; false for an event that is about nothing else.
+fn shown(event: &mut Event, may: impl Fn(&String) -> bool) -> bool {
+    let (shown, hidden): (Vec<String>, Vec<String>) = std::mem::take(&mut event.entities).into_iter().partition(may);
+    // A SubmissionSet or the patient beside a hidden document says that there is one.
+    let about_another = shown.iter().any(|e| !e.starts_with("List/") && !e.starts_with("Patient/"));
+    event.entities = shown;
+    hidden.is_empty() || about_another
 }
 
 /// Of everything the events name, what the caller may know of.
@@ -65,13 +74,6 @@ fn reduced(call: &Call, known: &HashSet<String>, mut event: Event) -> Option<Eve
     if own && event.outcome != Outcome::Success {
         return Some(event);
     }
-    let may = |entity: &String| known.contains(entity) || own && entity.starts_with("AuditEvent/");
-    let (shown, hidden): (Vec<String>, Vec<String>) = std::mem::take(&mut event.entities).into_iter().partition(|e| may(e));
-    // A SubmissionSet or the patient beside a hidden document says that there is one.
-    let about_another = shown.iter().any(|e| !e.starts_with("List/") && !e.starts_with("Patient/"));
-    if !hidden.is_empty() && !about_another {
-        return None;
-    }
-    event.entities = shown;
-    Some(event)
+    let kept = shown(&mut event, |entity| known.contains(entity) || own && entity.starts_with("AuditEvent/"));
+    kept.then_some(event)
 }

@@ -7,6 +7,7 @@ use diesel::dsl::{exists, max};
 use diesel::prelude::*;
 
 use super::super::conn::Conn;
+use super::super::erasure::erase;
 use super::super::plan::{AuditLine, ChangeDocument, Facts, Job, NewDocument, Operation, Plan, Put};
 use super::super::schema::*;
 use super::{Written, chained};
@@ -79,6 +80,7 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
                 diesel::delete(blob::table.filter(blob::record.eq(0)).filter(blob::document.eq(from))).execute(conn)?;
             }
             Operation::Decide { record, rid, choices } => decide(conn, *record, *rid, choices)?,
+            Operation::Erase { record } => erase(conn, *record)?,
             Operation::Job(job) => new_job(conn, job)?,
             Operation::JobDone { number } => {
                 diesel::update(job::table.find(number)).set(job::state.eq("done")).execute(conn)?;

@@ -1,0 +1,370 @@
+//! Non-interference: two worlds that differ only by documents hidden from a caller give that caller the same answers, whatever it asks.
+//! Ids, times and page links are normalised; everything else must be the same bytes.
+//!
+//! `PASSERELLE_TEST_QUERIES` sets how many queries each caller asks (500 by default).
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{FHIR_JSON, On, Response, Session, TestServer, json as body_of, small_cda, text};
+
+const INS: &str = "258027511234534";
+
+/// Who asks, and which documents are hidden from him.
+struct Asker {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    hidden: &'static [&'static str],
+}
+
+const ASKERS: &[Asker] = &[
+    Asker { name: "consulting doctor", arguments: &["--rpps", "899700000001", "--profession", "10"], hidden: &["masked", "withdrawn", "masked-chain"] },
+    Asker { name: "dentist", arguments: &["--rpps", "899700000002", "--profession", "40"], hidden: &["masked", "withdrawn", "masked-chain", "plan"] },
+    Asker { name: "holder", arguments: &["--holder", INS], hidden: &["kept", "withdrawn"] },
+    Asker { name: "legal representative", arguments: &["--legal-representative", INS], hidden: &["kept", "minor", "withdrawn"] },
+];
+
+/// Name, type code, query of the deposit.
+const DOCUMENTS: &[(&str, &str, &str)] = &[
+    ("first", "11488-4", ""),
+    ("masked", "11488-4", "?security-label=MASQUE_PS"),
+    ("second", "34112-3", ""),
+    ("plan", "80788-3", ""),
+    ("kept", "11502-2", "?security-label=INVISIBLE_PATIENT"),
+    ("third", "11488-4", "?security-label=R"),
+    ("minor", "11488-4", "?security-label=INVISIBLE_REPRESENTANTS_LEGAUX"),
+    ("masked-chain", "11488-4", ""),
+    ("withdrawn", "11488-4", ""),
+    ("fourth", "18748-4", ""),
+];
+
+/// What a caller may learn ids of: the same names in both worlds.
+struct World {
+    server: TestServer,
+    session: Session,
+    patient: String,
+    /// (name, id of the DocumentReference, id of the Binary) in the order of [`DOCUMENTS`].
+    documents: Vec<(String, String, String)>,
+}
+
+fn unique(name: &str) -> String {
+    format!("2.25.77{}", DOCUMENTS.iter().position(|d| d.0 == name).unwrap())
+}
+
+fn document(name: &str, code: &str) -> Vec<u8> {
+    let section = format!("Rien à signaler pour {name}");
+    let cda = String::from_utf8(small_cda(&unique(name), INS, "")).unwrap();
+    cda.replace("code=\"11488-4\"", &format!("code=\"{code}\"")).replace("Rien à signaler", &section).replace("801234567897", "801234567888").into_bytes()
+}
+
+impl World {
+    /// A world without the documents that are left out.
+    fn make(asker: &Asker, without: &[&str]) -> Self {
+        let server = TestServer::enforced(On::Sqlite);
+        let mut laboratory = server.client("client-laboratoire");
+        let (mut documents, mut patient) = (Vec::new(), String::new());
+        for (name, code, query) in DOCUMENTS.iter().filter(|d| !without.contains(&d.0)) {
+            let answer = laboratory.call("POST", &format!("$deposit{query}"), &[("Content-Type", "application/xml")], &document(name, code));
+            assert_eq!(answer.status, 201, "{}", text(&answer));
+            let reference = body_of(&answer);
+            patient = reference["subject"]["reference"].as_str().unwrap().to_owned();
+            let binary = reference["content"][0]["attachment"]["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+            documents.push(((*name).to_owned(), reference["id"].as_str().unwrap().to_owned(), binary));
+        }
+        let id = |name: &str| documents.iter().find(|d| d.0 == name).map(|d| d.1.clone());
+        if let Some(id) = id("withdrawn") {
+            assert_eq!(laboratory.call("DELETE", &format!("DocumentReference/{id}"), &[], b"").status, 204);
+        }
+        if id("masked-chain").is_some() {
+            let next = String::from_utf8(document("masked-chain", "11488-4")).unwrap().replace(&unique("masked-chain"), "2.25.999");
+            let replaces = format!("$deposit?security-label=MASQUE_PS&replaces={}", unique("masked-chain"));
+            assert_eq!(laboratory.call("POST", &replaces, &[("Content-Type", "application/xml")], next.as_bytes()).status, 201);
+        }
+        let mut session = server.acting("client-imagerie", asker.arguments);
+        if asker.arguments.contains(&"--rpps") {
+            let answer = session.call("POST", &format!("{patient}/$authorize"), &[("Accept", FHIR_JSON)], b"");
+            assert_eq!(answer.status, 201, "{}", text(&answer));
+        }
+        Self { server, session, patient, documents }
+    }
+
+    /// A place of a query: ids of this world in place of names. A document that is not in this world has an id that nobody ever had.
+    fn fill(&self, path: &str) -> String {
+        let mut out = path.replace("{patient}", &self.patient);
+        for (name, ..) in DOCUMENTS {
+            let known = self.documents.iter().find(|d| d.0 == *name);
+            let unknown = format!("00000000-0000-4000-8000-00000000000{}", DOCUMENTS.iter().position(|d| d.0 == *name).unwrap());
+            out = out.replace(&format!("{{doc:{name}}}"), known.map_or(&unknown, |d| &d.1)).replace(&format!("{{binary:{name}}}"), known.map_or(&unknown, |d| &d.2));
+        }
+        out
+    }
+
+    fn ask(&mut self, query: &Query) -> (String, Option<String>) {
+        let path = self.fill(&query.path);
+        let headers: Vec<(&str, &str)> = [("Accept", FHIR_JSON)].into_iter().chain(query.headers.iter().map(|(n, v)| (*n, v.as_str()))).collect();
+        let answer = self.session.call(query.method, &path, &headers, self.fill(&query.body).as_bytes());
+        let next = next_page(&answer, &self.server.base);
+        (self.normalised(&answer), next)
+    }
+
+    /// Status, the headers that say something, and the body with ids, times, links and sizes of their encodings taken out.
+    fn normalised(&self, answer: &Response) -> String {
+        let headers: Vec<String> = ["etag", "location", "content-type", "retry-after", "allow", "www-authenticate"]
+            .iter()
+            .filter_map(|n| answer.header(n).map(|v| format!("{n}: {}", scrubbed(v, &self.server.base))))
+            .collect();
+        let body = match serde_json::from_slice::<Value>(&answer.body) {
+            Ok(mut value) => {
+                plain(&mut value, &self.server.base);
+                value.to_string()
+            }
+            Err(_) => scrubbed(&text(answer), &self.server.base),
+        };
+        format!("{} {headers:?} {body}", answer.status)
+    }
+}
+
+fn next_page(answer: &Response, base: &str) -> Option<String> {
+    let bundle: Value = serde_json::from_slice(&answer.body).ok()?;
+    let link = bundle["link"].as_array()?.iter().find(|l| l["relation"] == "next")?;
+    link["url"].as_str()?.strip_prefix(base).map(|p| p.trim_start_matches('/').to_owned())
+}
+
+/// Strings scrubbed, the entries of equal date in one order.
+fn plain(value: &mut Value, base: &str) {
+    match value {
+        Value::String(text) => *text = scrubbed(text, base),
+        Value::Array(items) => items.iter_mut().for_each(|i| plain(i, base)),
+        Value::Object(members) => {
+            members.values_mut().for_each(|v| plain(v, base));
+            if let Some(Value::Array(entries)) = members.get_mut("entry") {
+                entries.sort_by_key(Value::to_string);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Without what is random or of the moment: ids, derived ids, instants, page links, INS of oneself stays.
+fn scrubbed(text: &str, base: &str) -> String {
+    let text = text.replace(base, "BASE");
+    let mut out = String::new();
+    for part in text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || "-.:_".contains(c))) {
+        let (word, end) = part.char_indices().next_back().filter(|(_, c)| !(c.is_ascii_alphanumeric() || "-.:_".contains(*c))).map_or((part, ""), |(i, _)| part.split_at(i));
+        out.push_str(if is_id(word) {
+            "ID"
+        } else if is_instant(word) {
+            "TIME"
+        } else if word.len() > 80 {
+            "LINK"
+        } else {
+            word
+        });
+        out.push_str(end);
+    }
+    out
+}
+
+fn is_id(word: &str) -> bool {
+    let word = word.strip_prefix("urn:uuid:").unwrap_or(word);
+    let uuid = uuid::Uuid::try_parse(word).is_ok();
+    let derived = ["fx-", "nt-"].iter().any(|p| word.strip_prefix(p).is_some_and(|rest| rest.len() == 32));
+    uuid || derived || word.starts_with("urn:oid:2.25.") && word.len() > 25
+}
+
+fn is_instant(word: &str) -> bool {
+    word.len() >= 20 && word.contains('T') && (chrono::DateTime::parse_from_rfc3339(word).is_ok() || word.starts_with("2026-11-"))
+}
+
+/// A request in the names of both worlds.
+#[derive(Debug, Clone, Default)]
+struct Query {
+    method: &'static str,
+    path: String,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+    /// What of the server it exercises, for the completeness of the generator.
+    covers: String,
+}
+
+/// A small generator: the same numbers on every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((self.0 >> 33) % u64::try_from(below.max(1)).unwrap()).unwrap()
+    }
+
+    fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.roll(all.len())]
+    }
+
+    fn document(&mut self) -> &'static str {
+        self.pick(DOCUMENTS).0
+    }
+}
+
+/// Types whose resources lie in records or come from documents.
+const TYPES: &[&str] = &[
+    "Condition", "AllergyIntolerance", "MedicationStatement", "Observation", "Procedure", "Immunization", "DiagnosticReport", "Encounter", "Consent", "CareTeam", "Communication", "Provenance",
+];
+
+/// Every way of asking: what it covers, and how it is asked.
+type Ask = fn(&mut Dice) -> Query;
+const ASKS: &[(&str, Ask)] = &[
+    ("read", |d| get(format!("DocumentReference/{{doc:{}}}", d.document()))),
+    ("vread", |d| get(format!("DocumentReference/{{doc:{}}}/_history/{}", d.document(), 1 + d.roll(3)))),
+    ("history-instance", |d| get(format!("DocumentReference/{{doc:{}}}/_history", d.document()))),
+    ("Binary", |d| get(format!("Binary/{{binary:{}}}", d.document()))),
+    ("if-none-match", |d| Query { headers: vec![("If-None-Match", format!("W/\"{}\"", 1 + d.roll(2)))], ..get(format!("DocumentReference/{{doc:{}}}", d.document())) }),
+    ("search-type", |d| get(format!("DocumentReference?patient={{patient}}{}", search(d)))),
+    ("search-count", |d| get(format!("DocumentReference?patient={{patient}}&_summary=count{}", search(d)))),
+    ("search-identifier", |d| get(format!("DocumentReference?identifier=urn:ietf:rfc:3986|urn:oid:{}", unique(d.document())))),
+    ("search-id", |d| get(format!("DocumentReference?_id={{doc:{}}},{{doc:{}}}", d.document(), d.document()))),
+    ("search-post", |d| Query {
+        method: "POST",
+        path: "DocumentReference/_search".into(),
+        headers: vec![("Content-Type", "application/x-www-form-urlencoded".into())],
+        body: format!("patient={{patient}}{}", search(d)),
+        ..Query::default()
+    }),
+    ("List", |d| get(format!("List?patient={{patient}}&code=submissionset&status=current&_include=List:item&_count={}", 1 + d.roll(20)))),
+    ("List-item", |d| get(format!("List?patient={{patient}}&code=submissionset&status=current&item=DocumentReference/{{doc:{}}}", d.document()))),
+    ("facts", |d| get(format!("{}?patient={{patient}}&_count={}", d.pick(TYPES), 1 + d.roll(50)))),
+    ("facts-count", |d| get(format!("{}?patient={{patient}}&_summary=count", d.pick(TYPES)))),
+    ("Provenance", |d| get(format!("Provenance?entity=DocumentReference/{{doc:{}}}&_include=Provenance:target", d.document()))),
+    ("relatesto", |d| get(format!("DocumentReference?patient={{patient}}&relatesto=DocumentReference/{{doc:{}}}&_include=DocumentReference:relatesto", d.document()))),
+    ("AuditEvent", |_| get("AuditEvent?patient={patient}&_count=500".into())),
+    ("summary", |d| get(d.pick(&["{patient}/$summary", "Patient/$summary?identifier=258027511234534"]).to_string())),
+    ("everything", |_| get("{patient}/$everything".into())),
+    ("export", |_| Query { method: "POST", ..get("{patient}/$export".into()) }),
+    ("explain-access", |d| get(format!("DocumentReference/{{doc:{}}}/$explain-access", d.document()))),
+    ("patch", |d| Query {
+        method: "PATCH",
+        path: format!("DocumentReference/{{doc:{}}}", d.document()),
+        headers: vec![("Content-Type", "application/json-patch+json".into()), ("If-Match", "W/\"99\"".into())],
+        body: json!([{"op": "replace", "path": "/status", "value": "superseded"}]).to_string(),
+        ..Query::default()
+    }),
+    ("patch-identifier", |d| Query {
+        method: "PATCH",
+        path: format!("DocumentReference?identifier=urn:ietf:rfc:3986|urn:oid:{}", unique(d.document())),
+        headers: vec![("Content-Type", "application/json-patch+json".into()), ("If-Match", "W/\"99\"".into())],
+        body: json!([{"op": "replace", "path": "/status", "value": "superseded"}]).to_string(),
+        ..Query::default()
+    }),
+    ("delete", |d| Query { method: "DELETE", headers: vec![("If-Match", "W/\"99\"".into())], ..get(format!("DocumentReference/{{doc:{}}}", d.document())) }),
+    ("batch", |d| Query {
+        method: "POST",
+        headers: vec![("Content-Type", FHIR_JSON.into())],
+        body: json!({"resourceType": "Bundle", "type": "batch", "entry": [
+            {"request": {"method": "GET", "url": format!("DocumentReference/{{doc:{}}}", d.document())}},
+            {"request": {"method": "GET", "url": format!("DocumentReference?patient={{patient}}{}", search(d))}}]})
+        .to_string(),
+        ..Query::default()
+    }),
+    ("transaction", |d| Query {
+        method: "POST",
+        headers: vec![("Content-Type", FHIR_JSON.into())],
+        body: json!({"resourceType": "Bundle", "type": "transaction", "entry": [{"request": {"method": "GET", "url": format!("DocumentReference/{{doc:{}}}", d.document())}}]}).to_string(),
+        ..Query::default()
+    }),
+    ("deposit-again", |d| {
+        let (name, code, _) = d.pick(DOCUMENTS);
+        // Refused before it could change either world: the uniqueId is looked up, the parameter is not known.
+        Query { method: "POST", path: "$deposit?unknown=1".into(), headers: vec![("Content-Type", "application/xml".into())], body: String::from_utf8(document(name, code)).unwrap(), ..Query::default() }
+    }),
+];
+
+/// Operations that write or that no hidden document can touch, with the reason.
+const NOT_ASKED: &[(&str, &str)] = &[
+    ("deposit", "asked as deposit-again: a deposit changes the world it is asked in"),
+    ("generate-metadata", "a deposit by another name"),
+    ("authorize", "looks at the record and the caller alone; asked while a world is made"),
+    ("close", "looks at the record and the caller alone"),
+    ("reopen", "looks at the record and the caller alone"),
+    ("erase", "the administrator's; counts what there is by its purpose"),
+];
+
+fn get(path: String) -> Query {
+    Query { method: "GET", path, ..Query::default() }
+}
+
+fn search(d: &mut Dice) -> String {
+    let parts = [
+        "&status=current", "&status=superseded", "&type=11488-4", "&type:not=11488-4", "&category=10", "&date=ge2020-01-01", "&period=ge2026-01-01", "&creation=le2026-12-31",
+        "&security-label=R", "&security-label:not=N", "&isArchived=false", "&isArchived:missing=true", "&author.family=martin", "&author.identifier=801234567888", "&event:missing=true",
+        "&_lastUpdated=gt2020-01-01", "&contenttype=application/xml", "&description:missing=true", "&related:missing=true", "&setting:missing=true", "&facility:missing=false", "&format:missing=true",
+        "&_include=DocumentReference:subject", "&language=fr-FR",
+    ];
+    let mut out: String = (0..d.roll(3)).map(|_| *d.pick(&parts)).collect();
+    out.push_str(d.pick(&["", "&_sort=date", "&_sort=-date", "&_sort=_lastUpdated", "&_sort=-_lastUpdated"]));
+    out.push_str(&format!("&_count={}", 1 + d.roll(6)));
+    out.push_str(d.pick(&["", "", "&_total=none"]));
+    out
+}
+
+#[test]
+fn every_operation_and_interaction_is_asked_in_both_worlds() {
+    #[derive(serde::Deserialize)]
+    struct Operations {
+        operation: Vec<Operation>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Operation {
+        name: String,
+    }
+    let table = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/registry/operations.toml")).unwrap();
+    let named: BTreeSet<&str> = ASKS.iter().map(|a| a.0).chain(NOT_ASKED.iter().map(|n| n.0)).collect();
+    for operation in toml::from_str::<Operations>(&table).unwrap().operation {
+        assert!(named.contains(operation.name.as_str()), "the two worlds are not asked ${}", operation.name);
+    }
+    let resources = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/registry/resources.toml")).unwrap();
+    let offered: BTreeSet<&str> = resources.lines().filter(|l| l.starts_with("interactions")).flat_map(|l| l.split('"').skip(1).step_by(2)).collect();
+    // A create changes the world; an update of a document is not offered.
+    for interaction in offered.iter().filter(|i| !matches!(**i, "create" | "update")) {
+        assert!(named.contains(interaction), "the two worlds are not asked {interaction}");
+    }
+}
+
+#[test]
+fn hidden_documents_change_no_answer() {
+    let queries: usize = std::env::var("PASSERELLE_TEST_QUERIES").ok().and_then(|n| n.parse().ok()).unwrap_or(500);
+    std::thread::scope(|scope| {
+        for asker in ASKERS {
+            scope.spawn(move || compare(asker, queries));
+        }
+    });
+}
+
+fn compare(asker: &Asker, queries: usize) {
+    let mut full = World::make(asker, &[]);
+    let mut bare = World::make(asker, asker.hidden);
+    let mut dice = Dice(u64::try_from(asker.name.len()).unwrap());
+    let mut answered = 0;
+    for round in 0..queries {
+        let (covers, ask) = ASKS[if round < ASKS.len() { round } else { dice.roll(ASKS.len()) }];
+        let query = Query { covers: covers.into(), ..ask(&mut dice) };
+        let ((one, next_one), (other, next_other)) = (full.ask(&query), bare.ask(&query));
+        assert_eq!(one, other, "{} asked {query:?}", asker.name);
+        assert_eq!(next_one.is_some(), next_other.is_some(), "{} asked {query:?}", asker.name);
+        answered += usize::from(one.starts_with("200"));
+        if let (Some(a), Some(b)) = (next_one, next_other) {
+            let page = |path: String| Query { covers: "page".into(), ..get(path) };
+            assert_eq!(full.ask(&page(a)).0, bare.ask(&page(b)).0, "{} turned the page of {query:?}", asker.name);
+        }
+    }
+    assert!(answered > queries / 3, "{}: only {answered} of {queries} were answered", asker.name);
+}
+
+/// What keeps the test honest: a document that is not hidden does change answers.
+#[test]
+fn a_visible_document_does_change_answers() {
+    let asker = &ASKERS[0];
+    let mut full = World::make(asker, &[]);
+    let mut bare = World::make(asker, &["first"]);
+    let query = get("DocumentReference?patient={patient}&_count=20".into());
+    assert_ne!(full.ask(&query).0, bare.ask(&query).0);
+}
