@@ -18,6 +18,8 @@ pub mod roles;
 mod rule;
 mod scope;
 mod structures;
+#[cfg(test)]
+mod tests;
 mod visibility;
 
 pub use confidence::Confidence;
