@@ -50,3 +50,110 @@ fn closed(actor: &Actor, matrix: &Matrix) -> String {
     let list = if all.is_empty() { "rien".to_owned() } else { all.join(" ; ") };
     format!("Matrice d'habilitation, version {} : à votre profession ({name}) sont fermés, qu'il y en ait ou non dans ce dossier : {list}.", matrix.version())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{DocumentFacts, RecordFacts, document_right, labels, record_right};
+    use crate::fhir::{Level, Mode, Person};
+
+    const NOW: i64 = 1_000;
+
+    fn actor(role: Role, profession: &str) -> Actor {
+        let person = Person { id: "899700218896".to_owned(), profession: profession.to_owned(), specialty: String::new(), situation: String::new() };
+        Actor { role, level: Level::Direct, mode: Mode::Normal, person: (role == Role::Practitioner).then_some(person), ..Actor::structure() }
+    }
+
+    /// Documents that each rule of absence hides from somebody.
+    fn hidden() -> Vec<DocumentFacts<'static>> {
+        let open = DocumentFacts { labels: labels::N, mine: false, type_code: "11488-4", class_code: "10", visible_from_us: NOW + 1, deleted: false };
+        vec![
+            open,
+            DocumentFacts { deleted: true, ..open },
+            DocumentFacts { labels: labels::N | labels::MASQUE_PS, ..open },
+            DocumentFacts { labels: labels::N | labels::INVISIBLE_PATIENT, ..open },
+            DocumentFacts { labels: labels::N | labels::INVISIBLE_REPRESENTANTS_LEGAUX, ..open },
+            DocumentFacts { type_code: "83901-9", class_code: "11", ..open },
+            DocumentFacts { type_code: "00000-0", class_code: "98", ..open },
+        ]
+    }
+
+    fn records() -> [RecordFacts; 5] {
+        let none = RecordFacts { own: true, ..RecordFacts::default() };
+        [
+            none,
+            RecordFacts { care_team: true, ..none },
+            RecordFacts { consent_until_us: Some(NOW), ..none },
+            RecordFacts { closed: true, ..none },
+            RecordFacts { own: false, ..none },
+        ]
+    }
+
+    #[test]
+    fn a_hidden_document_is_explained_with_the_words_of_one_that_does_not_exist() {
+        let matrix = Matrix::builtin().unwrap();
+        let mut rules = std::collections::BTreeSet::new();
+        for a in Role::ALL.iter().flat_map(|role| ["10", "40", "41", "11"].map(|p| actor(*role, p))) {
+            for facts in records() {
+                let right = record_right(&a, &matrix, &facts, NOW);
+                let none = explain(&a, &matrix, &right, None);
+                for document in hidden() {
+                    let decision = document_right(&a, &matrix, &right, &document, NOW);
+                    if !decision.allowed {
+                        rules.insert(decision.rule);
+                        assert_eq!(explain(&a, &matrix, &right, Some(&decision)), none, "{a:?} {facts:?} {document:?}");
+                    }
+                }
+            }
+        }
+        for rule in Rule::ALL.iter().filter(|r| r.equals_absence() && **r != Rule::Absent) {
+            assert!(rules.contains(rule), "{} was never asked", rule.code());
+        }
+    }
+
+    #[test]
+    fn an_allowed_document_names_rule_article_cell_and_version() {
+        let matrix = Matrix::builtin().unwrap();
+        let a = actor(Role::Practitioner, "40");
+        let right = record_right(&a, &matrix, &RecordFacts { care_team: true, ..RecordFacts::default() }, NOW);
+        let document = hidden()[0];
+        let text = explain(&a, &matrix, &right, Some(&document_right(&a, &matrix, &right, &document, NOW)));
+        for part in ["Accès autorisé.", "équipe de soins", "CSP R.1111-46", "40 × 10", matrix.version()] {
+            assert!(text.contains(part), "{text}");
+        }
+        let mine = explain(&a, &matrix, &right, Some(&document_right(&a, &matrix, &right, &DocumentFacts { mine: true, ..document }, NOW)));
+        assert!(mine.contains("Vous avez déposé ce document") && mine.contains("équipe de soins") && !mine.contains("cellule"), "{mine}");
+        let alone = RecordRight::OwnDocuments(Rule::NoAuthorisation);
+        let mine = explain(&a, &matrix, &alone, Some(&document_right(&a, &matrix, &alone, &DocumentFacts { mine: true, ..document }, NOW)));
+        assert!(mine.starts_with("Accès autorisé.") && !mine.contains("pas autorisé"), "{mine}");
+    }
+
+    #[test]
+    fn a_refusal_on_the_record_says_why_and_the_way_out() {
+        let matrix = Matrix::builtin().unwrap();
+        let a = actor(Role::Practitioner, "10");
+        let text = |facts: RecordFacts| explain(&a, &matrix, &record_right(&a, &matrix, &facts, NOW), None);
+        let closed = text(RecordFacts { closed: true, ..RecordFacts::default() });
+        assert!(closed.starts_with("Accès refusé.") && closed.contains("fermé") && closed.contains("R.1111-40"), "{closed}");
+        let unknown = text(RecordFacts::default());
+        assert!(unknown.contains("Recueillez son accord") && unknown.contains(Rule::Absent.caller()) && !unknown.contains("Matrice"), "{unknown}");
+    }
+
+    #[test]
+    fn what_is_closed_to_the_profession_is_said_from_the_matrix_alone() {
+        let matrix = Matrix::builtin().unwrap();
+        let right = RecordRight::Whole { sees_masked: false, rule: Rule::CareTeam };
+        let said = |role, profession| explain(&actor(role, profession), &matrix, &right, None);
+        let dentist = said(Role::Practitioner, "40");
+        assert!(
+            dentist.contains("(Chirurgien-Dentiste)")
+                && dentist.contains("Document de gestion ; ")
+                && dentist.contains("Bilan psychologique")
+                && dentist.contains(matrix.version()),
+            "{dentist}"
+        );
+        assert!(said(Role::Practitioner, "10").ends_with("Attestation de résidence."));
+        assert!(said(Role::Practitioner, "11").contains("inconnue de la matrice"));
+        assert!(!said(Role::Holder, "").contains("Matrice"));
+    }
+}

@@ -18,6 +18,8 @@ pub mod roles;
 mod rule;
 mod scope;
 mod structures;
+#[cfg(test)]
+mod tests;
 mod visibility;
 
 pub use choices::{Choice, ChoiceKind, FERMETURE, MEDECIN_TRAITANT, RATTACHEMENT_MES, choices};

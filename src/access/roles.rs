@@ -139,3 +139,178 @@ fn written_need(written: &str) -> Result<Need, String> {
         _ => Err(format!("the scope {written:?} is not Type.letter")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const P: Role = Role::Practitioner;
+    const S: Role = Role::Structure;
+    const H: Role = Role::Holder;
+    const L: Role = Role::LegalRepresentative;
+    const AU: Role = Role::Auditor;
+    const AD: Role = Role::Administrator;
+    const READING: &[&str] = &["read", "vread", "history-instance", "search-type"];
+
+    /// Type, interactions, roles: written apart from the table.
+    const EXPECTED: &[(&str, &[&str], &[Role])] = &[
+        ("Condition", READING, &[P, H, L]),
+        ("Observation", READING, &[P, H, L]),
+        ("Device", READING, &[P, H, L]),
+        ("Condition", &["create"], &[P, S]),
+        ("Condition", &["update", "delete"], &[P]),
+        ("Practitioner", READING, &[P, S, H, L, AD]),
+        ("Location", &["create", "update"], &[P, S, AD]),
+        ("Organization", &["delete"], &[AD]),
+        ("Patient", &["read", "vread", "history-instance"], &[P, H, L, AD]),
+        ("Patient", &["search-type"], &[P, S, H, L, AD]),
+        ("Patient", &["create", "update"], &[P, S, AD]),
+        ("Patient", &["delete", "erase"], &[AD]),
+        ("Patient", &["close", "reopen", "export"], &[H, L, AD]),
+        ("Patient", &["summary", "explain-access"], &[P, H, L]),
+        ("Patient", &["authorize"], &[P]),
+        ("DocumentReference", READING, &[P, H, L]),
+        ("DocumentReference", &["create", "delete", "generate-metadata"], &[P, S]),
+        ("DocumentReference", &["patch"], &[P, S, H, L]),
+        ("DocumentReference", &["explain-access"], &[P, H, L]),
+        ("List", READING, &[P, H, L]),
+        ("Binary", &["read"], &[P, H, L]),
+        ("Binary", &["create"], &[P, S]),
+        ("Provenance", &["read", "search-type"], &[P, H, L]),
+        ("AuditEvent", &["read", "search-type"], &[H, L, AU, AD]),
+        ("Consent", READING, &[P, H, L, AD]),
+        ("Consent", &["create", "update"], &[H, L, AD]),
+        ("CareTeam", READING, &[P, H, L, AD]),
+        ("CareTeam", &["create"], &[P, H, L, AD]),
+        ("CareTeam", &["update"], &[H, L, AD]),
+        ("Communication", READING, &[P, H, L]),
+        ("system", &["deposit"], &[P, S]),
+        ("system", &["transaction", "batch"], &[P, S, H, L, AD]),
+        ("AuditEvent", &["create", "update", "patch", "delete"], &[]),
+        ("DocumentReference", &["update"], &[]),
+        ("Consent", &["delete"], &[]),
+        ("Basic", READING, &[]),
+        ("condition", READING, &[]),
+        ("Condition", &["", "READ", "$summary", "search"], &[]),
+    ];
+
+    fn all_scopes(role: Role) -> Vec<String> {
+        let context = match role {
+            H | L => "patient",
+            S => "system",
+            _ => "user",
+        };
+        vec![format!("{context}/*.cruds")]
+    }
+
+    #[test]
+    fn each_role_may_what_is_written_and_nothing_else() {
+        for (kind, interactions, roles) in EXPECTED {
+            for interaction in *interactions {
+                assert_eq!(roles_of(kind, interaction).iter().collect::<std::collections::BTreeSet<_>>(), roles.iter().collect(), "{kind} {interaction}");
+                for role in Role::ALL {
+                    let answer = may(*role, &all_scopes(*role), kind, interaction);
+                    assert_eq!(answer.is_ok(), roles.contains(role), "{role:?} {kind} {interaction}");
+                    assert_eq!(answer == Err(Rule::NotOffered), roles.is_empty(), "{role:?} {kind} {interaction}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_structure_never_reads_a_patient_and_an_auditor_reads_the_trail_alone() {
+        let directory = ["Practitioner", "PractitionerRole", "Organization", "Location", "Medication"];
+        for ((kind, interaction), entry) in embedded(&ENTRIES) {
+            if entry.need.reads() && !directory.contains(&kind.as_str()) && (kind.as_str(), interaction.as_str()) != ("Patient", "search-type") {
+                assert_eq!(may(S, &[], kind, interaction), Err(Rule::Indirect), "{kind} {interaction}");
+            }
+            if may(AU, &all_scopes(AU), kind, interaction).is_ok() {
+                assert_eq!(kind, "AuditEvent");
+            }
+        }
+        assert_eq!(may(S, &[], "Condition", "delete"), Err(Rule::RoleRefused));
+        assert_eq!(may(H, &all_scopes(H), "Condition", "create"), Err(Rule::RoleRefused));
+    }
+
+    #[test]
+    fn the_scope_has_the_letter_of_the_interaction_on_the_type() {
+        let letters = [("read", 'r'), ("vread", 'r'), ("history-instance", 'r'), ("search-type", 's'), ("create", 'c'), ("update", 'u'), ("delete", 'd')];
+        for (interaction, letter) in letters {
+            for given in "cruds".chars() {
+                let answer = may(P, &[format!("user/Condition.{given}")], "Condition", interaction);
+                assert_eq!(answer, if given == letter { Ok(()) } else { Err(Rule::ScopeMissing) }, "{interaction} {given}");
+            }
+        }
+        assert_eq!(may(P, &["user/DocumentReference.u".to_owned()], "DocumentReference", "patch"), Ok(()));
+        assert_eq!(may(P, &["user/Observation.r".to_owned()], "Condition", "read"), Err(Rule::ScopeMissing));
+        assert_eq!(may(P, &["patient/Condition.r".to_owned()], "Condition", "read"), Err(Rule::ScopeMissing));
+        assert_eq!(may(P, &[], "Condition", "read"), Err(Rule::ScopeMissing));
+    }
+
+    #[test]
+    fn an_operation_needs_the_scope_its_row_writes() {
+        let ask = |role, scope: &str, kind, operation| may(role, &[scope.to_owned()], kind, operation);
+        assert_eq!(ask(P, "user/DocumentReference.c", SYSTEM, "deposit"), Ok(()));
+        assert_eq!(ask(P, "user/DocumentReference.r", SYSTEM, "deposit"), Err(Rule::ScopeMissing));
+        assert_eq!(ask(P, "user/*.r", "Patient", "summary"), Ok(()));
+        assert_eq!(ask(P, "user/Patient.r", "Patient", "summary"), Err(Rule::ScopeMissing), "a summary shows every type");
+        assert_eq!(ask(P, "user/Consent.c", "Patient", "authorize"), Ok(()));
+        assert_eq!(ask(H, "patient/Patient.u", "Patient", "close"), Ok(()));
+        assert_eq!(ask(AD, "user/Patient.d", "Patient", "erase"), Ok(()));
+    }
+
+    #[test]
+    fn a_structure_without_a_token_needs_no_scope_and_one_with_a_token_does() {
+        assert_eq!(may(S, &[], "DocumentReference", "create"), Ok(()));
+        assert_eq!(may(S, &["system/DocumentReference.c".to_owned()], "DocumentReference", "create"), Ok(()));
+        assert_eq!(may(S, &["system/DocumentReference.r".to_owned()], "DocumentReference", "create"), Err(Rule::ScopeMissing));
+        assert_eq!(may(S, &["user/DocumentReference.c".to_owned()], "DocumentReference", "create"), Err(Rule::ScopeMissing));
+    }
+
+    #[test]
+    fn a_transaction_has_no_scope_of_its_own() {
+        for role in [P, S, H, L, AD] {
+            assert_eq!((may(role, &[], SYSTEM, "transaction"), may(role, &[], SYSTEM, "batch")), (Ok(()), Ok(())), "{role:?}");
+        }
+        assert_eq!(may(AU, &[], SYSTEM, "batch"), Err(Rule::RoleRefused));
+    }
+
+    #[test]
+    fn everything_the_registry_offers_has_a_row() {
+        let resources: toml::Table = include_str!("../../fhir-profiles/registry/resources.toml").parse().unwrap();
+        let operations: toml::Table = include_str!("../../fhir-profiles/registry/operations.toml").parse().unwrap();
+        for row in resources["resource"].as_array().unwrap() {
+            let kind = row["type"].as_str().unwrap();
+            for interaction in row["interactions"].as_array().unwrap() {
+                let interaction = interaction.as_str().unwrap();
+                assert!(!roles_of(kind, interaction).is_empty(), "roles.toml has no row for {kind} {interaction}");
+            }
+        }
+        for row in operations["operation"].as_array().unwrap() {
+            let (kind, name) = (row.get("type").and_then(|t| t.as_str()).unwrap_or(SYSTEM), row["name"].as_str().unwrap());
+            assert!(!roles_of(kind, name).is_empty(), "roles.toml has no row for the operation {kind} {name}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_trusted_refuses_the_table_with_its_reason() {
+        let good = "[group]\ng = [\"A\", \"B\"]\n[[row]]\ntypes = [\"g\"]\ninteractions = [\"read\"]\nroles = [\"practitioner\"]\nsource = \"s\"\nconfidence = \"sourced\"\n";
+        assert_eq!(read(good).unwrap().len(), 2);
+        let again = good.split_once("[[row]]").unwrap().1.replace("\"g\"", "\"B\"");
+        let cases = [
+            (format!("{good}[[row]]{again}"), "row 2 (types [\"B\"]): B read is given twice"),
+            (good.replace("practitioner", "médecin"), "unknown variant `médecin`"),
+            (good.replace("\"s\"", "\" \""), "row 1 (types [\"g\"]): it names no source"),
+            (good.replace("source =", "sources ="), "unknown field `sources`"),
+            (good.replace("\"read\"", "\"fly\""), "fly needs a scope"),
+            (good.replace("roles =", "scope = \"Patient.cr\"\nroles ="), "the scope \"Patient.cr\" is not Type.letter"),
+            (good.replace("roles =", "scope = \"patient.c\"\nroles ="), "is not Type.letter"),
+            (good.replace("roles =", "scope = \"\"\nroles ="), "is not Type.letter"),
+            (good.replace("roles =", "scope = \"Patient\"\nroles ="), "is not Type.letter"),
+        ];
+        for (text, reason) in cases {
+            let said = read(&text).unwrap_err();
+            assert!(said.contains(reason), "{said} ≠ {reason}");
+        }
+    }
+}
