@@ -39,45 +39,111 @@ pub(super) fn run(documents: usize, connections: usize, running: Option<Running>
     std::fs::create_dir_all(&data).map_err(|e| e.to_string())?;
     floor(&data)?;
     let outcome = match running {
-        Some(given) => measure(&Target::new(&given.pki, "client-cabinet", given.port)?, documents, connections, None),
+        Some(given) => measure(&Target::new(&given.pki, "client-cabinet", given.port)?, documents, connections, None).map(|_| ()),
         None => own_server(&data, documents, connections),
     };
     std::fs::remove_dir_all(&data).map_err(|e| e.to_string())?;
     outcome
 }
 
-/// A server process under `data`, so that its memory is its own.
+/// A server process under `data`, so that its memory is its own; ended when dropped.
+struct Process {
+    child: std::process::Child,
+    port: u16,
+}
+
+impl Process {
+    fn start(data: &Path, policy: &str) -> Result<Self, String> {
+        let start = Instant::now();
+        let mut child = program()?
+            .args(["serve", "--bind", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .env("PASSERELLE__ACCESS__POLICY", policy)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| e.to_string())?;
+        let mut line = String::new();
+        let out = child.stdout.take().ok_or("no output")?;
+        BufReader::new(out).read_line(&mut line).map_err(|e| e.to_string())?;
+        println!("ready to serve after             {:>8.0} ms ({policy})", ms(start.elapsed()));
+        let port = line.trim().rsplit(':').next().and_then(|p| p.parse().ok()).ok_or("the server did not start")?;
+        Ok(Self { child, port })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn program() -> Result<Command, String> {
+    std::env::current_exe().map(Command::new).map_err(|e| e.to_string())
+}
+
+/// The same record read without rules and with them: first everything under the policy `open`, then both reads again, enforced.
 fn own_server(data: &Path, documents: usize, connections: usize) -> Result<(), String> {
     crate::tls::generate(&data.join("pki"), &crate::tls::PkiOptions::default()).map_err(|e| e.to_string())?;
-    let start = Instant::now();
-    let program = std::env::current_exe().map_err(|e| e.to_string())?;
-    let mut child =
-        Command::new(program).args(["serve", "--bind", "127.0.0.1:0", "--data"]).arg(data).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|e| e.to_string())?;
-    let mut line = String::new();
-    let out = child.stdout.take().ok_or("no output")?;
-    BufReader::new(out).read_line(&mut line).map_err(|e| e.to_string())?;
-    println!("ready to serve after             {:>8.0} ms", ms(start.elapsed()));
-    let port = line.trim().rsplit(':').next().and_then(|p| p.parse().ok()).ok_or("the server did not start")?;
-    let measured = Target::new(&data.join("pki"), "client-cabinet", port).and_then(|t| measure(&t, documents, connections, Some(child.id())));
-    let _ = Command::new("kill").arg(child.id().to_string()).status();
-    let _ = child.wait();
-    measured?;
+    let server = Process::start(data, "open")?;
+    let target = Target::new(&data.join("pki"), "client-cabinet", server.port)?;
+    let open = measure(&target, documents, connections, Some(server.child.id()))?;
+    drop(server);
+    let server = Process::start(data, "enforced")?;
+    let token = token(data)?;
+    let target = Target { port: server.port, token: Some(token), ..target };
+    for patient in [&open.busy, &open.hundred] {
+        let answer = target.connect()?.call("POST", &format!("/fhir/Patient/{}/$authorize", patient.id), &[], b"")?;
+        if answer.status != 201 {
+            return Err(format!("$authorize: HTTP {}", answer.status));
+        }
+    }
+    let (list, summary) = both_reads(&target, &open.busy, &open.hundred)?;
+    println!(
+        "decision and filtering, p50          list x {:.2}   $summary x {:.2}",
+        list.as_secs_f64() / open.list.as_secs_f64(),
+        summary.as_secs_f64() / open.summary.as_secs_f64()
+    );
+    drop(server);
     footprint(data)
 }
 
-fn measure(target: &Target, documents: usize, connections: usize, pid: Option<u32>) -> Result<(), String> {
+/// A token of a practitioner, by the command that anybody has.
+fn token(data: &Path) -> Result<String, String> {
+    let args = ["token", "--client", "client-cabinet", "--rpps", "899700218896", "--profession", "10", "--specialty", "SM26", "--data"];
+    let output = program()?.args(args).arg(data).output().map_err(|e| e.to_string())?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.lines().last().filter(|_| output.status.success()).map(str::to_owned).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// What was measured, and the records it was measured on.
+struct Measured {
+    busy: BenchPatient,
+    hundred: BenchPatient,
+    list: Duration,
+    summary: Duration,
+}
+
+fn measure(target: &Target, documents: usize, connections: usize, pid: Option<u32>) -> Result<Measured, String> {
     memory("idle resident set", pid);
     handshakes(target)?;
     let patients = patients(target)?;
     ingest(target, &patients, documents, connections)?;
-    let busy = patients.first().ok_or("no patient")?;
-    fill(target, busy, 1000, connections)?;
-    reads(target, "ITI-67 list of 20 of 1,000", &format!("/fhir/DocumentReference?patient={}&status=current&_sort=-date&_count=20", busy.id), 500)?;
-    let hundred = patients.get(1).ok_or("no patient")?;
-    fill(target, hundred, 100, connections)?;
-    reads(target, "$summary of 100 documents", &format!("/fhir/Patient/{}/$summary", hundred.id), 200)?;
+    let busy = patients.first().cloned().ok_or("no patient")?;
+    fill(target, &busy, 1000, connections)?;
+    let hundred = patients.get(1).cloned().ok_or("no patient")?;
+    fill(target, &hundred, 100, connections)?;
+    let (list, summary) = both_reads(target, &busy, &hundred)?;
     memory("resident set at the end", pid);
-    Ok(())
+    Ok(Measured { busy, hundred, list, summary })
+}
+
+/// p50 of the list of a record of 1,000 documents and of the summary of one of 100.
+fn both_reads(target: &Target, busy: &BenchPatient, hundred: &BenchPatient) -> Result<(Duration, Duration), String> {
+    let list = reads(target, "ITI-67 list of 20 of 1,000", &format!("/fhir/DocumentReference?patient={}&status=current&_sort=-date&_count=20", busy.id), 500)?;
+    let summary = reads(target, "$summary of 100 documents", &format!("/fhir/Patient/{}/$summary", hundred.id), 200)?;
+    Ok((list, summary))
 }
 
 /// Index rows and bytes per resource, and the size of the database.
@@ -271,7 +337,8 @@ fn fill(target: &Target, patient: &BenchPatient, documents: usize, connections: 
     load(target, connections, documents, move |n| provide(&patient, n, n)).map(|_| ())
 }
 
-fn reads(target: &Target, what: &str, path: &str, times: usize) -> Result<(), String> {
+/// Prints p50 and p99 and gives p50 back.
+fn reads(target: &Target, what: &str, path: &str, times: usize) -> Result<Duration, String> {
     let mut client: Client = target.connect()?;
     let mut all = Vec::new();
     for n in 0..times + 20 {
@@ -285,5 +352,5 @@ fn reads(target: &Target, what: &str, path: &str, times: usize) -> Result<(), St
         }
     }
     println!("{what:<31} {}", shown(&mut all));
-    Ok(())
+    Ok(all.get(all.len() / 2).copied().unwrap_or_default())
 }

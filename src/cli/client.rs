@@ -12,6 +12,8 @@ pub struct Target {
     pub ca: Vec<u8>,
     pub certificate: Vec<u8>,
     pub key: Vec<u8>,
+    /// Access token sent with every call.
+    pub token: Option<String>,
 }
 
 impl Target {
@@ -24,7 +26,7 @@ impl Target {
             let path = pki.join(f);
             std::fs::read(&path).map_err(|e| format!("{}: {e}; name the PKI folder of the server (DATA/pki)", path.display()))
         };
-        Ok(Self { port, ca: file("ca.pem".into())?, certificate: file(format!("{name}.pem"))?, key: file(format!("{name}.key"))? })
+        Ok(Self { port, ca: file("ca.pem".into())?, certificate: file(format!("{name}.pem"))?, key: file(format!("{name}.key"))?, token: None })
     }
 
     /// Opens a connection.
@@ -33,7 +35,7 @@ impl Target {
     /// The socket's or the certificate's error; a refused certificate may show at the first call only.
     pub fn connect(&self) -> Result<Client, String> {
         let stream = connect("localhost", self.port, &self.ca, &self.certificate, &self.key).map_err(|e| e.to_string())?;
-        Ok(Client { stream: BufReader::with_capacity(64 << 10, stream), port: self.port })
+        Ok(Client { stream: BufReader::with_capacity(64 << 10, stream), port: self.port, token: self.token.clone() })
     }
 }
 
@@ -41,6 +43,7 @@ impl Target {
 pub struct Client {
     stream: BufReader<Stream>,
     port: u16,
+    token: Option<String>,
 }
 
 /// An answer.
@@ -65,6 +68,9 @@ impl Client {
     /// A connection that breaks off, an answer that is not HTTP.
     pub fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response, String> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost:{}\r\n", self.port);
+        if let Some(token) = &self.token {
+            head.push_str(&format!("Authorization: Bearer {token}\r\n"));
+        }
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

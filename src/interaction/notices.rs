@@ -11,6 +11,7 @@ use super::planning::{json_bytes, to_bytes};
 use super::throttle::Limit;
 use super::{App, Call, resource};
 use crate::access::{ChoiceKind, Span, Visibility, labels};
+use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Mode, Result, time};
 use crate::store::{AuditLine, DueJob, Job, Operation, Plan, Precondition, Reader};
 
@@ -64,7 +65,8 @@ fn breaks_the_glass(call: &Call) -> bool {
 /// # Errors
 /// What writing answers.
 pub(super) fn announce(app: &App, call: &Call) -> Result<()> {
-    let Some(rules) = call.visibility.rules().filter(|r| r.actor.mode != Mode::Normal) else { return Ok(()) };
+    let reads = matches!(call.event.borrow().action, Action::R | Action::E);
+    let Some(rules) = call.visibility.rules().filter(|r| reads && r.actor.mode != Mode::Normal) else { return Ok(()) };
     let records: Vec<i64> = call.event.borrow().records.iter().copied().chain(patients(app, call)?).collect();
     let mut new = Vec::new();
     for record in records {

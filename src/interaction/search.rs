@@ -92,7 +92,7 @@ fn is_here(reader: &mut Reader<'_>, reference: &str) -> Result<bool> {
     let mut parts = reference.split('/');
     let (Some(kind), Some(id)) = (parts.next(), parts.next()) else { return Ok(true) };
     let hideable = matches!(kind, "DocumentReference" | "Binary") || id.starts_with(App::DERIVED);
-    Ok(!hideable || reader.place(kind, id)?.is_some())
+    Ok(!hideable || reader.knows(kind, id)?)
 }
 
 fn respond(app: &App, call: &Call, row: &ResourceRow, asked: &parameters::Asked, matches: &Matches, included: &[Entry]) -> Result<Answer> {

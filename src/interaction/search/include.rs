@@ -71,13 +71,17 @@ pub(super) fn run(reader: &mut Reader<'_>, includes: &[Include], matches: &[Entr
 }
 
 fn included(reader: &mut Reader<'_>, kind: &str, id: &str) -> Result<Option<Vec<u8>>> {
-    if id.starts_with(App::DERIVED) {
-        return facts::one(reader, kind, id);
-    }
-    match reads::one(reader, kind, id, None) {
-        Ok(reads::One::Stored(found)) if !found.row.deleted => Ok(Some(found.body)),
-        Ok(_) => Ok(None),
-        Err(e) if e.kind == FaultKind::NotFound => Ok(None),
-        Err(e) => Err(e),
+    let found = if id.starts_with(App::DERIVED) {
+        facts::one(reader, kind, id)
+    } else {
+        reads::one(reader, kind, id, None).map(|one| match one {
+            reads::One::Stored(found) if !found.row.deleted => Some(found.body),
+            _ => None,
+        })
+    };
+    match found {
+        // What a page refers to in a record that is not open to the caller is left out like what is hidden.
+        Err(e) if matches!(e.kind, FaultKind::NotFound | FaultKind::Forbidden) => Ok(None),
+        other => other,
     }
 }
