@@ -1,5 +1,6 @@
 //! The words of `$explain-access`: why this caller can or cannot see this document.
 
+use super::confidence::Confidence;
 use super::decision::{Decision, RecordRight};
 use super::matrix::Matrix;
 use super::rule::Rule;
@@ -11,7 +12,6 @@ pub fn explain(actor: &Actor, matrix: &Matrix, right: &RecordRight, decision: Op
     match (right, decision) {
         (RecordRight::Nothing(rule), _) => format!("Accès refusé. {}", said(*rule)),
         (_, Some(decision)) if decision.allowed => granted(right, decision),
-        (_, Some(decision)) if !decision.rule.equals_absence() => format!("Accès refusé. {}", said(decision.rule)),
         _ => absent(actor, matrix, right),
     }
 }
@@ -28,8 +28,15 @@ fn granted(right: &RecordRight, decision: &Decision) -> String {
         text = format!("{text} {}", said(right.rule()));
     }
     match &decision.cell {
-        Some(cell) => format!("{text} Matrice d'habilitation, version {} : cellule {} ({}).", decision.matrix, cell.key, cell.source),
+        Some(cell) => format!("{text} Matrice d'habilitation, version {} : cellule {}, {} ({}).", decision.matrix, cell.key, sure(cell.confidence), cell.source),
         None => text,
+    }
+}
+
+const fn sure(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Sourced => "selon sa source",
+        Confidence::Assumption => "hypothèse à confirmer",
     }
 }
 
@@ -118,9 +125,13 @@ mod tests {
         let right = record_right(&a, &matrix, &RecordFacts { care_team: true, ..RecordFacts::default() }, NOW);
         let document = hidden()[0];
         let text = explain(&a, &matrix, &right, Some(&document_right(&a, &matrix, &right, &document, NOW)));
-        for part in ["Accès autorisé.", "équipe de soins", "CSP R.1111-46", "40 × 10", matrix.version()] {
+        for part in ["Accès autorisé.", "équipe de soins", "CSP R.1111-46", "40 × 10, hypothèse à confirmer", matrix.version()] {
             assert!(text.contains(part), "{text}");
         }
+        let doctor = actor(Role::Practitioner, "10");
+        let text = explain(&doctor, &matrix, &right, Some(&document_right(&doctor, &matrix, &right, &document, NOW)));
+        assert!(text.contains("10 × 10, selon sa source (arrêté du 26 octobre 2023"), "{text}");
+        assert_eq!(text.matches("équipe de soins").count(), 1, "a rule is said once: {text}");
         let mine = explain(&a, &matrix, &right, Some(&document_right(&a, &matrix, &right, &DocumentFacts { mine: true, ..document }, NOW)));
         assert!(mine.contains("Vous avez déposé ce document") && mine.contains("équipe de soins") && !mine.contains("cellule"), "{mine}");
         let alone = RecordRight::OwnDocuments(Rule::NoAuthorisation);

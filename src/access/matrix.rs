@@ -10,7 +10,7 @@ use crate::fhir::classification;
 
 /// Longest code written in the key of a cell; what is longer is no code of a nomenclature.
 const KEY_CODE_CHARS: usize = 32;
-const NO_CELL: &str = "no cell in the matrix: what it does not know is refused";
+const NO_CELL: &str = "aucune cellule : ce que la matrice ne connaît pas est refusé";
 
 /// The matrix of one version. It is pure data: another one can be read while the server runs.
 #[derive(Debug, Clone)]

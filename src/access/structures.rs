@@ -150,6 +150,7 @@ mod tests {
             let said = Structures::parse(&text).unwrap_err();
             assert!(said.contains(reason), "{said} ≠ {reason}");
         }
+        assert!(Structures::parse(&format!("#{}", "x".repeat(STRUCTURES_BYTES - 1))).is_ok());
         assert!(Structures::parse(&TWO.replace("1BB1", &"1".repeat(32))).is_ok() && Structures::parse(&TWO.replace("1BB1", "1B")).is_ok());
     }
 }
