@@ -124,6 +124,7 @@ mod tests {
             let raw: Value = serde_json::from_str(&text).unwrap();
             for (scenario, raw) in subject.scenarios.iter().zip(raw["scenarios"].as_array().unwrap()) {
                 let mut known: BTreeSet<String> = generated.iter().map(|g| (*g).to_owned()).chain(scenario.set.keys().cloned()).collect();
+                known.extend(scenario.needs.iter().map(|name| format!("token-{name}")));
                 known.extend(scenario.documents.keys().flat_map(|d| ["sha1", "base64", "size"].map(|k| format!("{k}:{d}"))));
                 for (step, raw) in scenario.steps.iter().zip(raw["steps"].as_array().unwrap()) {
                     let template = step.body.as_ref().and_then(|b| b.template.as_ref()).map(|t| kit.templates[t].to_string()).unwrap_or_default();

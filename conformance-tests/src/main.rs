@@ -1,5 +1,6 @@
 //! Runs the scenarios against a server and says, check by check, what holds.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -28,6 +29,9 @@ struct Arguments {
     /// Runs the scenarios only in which this text occurs (file, subject, name or check).
     #[arg(long, default_value = "")]
     only: String,
+    /// An access token, NAME=VALUE, repeated; with tokens the scenarios that need them are played, without them the others.
+    #[arg(long)]
+    token: Vec<String>,
     /// Lists the scenarios and their sources, and runs nothing.
     #[arg(long)]
     list: bool,
@@ -55,20 +59,30 @@ fn run(arguments: &Arguments) -> Result<usize, String> {
         return Ok(0);
     }
     let pki = Pki::new(&arguments.pki, &arguments.client, &arguments.second_client);
-    let mut runner = Runner { kit: &kit, base: Base::parse(&arguments.base)?, pki };
+    let mut runner = Runner { kit: &kit, base: Base::parse(&arguments.base)?, pki, tokens: tokens(&arguments.token)? };
     runner.reach().map_err(|e| format!("no server to check: {e}"))?;
-    let (mut passed, mut failed) = (0, 0);
+    let (mut passed, mut failed, mut left) = (0, 0, 0);
     for (file, scenario) in kit.chosen(&arguments.only) {
+        if !runner.can_play(scenario) {
+            left += 1;
+            continue;
+        }
         runner.play(scenario, &mut |outcome| {
             print(file, &scenario.name, &outcome);
             if outcome.failures.is_empty() { passed += 1 } else { failed += 1 }
         });
     }
-    println!("{passed} passed, {failed} failed");
+    let which = if arguments.token.is_empty() { "that need tokens" } else { "that need none" };
+    println!("{passed} passed, {failed} failed ({left} scenarios {which} not played)");
     if passed + failed == 0 {
         return Err(format!("no scenario holds `{}`", arguments.only));
     }
     Ok(failed)
+}
+
+fn tokens(given: &[String]) -> Result<BTreeMap<String, String>, String> {
+    let read = |text: &String| text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    given.iter().map(|text| read(text).ok_or_else(|| "a token is given as NAME=VALUE".to_owned())).collect()
 }
 
 /// The folder given, the crate's when cargo runs it, or the one of the checkout.

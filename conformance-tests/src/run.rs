@@ -1,5 +1,7 @@
 //! Playing scenarios against a server.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::http::{Base, Failure, Response, call};
@@ -23,6 +25,8 @@ pub struct Runner<'a> {
     pub kit: &'a Kit,
     pub base: Base,
     pub pki: Pki,
+    /// Access tokens by name.
+    pub tokens: BTreeMap<String, String>,
 }
 
 impl Runner<'_> {
@@ -33,6 +37,11 @@ impl Runner<'_> {
     pub fn reach(&mut self) -> Result<(), String> {
         let step = Step { method: "GET".into(), path: "metadata".into(), ..Step::default() };
         self.answer(&step, &Registers::default()).map(|_| ()).map_err(|f| f.to_string())
+    }
+
+    /// Whether every token the scenario needs was given; those that need none are for servers that ask for none.
+    pub fn can_play(&self, scenario: &Scenario) -> bool {
+        scenario.needs.is_empty() == self.tokens.is_empty() && scenario.needs.iter().all(|name| self.tokens.contains_key(name))
     }
 
     /// Plays one scenario; one outcome per checked step. When a preparing step fails, the checks after it were not reached.
@@ -54,6 +63,9 @@ impl Runner<'_> {
 
     fn prepare(&self, scenario: &Scenario, registers: &mut Registers) -> Result<(), String> {
         registers.set("base", Value::String(self.base.url()));
+        for (name, token) in &self.tokens {
+            registers.set(&format!("token-{name}"), Value::String(token.clone()));
+        }
         for (name, value) in &scenario.set {
             let value = Registers::default().value(value)?;
             registers.set(name, value);

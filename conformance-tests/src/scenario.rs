@@ -20,6 +20,9 @@ pub struct Scenario {
     pub name: String,
     /// Where the rules of this scenario are written.
     pub spec: String,
+    /// Names of tokens (`--token NAME=VALUE`, in the register `token-NAME`) without which the scenario is not played.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// Registers set before the first step; their values see generated values only.
     #[serde(default)]
     pub set: BTreeMap<String, Value>,

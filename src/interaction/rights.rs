@@ -95,7 +95,8 @@ fn may_decide(call: &Call, reader: &mut Reader<'_>, write: &Deciding<'_>, (befor
             if before.iter().any(|c| c.holder != person || c.kind != ChoiceKind::Consent) {
                 return Err(forbidden(649, "a practitioner ends his own consent alone"));
             }
-            consents(after.iter(), &person, Span::Consultation.after(call.now_us))
+            // A moment is written in milliseconds and ends with its last microsecond.
+            consents(after.iter(), &person, Span::Consultation.after(call.now_us).saturating_add(999))
         }
         _ => Err(forbidden(632, "this is decided by the patient, or recorded by a practitioner who authenticated directly")),
     }

@@ -17,9 +17,11 @@ mod golden;
 mod house;
 mod operations;
 mod rest;
+mod rights;
 
 mod search;
 mod sharing;
 mod summary;
 mod support;
 mod together;
+mod two_worlds;

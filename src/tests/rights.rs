@@ -84,7 +84,14 @@ fn a_structure_alone_feeds_and_never_reads(server: &TestServer) {
     let reference = software.deposited(&small_cda("2.25.101", INS, ""));
     let patient = reference["subject"]["reference"].as_str().unwrap();
     let binary = reference["content"][0]["attachment"]["url"].as_str().unwrap().rsplit_once("/fhir/").unwrap().1.to_owned();
-    for path in [format!("DocumentReference?patient={patient}"), format!("DocumentReference/{}", reference["id"].as_str().unwrap()), binary, format!("{patient}/$summary"), format!("Condition?patient={patient}"), "AuditEvent?date=ge2026-01-01".into()] {
+    for path in [
+        format!("DocumentReference?patient={patient}"),
+        format!("DocumentReference/{}", reference["id"].as_str().unwrap()),
+        binary,
+        format!("{patient}/$summary"),
+        format!("Condition?patient={patient}"),
+        "AuditEvent?date=ge2026-01-01".into(),
+    ] {
         refused(&software.get(&path), 403);
     }
     let mut indirect = server.doctor(&["--level", "indirect"]);
@@ -96,7 +103,12 @@ fn a_structure_alone_feeds_and_never_reads(server: &TestServer) {
 fn a_consent_opens_the_record_and_its_author_needs_none(server: &TestServer) {
     let (patient, own) = deposited(server, "2.25.111", "");
     let mut other = server.acting("client-imagerie", OTHER);
-    for path in [format!("DocumentReference?patient={patient}"), format!("{patient}/$summary"), format!("DocumentReference/{}", own["id"].as_str().unwrap()), format!("Condition?patient={patient}")] {
+    for path in [
+        format!("DocumentReference?patient={patient}"),
+        format!("{patient}/$summary"),
+        format!("DocumentReference/{}", own["id"].as_str().unwrap()),
+        format!("Condition?patient={patient}"),
+    ] {
         refused(&other.get(&path), 403);
     }
     let mut author = server.doctor(&[]);
@@ -374,5 +386,4 @@ fn a_team_opens_the_record_to_its_members(server: &TestServer) {
     let answer = server.holder(INS).put(&format!("CareTeam/{}", made["id"].as_str().unwrap()), &ended);
     assert_eq!(answer.status, 200, "{}", text(&answer));
     refused(&other.get(&format!("DocumentReference?patient={patient}")), 403);
-
 }

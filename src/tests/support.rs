@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use passerelle::cli::{self, Client, Response, Target};
+pub use passerelle::cli::Response;
+use passerelle::cli::{self, Client, Target};
 use passerelle::config::{AccessPolicy, Config, Validation};
 use serde_json::Value;
 
