@@ -22,3 +22,4 @@ mod sharing;
 mod summary;
 mod support;
 mod together;
+mod tokens;
