@@ -12,6 +12,7 @@ pub struct Config {
     pub tls: Tls,
     pub database: Database,
     pub access: Access,
+    pub tokens: Tokens,
     pub documents: Documents,
     pub limits: Limits,
     pub admin: Admin,
@@ -120,6 +121,29 @@ pub enum AccessPolicy {
     Open,
     #[default]
     Enforced,
+}
+
+/// Access tokens that are accepted, bound to the client certificate of their connection.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tokens {
+    /// Whether tokens of `passerelle token` are accepted; refused when `database.environment = production`. Default: true, in
+    /// production false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub development: Option<bool>,
+    /// Issuer (`iss`) of practitioners', auditors' and administrators' tokens; empty = none. Default: empty.
+    pub issuer: String,
+    /// File of that issuer's public keys (JWK Set); read at start. Default: none.
+    pub jwks: String,
+    /// Audience (`aud`) that tokens must name. Default: the base URL.
+    pub audience: String,
+    /// Issuer of holders' and legal representatives' tokens; empty = none. Default: empty.
+    pub patient_issuer: String,
+    /// File of that issuer's public keys (JWK Set); read at start. Default: none.
+    pub patient_jwks: String,
+    /// Whether `cnf.x5t#S256` may also be written as base64 of the hexadecimal digest, as in the example of the ANS guide, or with
+    /// padding. Default false.
+    pub cnf_hex: bool,
 }
 
 /// How deposits are read.
@@ -245,6 +269,7 @@ impl Config {
         if !self.admin.bind.is_empty() && !self.admin.bind.parse::<std::net::SocketAddr>().is_ok_and(|a| a.ip().is_loopback()) {
             return Err("configuration: admin.bind must be a loopback address and port, for instance 127.0.0.1:9443".into());
         }
+        self.tokens.check(self.database.environment)?;
         Ok(self)
     }
 
@@ -259,6 +284,7 @@ impl Config {
         fill(&mut self.tls.key, data.join("pki/server.key"));
         fill(&mut self.tls.ca, data.join("pki/ca.pem"));
         fill(&mut self.tls.crl, data.join("pki/crl.pem"));
+        self.tokens.development.get_or_insert(self.database.environment == Environment::Trial);
         if self.database.url.is_empty() {
             self.database.url = format!("sqlite:{}", data.join("passerelle.db").display());
         }
@@ -270,6 +296,25 @@ impl Config {
         let mut copy = self.clone();
         copy.database.url = without_password(&copy.database.url);
         toml::to_string_pretty(&copy).unwrap_or_default()
+    }
+}
+
+impl Tokens {
+    pub(crate) fn check(&self, environment: Environment) -> Result<(), String> {
+        if self.development == Some(true) && environment == Environment::Production {
+            return Err("configuration: tokens.development must be false when database.environment = production".into());
+        }
+        for (issuer, jwks, names) in
+            [(&self.issuer, &self.jwks, "tokens.issuer and tokens.jwks"), (&self.patient_issuer, &self.patient_jwks, "tokens.patient_issuer and tokens.patient_jwks")]
+        {
+            if issuer.is_empty() != jwks.is_empty() {
+                return Err(format!("configuration: {names} go together: the issuer's name and the file of its public keys"));
+            }
+        }
+        if !self.issuer.is_empty() && self.issuer == self.patient_issuer {
+            return Err("configuration: tokens.issuer and tokens.patient_issuer must be two issuers: one speaks for professionals, one for patients".into());
+        }
+        Ok(())
     }
 }
 

@@ -33,9 +33,9 @@ pub(super) fn run(data: Option<PathBuf>, bind: &str, once: bool) -> Result<(), S
     let pki = data.join("pki");
     println!("[3/4] depositing {} documents through the API", SAMPLES.len());
     let patient = deposit_all(&pki, server.address.port())?;
-    println!("[4/4] the patient's key information\n");
-    show(&pki, server.address.port(), &patient.patient)?;
-    curl(&pki, &server.base_url, &patient);
+    println!("[4/4] a general practitioner records the patient's consent and reads the key information\n");
+    show(&data, server.address.port(), &patient.patient)?;
+    curl(&data, &server.base_url, &patient);
     if once {
         server.stop();
         return Ok(());
@@ -70,8 +70,13 @@ fn deposit_all(pki: &Path, port: u16) -> Result<Deposited, String> {
     Ok(out)
 }
 
-fn show(pki: &Path, port: u16, patient: &str) -> Result<(), String> {
-    let mut client: Client = Target::new(pki, "client-cabinet", port)?.connect()?;
+fn show(data: &Path, port: u16, patient: &str) -> Result<(), String> {
+    let token = super::token::of_practitioner(data, "client-cabinet")?;
+    let mut client: Client = Target { token: Some(token), ..Target::new(&data.join("pki"), "client-cabinet", port)? }.connect()?;
+    let consent = client.call("POST", &format!("/fhir/{patient}/$authorize"), &[], b"")?;
+    if consent.status != 201 {
+        return Err(format!("$authorize: HTTP {} {}", consent.status, String::from_utf8_lossy(&consent.body)));
+    }
     let answer = client.call("GET", &format!("/fhir/{patient}/$summary"), &[("Accept", "application/fhir+json")], b"")?;
     if answer.status != 200 {
         return Err(format!("$summary: HTTP {} {}", answer.status, String::from_utf8_lossy(&answer.body)));
@@ -81,11 +86,19 @@ fn show(pki: &Path, port: u16, patient: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn curl(pki: &Path, base_url: &str, found: &Deposited) {
-    let pki = pki.display();
-    let with = format!("curl --cacert {pki}/ca.pem --cert {pki}/client-cabinet.pem --key {pki}/client-cabinet.key");
+fn curl(data: &Path, base_url: &str, found: &Deposited) {
+    let (data, pki) = (data.display(), data.join("pki").display().to_string());
+    let alone = format!("curl --cacert {pki}/ca.pem --cert {pki}/client-cabinet.pem --key {pki}/client-cabinet.key");
+    let with = format!("{alone} -H \"Authorization: Bearer $TOKEN\"");
+    let program = std::env::current_exe().map_or_else(|_| "passerelle".to_owned(), |p| p.display().to_string());
     println!("Try it yourself:\n");
-    println!("# deposit\n{with} -H 'Content-Type: application/xml' --data-binary @conformance-tests/corpus/01-synthese-medicale.xml '{base_url}/$deposit'\n");
+    println!(
+        "# who acts: a general practitioner, in a token bound to the certificate of the practice\nTOKEN=$({program} token --data {data} --client client-cabinet --rpps 899700218896 --profession 10 --specialty SM26 | tail -1)\n"
+    );
+    println!(
+        "# deposit: the practice's software alone may\n{alone} -H 'Content-Type: application/xml' --data-binary @conformance-tests/corpus/01-synthese-medicale.xml '{base_url}/$deposit'\n"
+    );
+    println!("# the patient's consent for this consultation, recorded by the practitioner\n{with} -X POST '{base_url}/{}/$authorize'\n", found.patient);
     println!("# list\n{with} '{base_url}/DocumentReference?patient={}&status=current'\n", found.patient.trim_start_matches("Patient/"));
     println!("# retrieve\n{with} '{}'\n", found.binary);
     println!("# what was derived from one document\n{with} '{base_url}/Provenance?entity=DocumentReference/{}&_include=Provenance:target'\n", found.document);

@@ -6,8 +6,10 @@ mod bench;
 mod check_config;
 mod client;
 mod demo;
+mod issuers;
 mod pki;
 mod serve;
+mod token;
 
 use std::path::PathBuf;
 
@@ -87,6 +89,8 @@ enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Print an access token of the development issuer, bound to a client certificate of the development PKI.
+    Token(Box<token::TokenArguments>),
     /// Measure a server: one that this command starts, or a running one (--pki and --port). Ingest, list, summary, and the
     /// machine's floor beside.
     Bench {
@@ -118,6 +122,7 @@ pub fn run(arguments: Arguments) -> Result<(), String> {
         Command::Backup { data, to, config } => backup::backup(&data, &to, config.as_deref()),
         Command::Restore { from, data } => backup::restore(&from, &data),
         Command::AuditVerify { data, config } => audit::verify(&data, config.as_deref()),
+        Command::Token(arguments) => token::run(&arguments),
         Command::Bench { documents, connections, pki, port } => bench::run(documents, connections, pki.zip(port).map(|(pki, port)| bench::Running { pki, port })),
     }
 }

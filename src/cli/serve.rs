@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::access::assumptions;
 use crate::config::{AccessPolicy, Config, Environment};
 use crate::http::{self, Metrics};
+use crate::identity::Tokens;
 use crate::interaction::{App, Rules};
 use crate::store::{DatabaseUrl, ReadLog, Store, StoreOptions};
 use crate::tls::{self, Pkcs12, PkiOptions, TlsPaths, TlsState};
@@ -103,13 +104,14 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}; name another address with --bind (port 0 picks a free one)", config.server.bind))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
+    let tokens = Arc::new(super::issuers::tokens(data, &config, &base_url)?);
     announce(&config, &rules);
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
     let app = Arc::new(App::new(store, read_log, config, rules, base_url));
-    launch(app, tls, listener, own_pki.then(|| data.join("pki")))
+    launch(app, (tls, tokens), listener, own_pki.then(|| data.join("pki")))
 }
 
-fn launch(app: Arc<App>, tls: Arc<TlsState>, listener: TcpListener, own_pki: Option<PathBuf>) -> Result<Server, String> {
+fn launch(app: Arc<App>, (tls, tokens): (Arc<TlsState>, Arc<Tokens>), listener: TcpListener, own_pki: Option<PathBuf>) -> Result<Server, String> {
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = app.base_url.clone();
     let (send, receive) = std::sync::mpsc::channel();
@@ -124,7 +126,7 @@ fn launch(app: Arc<App>, tls: Arc<TlsState>, listener: TcpListener, own_pki: Opt
                 }
                 actix_web::rt::spawn(watch(Arc::clone(&app), Arc::clone(&tls), own_pki));
                 actix_web::rt::spawn(work(Arc::clone(&app)));
-                let running = http::start(app, tls, metrics, listener)?;
+                let running = http::start(app, tls, tokens, metrics, listener)?;
                 let _ = send.send(running.server.handle());
                 running.server.await
             })

@@ -3,6 +3,7 @@
 
 mod accept;
 mod admin;
+mod bearer;
 mod body;
 mod metrics;
 mod respond;

@@ -52,6 +52,9 @@ pub fn fault(fault: &Fault, format: Format) -> HttpResponse {
     if row.retry_after_s > 0 {
         out.insert_header((header::RETRY_AFTER, row.retry_after_s.to_string()));
     }
+    if let Some(challenge) = super::bearer::challenge(fault) {
+        out.insert_header((header::WWW_AUTHENTICATE, challenge));
+    }
     match (format, crate::fhir::xml_codec::to_xml(&json)) {
         (Format::Xml, Ok(xml)) => out.content_type(Format::Xml.mime()).body(xml),
         _ => out.content_type(Format::Json.mime()).body(json),

@@ -12,11 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::accept::{self, Format};
 use super::body::{self, Budget};
-use super::{Metrics, respond};
-use crate::access::Visibility;
+use super::{Metrics, bearer, respond};
 use crate::audit::Outcome;
-use crate::fhir::{Fault, FaultKind, Result};
-use crate::identity::Caller;
+use crate::fhir::{Actor, Fault, FaultKind, Result};
+use crate::identity::{Caller, Tokens};
 use crate::interaction::{self, App, Call, Method, Prefer};
 use crate::tls::TlsState;
 
@@ -25,6 +24,7 @@ use crate::tls::TlsState;
 struct Shared {
     app: Arc<App>,
     tls: Arc<TlsState>,
+    tokens: Arc<Tokens>,
     budget: Budget,
     metrics: Arc<Metrics>,
     /// Interactions running at once.
@@ -45,10 +45,11 @@ pub struct Running {
 ///
 /// # Errors
 /// The socket's error.
-pub fn start(app: Arc<App>, tls: Arc<TlsState>, metrics: Arc<Metrics>, listener: std::net::TcpListener) -> std::io::Result<Running> {
+pub fn start(app: Arc<App>, tls: Arc<TlsState>, tokens: Arc<Tokens>, metrics: Arc<Metrics>, listener: std::net::TcpListener) -> std::io::Result<Running> {
     let config = app.config.clone();
     let address = listener.local_addr()?;
-    let shared = Shared { budget: Budget::new(config.limits.bodies_bytes), slots: Arc::new(Semaphore::new(config.server.threads * 8)), metrics, app, tls: Arc::clone(&tls) };
+    let shared =
+        Shared { budget: Budget::new(config.limits.bodies_bytes), slots: Arc::new(Semaphore::new(config.server.threads * 8)), metrics, tokens, app, tls: Arc::clone(&tls) };
     let tls_config = tls.server_config().map_err(std::io::Error::other)?;
     let server = HttpServer::new(move || Actix::new().app_data(web::Data::new(shared.clone())).route("/health", web::get().to(health)).default_service(web::to(handle)))
         .on_connect(|io, ext| {
@@ -130,8 +131,8 @@ async fn serve(
         Ok(ready) => ready,
         Err(e) => return Err(refused(req, shared, &caller, e).await),
     };
-    let Ready { path, method, bytes, slot, share } = ready;
-    let call = call(req, shared, caller, method, path, query, accept, bytes)?;
+    let Ready { actor, path, method, bytes, slot, share } = ready;
+    let call = call(req, shared, (caller, actor), method, path, query, accept, bytes)?;
     let app = Arc::clone(&shared.app);
     web::block(move || {
         let _held = (slot, share);
@@ -143,6 +144,7 @@ async fn serve(
 
 /// A request whose body is here and that may run.
 struct Ready {
+    actor: Actor,
     path: Vec<String>,
     method: Method,
     bytes: Vec<u8>,
@@ -153,6 +155,7 @@ struct Ready {
 
 async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>, caller: &Caller) -> Result<Ready> {
     still_valid(shared, caller)?;
+    let actor = bearer::actor(req, &shared.tokens, caller, shared.app.now_us() / 1_000_000)?;
     let path = path(req)?;
     let method = method(req)?;
     let limits = &shared.app.config.limits;
@@ -160,7 +163,7 @@ async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shar
     let limit = if deposit { limits.deposit_bytes } else { limits.body_bytes };
     let received = body::receive(req, payload, limits, limit, &shared.budget).await?;
     let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Fault::new(FaultKind::Busy, 311, "too many requests are running; try again"))?;
-    Ok(Ready { path, method, bytes: received.bytes, slot, share: received.share })
+    Ok(Ready { actor, path, method, bytes: received.bytes, slot, share: received.share })
 }
 
 /// Traces what was refused before it became a call; the fault to answer. Overload leaves no trace, or the log would add to it.
@@ -267,14 +270,24 @@ fn text<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
 }
 
 #[expect(clippy::too_many_arguments, reason = "one request has that many parts, and this is the one place that joins them")]
-fn call(req: &HttpRequest, shared: &Shared, caller: Caller, method: Method, path: Vec<String>, query: Vec<(String, String)>, accept: Vec<String>, bytes: Vec<u8>) -> Result<Call> {
+fn call(
+    req: &HttpRequest,
+    shared: &Shared,
+    (caller, actor): (Caller, Actor),
+    method: Method,
+    path: Vec<String>,
+    query: Vec<(String, String)>,
+    accept: Vec<String>,
+    bytes: Vec<u8>,
+) -> Result<Call> {
     let now_us = shared.app.now_us();
     let prefer = prefer(text(req, "prefer").unwrap_or(""));
     let content_type = text(req, header::CONTENT_TYPE.as_str()).unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase();
     Ok(Call {
-        visibility: Visibility::open(caller.structure.canonical(), now_us),
+        visibility: shared.app.rules.visibility(&caller, &actor, now_us),
         event: std::cell::RefCell::new(Call::event_for(&caller, now_us, address(req), request_id(req, &shared.app))),
         caller,
+        actor,
         now_us,
         method,
         path,

@@ -89,7 +89,7 @@ pub fn subject(der: &[u8]) -> Result<Subject, IdentityError> {
 /// A PS_IdNat: 0 + ADELI, 8 + RPPS, or a structure's number with the person's number in it after a slash. Cards carry the
 /// structure's OU too, so the CN decides.
 /// Spec: ANS, PS_IdNat; NOS system 1.2.250.1.71.4.2.1.
-fn person_number(text: &str) -> bool {
+pub(super) fn person_number(text: &str) -> bool {
     let upper = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
     match text.split_once('/') {
         None => upper(text) && ((text.len() == 12 && text.starts_with('8')) || (text.len() == 10 && text.starts_with('0'))),

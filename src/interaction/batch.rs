@@ -83,6 +83,7 @@ fn sub_call(call: &Call, entry: &Value) -> Result<Call> {
     let event = Call::event_for(&call.caller, call.now_us, shell.address.clone(), shell.request_id.clone());
     Ok(Call {
         caller: call.caller.clone(),
+        actor: call.actor.clone(),
         visibility: call.visibility.clone(),
         now_us: call.now_us,
         method,

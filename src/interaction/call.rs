@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use super::registry::registry;
 use crate::access::Visibility;
 use crate::audit::{Action, Event, Outcome};
+use crate::fhir::Actor;
 use crate::identity::Caller;
 
 /// Methods the API knows.
@@ -30,6 +31,8 @@ pub struct Prefer {
 #[derive(Debug)]
 pub struct Call {
     pub caller: Caller,
+    /// Who acts through the caller's software, as its access token says; the structure alone without one.
+    pub actor: Actor,
     pub visibility: Visibility,
     /// µs UTC at arrival.
     pub now_us: i64,

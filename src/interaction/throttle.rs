@@ -55,7 +55,10 @@ impl Limit {
 
 /// What was counted, by identity; in memory, so that a restart forgets it.
 #[derive(Default)]
-pub struct Throttle(Mutex<HashMap<(Limit, String), VecDeque<(i64, String)>>>);
+pub struct Throttle(Mutex<HashMap<(Limit, String), Times>>);
+
+/// When (µs UTC) and what, oldest first.
+type Times = VecDeque<(i64, String)>;
 
 impl Throttle {
     /// Whether the identity is within its limit.

@@ -24,4 +24,5 @@ mod sharing;
 mod summary;
 mod support;
 mod together;
+mod tokens;
 mod two_worlds;

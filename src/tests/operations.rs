@@ -67,6 +67,7 @@ fn a_backup_made_while_serving_restores_to_the_same_answers() {
     assert_eq!(std::fs::read(data.join("pki/ca.pem")).unwrap(), std::fs::read(server.pki().join("ca.pem")).unwrap());
     let mut config = passerelle::config::Config::default();
     config.server.bind = "127.0.0.1:0".into();
+    config.access.policy = passerelle::config::AccessPolicy::Open;
     let second = passerelle::cli::start(&data, config).unwrap();
     let mut client = passerelle::cli::Target::new(&data.join("pki"), "client-cabinet", second.address.port()).unwrap().connect().unwrap();
     let answer = client.call("GET", &format!("/fhir/DocumentReference/{}", reference["id"].as_str().unwrap()), &[], b"").unwrap();

@@ -154,7 +154,7 @@ fn leaf(dir: &Path, file: &str, params: CertificateParams, issuer: &Authority, k
     write(dir, &format!("{file}.pem"), format!("{}{}", certificate.pem(), issuer.pem()).as_bytes(), 0o644)
 }
 
-fn make_folder(dir: &Path) -> Result<()> {
+pub(super) fn make_folder(dir: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700).create(dir).map_err(|e| TlsError::new(format!("{}: {e}", dir.display())))

@@ -6,4 +6,6 @@ mod maker;
 mod names;
 mod pki;
 mod reload;
+mod tokens;
 mod vectors;
+mod wycheproof;

@@ -1,0 +1,49 @@
+//! The access token of a request → who acts.
+//! Spec: RFC 6750 §2.1, §2.3, §3; RFC 8705 §3.
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+
+use crate::fhir::{Actor, Fault, FaultKind, Result};
+use crate::identity::{Caller, TokenError, Tokens};
+
+/// Numbers of the faults that are the request's and not the token's.
+pub(super) const INVALID_REQUEST: [u16; 2] = [540, 541];
+
+/// Who acts through the caller's software: the token's actor, or the structure alone without a token. No other header says
+/// anything about identity.
+///
+/// # Errors
+/// `Unauthenticated` for a token that does not hold on this connection, `BadValue` for a token in the address or two headers.
+pub(super) fn actor(req: &HttpRequest, tokens: &Tokens, caller: &Caller, now_s: i64) -> Result<Actor> {
+    let query = req.query_string();
+    if query.contains("token") && crate::interaction::form_pairs(query).iter().any(|(name, _)| name == "access_token") {
+        return Err(Fault::new(FaultKind::BadValue, 540, "an access token never goes into the address; send the header Authorization: Bearer"));
+    }
+    let mut headers = req.headers().get_all(header::AUTHORIZATION);
+    let Some(value) = headers.next() else {
+        return Ok(Actor::structure());
+    };
+    if headers.next().is_some() {
+        return Err(Fault::new(FaultKind::BadValue, 541, "one Authorization header alone is accepted"));
+    }
+    let token = value.to_str().ok().and_then(|t| t.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let (_, token) = token.ok_or_else(|| Fault::new(FaultKind::Unauthenticated, 542, "the only scheme is Authorization: Bearer"))?;
+    let verified = tokens.check(token, &caller.fingerprint, now_s).map_err(refused)?;
+    Ok(verified.actor.clone())
+}
+
+fn refused(error: TokenError) -> Fault {
+    tracing::info!(reason = %error, "an access token was refused");
+    error.into()
+}
+
+/// The `WWW-Authenticate` of a refusal, when it has one.
+pub(super) fn challenge(fault: &Fault) -> Option<&'static str> {
+    match (fault.kind, fault.number) {
+        (_, TokenError::NUMBER) => Some("Bearer error=\"invalid_token\""),
+        (_, number) if INVALID_REQUEST.contains(&number) => Some("Bearer error=\"invalid_request\""),
+        (FaultKind::Unauthenticated, _) => Some("Bearer"),
+        _ => None,
+    }
+}

@@ -1,0 +1,100 @@
+//! Access tokens over real connections: who is taken for whom, and what is refused in which words.
+
+use passerelle::cli::Response;
+
+use crate::support::{On, TestServer, refused};
+
+/// What `passerelle token` prints for these arguments.
+pub fn token(server: &TestServer, arguments: &[&str]) -> String {
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).arg("token").arg("--data").arg(&server.dir).args(arguments).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).lines().last().unwrap().to_owned()
+}
+
+fn with(server: &TestServer, client: &str, headers: &[(&str, &str)], path: &str) -> Response {
+    server.client(client).call("GET", path, headers, b"")
+}
+
+#[test]
+fn a_token_of_the_development_issuer_holds_on_its_own_certificate_alone() {
+    let server = TestServer::start(On::Sqlite);
+    let token = token(&server, &["--client", "client-cabinet", "--rpps", "899700218896", "--profession", "10", "--specialty", "SM26"]);
+    let bearer = format!("bEaReR {token}");
+    assert_eq!(with(&server, "client-cabinet", &[("Authorization", &bearer)], "metadata").status, 200);
+    let other = with(&server, "client-imagerie", &[("Authorization", &bearer)], "metadata");
+    assert_eq!(other.header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
+    let first = refused(&other, 401);
+    let broken = with(&server, "client-cabinet", &[("Authorization", &format!("Bearer {token}x"))], "metadata");
+    assert_eq!(refused(&broken, 401)["issue"], first["issue"], "one message for every reason");
+    let forwarded =
+        with(&server, "client-imagerie", &[("Authorization", &bearer), ("X-Forwarded-Client-Cert", "Subject=\"OU=1759999991\""), ("SSL_CLIENT_S_DN", "OU=1759999991")], "metadata");
+    assert_eq!(forwarded.status, 401);
+}
+
+#[test]
+fn a_token_in_the_address_two_headers_and_other_schemes_are_refused() {
+    let server = TestServer::start(On::Sqlite);
+    let token = token(&server, &["--client", "client-cabinet", "--role", "auditor"]);
+    let bearer = format!("Bearer {token}");
+    for path in [format!("metadata?access_token={token}"), format!("metadata?access%5Ftoken={token}")] {
+        let answer = with(&server, "client-cabinet", &[], &path);
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer error=\"invalid_request\""));
+        assert!(!refused(&answer, 400).to_string().contains(&token));
+    }
+    refused(&with(&server, "client-cabinet", &[("Authorization", &bearer), ("Authorization", &bearer)], "metadata"), 400);
+    for wrong in ["Basic YTpi", "Bearer", "é"] {
+        refused(&with(&server, "client-cabinet", &[("Authorization", wrong)], "metadata"), 401);
+    }
+}
+
+#[test]
+fn every_kind_of_caller_can_be_tried_and_wrong_arguments_are_explained() {
+    let server = TestServer::start(On::Sqlite);
+    let ins = "258027511234534";
+    for who in [
+        &["--role", "administrator"][..],
+        &["--holder", ins],
+        &["--legal-representative", ins, "--secret"],
+        &["--rpps", "899700218896", "--profession", "60", "--level", "indirect"],
+    ] {
+        let bearer = format!("Bearer {}", token(&server, &[&["--client", "client-laboratoire"], who].concat()));
+        assert_eq!(with(&server, "client-laboratoire", &[("Authorization", &bearer)], "metadata").status, 200, "{who:?}");
+    }
+    let data = server.dir.display().to_string();
+    for (arguments, hint) in [
+        (&["--client", "nobody", "--role", "auditor"][..], "client-cabinet"),
+        (&["--client", "../server", "--role", "auditor"], "client-cabinet"),
+        (&["--client", "client-cabinet", "--rpps", "899700218896"], "--profession"),
+        (&["--client", "client-cabinet", "--rpps", "12", "--profession", "10"], "PS_IdNat"),
+        (&["--client", "client-cabinet", "--rpps", "899700218896", "--profession", "10", "--mode", "urgence"], "bris_de_glace"),
+        (&["--client", "client-cabinet", "--role", "structure"], "auditor"),
+        (&["--client", "client-cabinet", "--holder", "12"], "15"),
+        (&["--client", "client-cabinet"], "--rpps"),
+        (&["--client", "client-cabinet", "--role", "auditor", "--minutes", "241"], "240"),
+    ] {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(["token", "--data", &data]).args(arguments).output().unwrap();
+        assert!(!out.status.success() && String::from_utf8_lossy(&out.stderr).contains(hint), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+}
+
+#[test]
+fn the_development_issuer_is_refused_in_production() {
+    use passerelle::config::{AccessPolicy, Config, Environment};
+    let production = |c: &mut Config| {
+        c.database.environment = Environment::Production;
+        c.access.policy = AccessPolicy::Enforced;
+        c.access.assumptions_accepted_by = "Dr Claire Martin".into();
+        c.access.assumptions_accepted_on = "2026-11-25".into();
+    };
+    let dir = std::env::temp_dir().join(format!("passerelle-test-{}", uuid::Uuid::new_v4()));
+    let mut config = Config::default();
+    config.server.bind = "127.0.0.1:0".into();
+    production(&mut config);
+    config.tokens.development = Some(true);
+    let refusal = passerelle::cli::start(&dir, config).err().unwrap();
+    assert!(refusal.contains("tokens.development"), "{refusal}");
+    let _ = std::fs::remove_dir_all(&dir);
+    let server = TestServer::with(On::Sqlite, production);
+    let bearer = format!("Bearer {}", token(&server, &["--client", "client-cabinet", "--role", "auditor"]));
+    assert_eq!(with(&server, "client-cabinet", &[("Authorization", &bearer)], "metadata").status, 401);
+}
