@@ -47,6 +47,9 @@ mod throttle;
 mod transaction;
 mod update;
 
+#[cfg(test)]
+mod time_tests;
+
 pub use address::form_pairs;
 pub use admit::admit;
 pub use answer::{Answer, Body};

@@ -49,3 +49,13 @@ pub(super) fn erase(conn: &mut Conn, record: i64) -> QueryResult<()> {
     all_of!(version body token_value date_value string_value reference_value identifier directory document blob fact_block term choice);
     Ok(())
 }
+
+/// After an erasure is durable: SQLite's log of changes still holds what was written there before, and is emptied into the file.
+pub(super) fn settle(conn: &mut Conn) {
+    use diesel::connection::SimpleConnection;
+    if let Conn::Sqlite(c) = conn
+        && let Err(e) = c.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    {
+        tracing::warn!(cause = %e, "the log of changes could not be emptied after an erasure; the next checkpoint does it");
+    }
+}

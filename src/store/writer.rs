@@ -16,7 +16,7 @@ use diesel::r2d2::R2D2Connection;
 use super::conn::{Conn, DatabaseUrl, fault};
 use super::counters::Counters;
 use super::lock::{self, Lock};
-use super::plan::Plan;
+use super::plan::{Operation, Plan};
 use super::schema::{audit_event, commit_log, symbol};
 use crate::fhir::{Fault, FaultKind, Result};
 
@@ -154,6 +154,9 @@ impl State {
                 self.works.store(false, Ordering::Release);
                 results = batch.iter().map(|_| Err(error.clone())).collect();
             }
+        }
+        if batch.iter().flat_map(|job| &job.plan.operations).any(|o| matches!(o, Operation::Erase { .. })) {
+            super::erasure::settle(&mut self.conn);
         }
         for (job, result) in batch.into_iter().zip(results) {
             // A caller that gave up waiting is not an error of the writer.

@@ -185,6 +185,10 @@ fn is_id(word: &str) -> bool {
 }
 
 fn is_instant(word: &str) -> bool {
+    // The minute at which a summary says it was made.
+    if word.len() == 5 && word.as_bytes()[2] == b':' {
+        return true;
+    }
     word.len() >= 20 && word.contains('T') && (chrono::DateTime::parse_from_rfc3339(word).is_ok() || word.starts_with("2026-11-"))
 }
 
@@ -256,7 +260,8 @@ const ASKS: &[(&str, Ask)] = &[
     ("facts-count", |d| get(format!("{}?patient={{patient}}&_summary=count", d.pick(TYPES)))),
     ("Provenance", |d| get(format!("Provenance?entity=DocumentReference/{{doc:{}}}&_include=Provenance:target", d.document()))),
     ("relatesto", |d| get(format!("DocumentReference?patient={{patient}}&relatesto=DocumentReference/{{doc:{}}}&_include=DocumentReference:relatesto", d.document()))),
-    ("AuditEvent", |_| get("AuditEvent?patient={patient}&_count=500".into())),
+    // Events of one moment follow one another by their ids: counted, and the few of one kind whole.
+    ("AuditEvent", |d| get(format!("AuditEvent?patient={{patient}}&{}", d.pick(&["_summary=count", "action=C&_count=500", "action=D&_count=500", "subtype=vread&_summary=count"])))),
     ("summary", |d| get(d.pick(&["{patient}/$summary", "Patient/$summary?identifier=258027511234534"]).to_string())),
     ("everything", |_| get("{patient}/$everything".into())),
     ("export", |_| Query { method: "POST", ..get("{patient}/$export".into()) }),

@@ -1,0 +1,205 @@
+//! What time alone changes: notices that come due, documents that become visible, consents that end; across restarts.
+
+use std::cell::{Cell, RefCell};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::*;
+use crate::config::{AccessPolicy, Config};
+use crate::fhir::{Actor, Identifier, Level, Person, Role};
+use crate::identity::{Caller, StructIdNat};
+use crate::store::{DatabaseUrl, ReadLog, Store, StoreOptions};
+
+const DAY_US: i64 = 86_400_000_000;
+const INS: &str = "258027511234534";
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let dir = std::env::temp_dir().join(format!("passerelle-time-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn app(dir: &Path) -> App {
+    let mut config = Config::default();
+    config.access.policy = AccessPolicy::Enforced;
+    let url = DatabaseUrl::parse(&format!("sqlite:{}", dir.join("t.db").display())).unwrap();
+    let options = StoreOptions { url, readers: 2, queue: 64 };
+    // The writer before ends with its thread, a moment after it is dropped.
+    let store = (0..100).find_map(|_| {
+        Store::open(&options).ok().or_else(|| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            None
+        })
+    });
+    let store = store.unwrap();
+    let rules = Rules::load(&config.access).unwrap();
+    App::new(store, ReadLog::open(&dir.join("log")).unwrap(), config, rules, "https://localhost:1/fhir".into())
+}
+
+fn caller() -> Caller {
+    Caller {
+        structure: StructIdNat::parse("1750000001").unwrap(),
+        organization: "Cabinet d'essai".into(),
+        common_name: "essai".into(),
+        issuer: String::new(),
+        serial: String::new(),
+        fingerprint: [0; 32],
+        not_after: i64::MAX,
+        issuer_der: Vec::new(),
+        serial_bytes: Vec::new(),
+    }
+}
+
+fn doctor() -> Actor {
+    let person = Person { id: "899700218896".into(), profession: "10".into(), specialty: String::new(), situation: String::new() };
+    Actor { role: Role::Practitioner, person: Some(person), level: Level::Direct, scopes: vec!["user/*.cruds".into()], ..Actor::structure() }
+}
+
+fn holder() -> Actor {
+    let patient = Identifier { system: Some("urn:oid:1.2.250.1.213.1.4.10".into()), value: INS.into() };
+    Actor { role: Role::Holder, patient: Some(patient), level: Level::Direct, scopes: vec!["patient/*.cruds".into()], ..Actor::structure() }
+}
+
+/// Status and body of a request at a moment.
+fn ask(app: &App, actor: &Actor, now_us: i64, (method, path, body): (Method, &str, &[u8])) -> (u16, Value) {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let caller = caller();
+    let call = Call {
+        visibility: app.rules.visibility(&caller, actor, now_us),
+        event: RefCell::new(Call::event_for(&caller, now_us, String::new(), "r".into())),
+        caller,
+        actor: actor.clone(),
+        now_us,
+        method,
+        path: path.split('/').map(str::to_owned).collect(),
+        raw_query: query.to_owned(),
+        query: form_pairs(query),
+        body: body.to_vec(),
+        content_type: if body.starts_with(b"<") { "application/xml".into() } else { "application/fhir+json".into() },
+        accept: Vec::new(),
+        if_match: None,
+        if_none_match: None,
+        if_none_exist: None,
+        prefer: Prefer::default(),
+        committed: Cell::new(false),
+    };
+    match dispatch(app, &call) {
+        Ok(Answer { status, body: Body::Resource(bytes), .. }) => (status, serde_json::from_slice(&bytes).unwrap()),
+        Ok(answer) => (answer.status, Value::Null),
+        Err(e) => (e.kind.row().status, serde_json::from_slice(&outcome_of(&e)).unwrap()),
+    }
+}
+
+fn total(app: &App, actor: &Actor, now_us: i64, path: &str) -> i64 {
+    let (status, bundle) = ask(app, actor, now_us, (Method::Get, path, b""));
+    assert_eq!(status, 200, "{bundle}");
+    bundle["total"].as_i64().unwrap()
+}
+
+/// Sample text of a document under a patient of its own.
+fn document() -> Vec<u8> {
+    let sample = include_str!("../../conformance-tests/corpus/08-courrier-pdf.xml");
+    let known = sample[sample.find("<recordTarget").unwrap()..].split("extension=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    sample.replace(&known, INS).into_bytes()
+}
+
+#[test]
+fn a_document_kept_from_the_patient_is_told_after_two_weeks_and_shown_after_a_month() {
+    let folder = Folder::new();
+    let first = app(&folder.0);
+    let now = first.now_us();
+    let (status, reference) = ask(&first, &Actor::structure(), now, (Method::Post, "$deposit?security-label=INVISIBLE_PATIENT", &document()));
+    assert_eq!(status, 201, "{reference}");
+    let patient = reference["subject"]["reference"].as_str().unwrap().to_owned();
+    let documents = format!("DocumentReference?patient={patient}");
+    let notices = format!("Communication?patient={patient}");
+    assert_eq!(first.work(now + 13 * DAY_US).unwrap(), 0);
+    drop(first);
+    // What waits survives a restart, and is done once.
+    let app = app(&folder.0);
+    let due = now + 14 * DAY_US;
+    assert_eq!((app.work(due).unwrap(), app.work(due).unwrap()), (1, 0));
+    assert_eq!(total(&app, &holder(), due, &notices), 1);
+    let (_, told) = ask(&app, &holder(), due, (Method::Get, &notices, b""));
+    assert!(told.to_string().contains("vous sera visible le"), "{told}");
+    assert_eq!(total(&app, &holder(), due, &documents), 0);
+    assert_eq!(total(&app, &holder(), now + 32 * DAY_US, &documents), 1, "a month has passed");
+    assert_eq!(total(&app, &doctor_of(&app, &patient, due), due, &documents), 1, "professionals saw it all along");
+}
+
+/// The doctor with the patient's consent.
+fn doctor_of(app: &App, patient: &str, now_us: i64) -> Actor {
+    let (status, consent) = ask(app, &doctor(), now_us, (Method::Post, &format!("{patient}/$authorize"), b""));
+    assert_eq!(status, 201, "{consent}");
+    doctor()
+}
+
+#[test]
+fn a_notice_is_not_written_when_there_is_nothing_left_to_tell() {
+    let folder = Folder::new();
+    let app = app(&folder.0);
+    let now = app.now_us();
+    let (_, reference) = ask(&app, &Actor::structure(), now, (Method::Post, "$deposit?security-label=INVISIBLE_PATIENT", &document()));
+    let id = reference["id"].as_str().unwrap();
+    let patient = reference["subject"]["reference"].as_str().unwrap();
+    assert_eq!(ask(&app, &Actor::structure(), now, (Method::Delete, &format!("DocumentReference/{id}"), b"")).0, 204);
+    assert_eq!(app.work(now + 15 * DAY_US).unwrap(), 1, "the work is done");
+    assert_eq!(total(&app, &holder(), now + 15 * DAY_US, &format!("Communication?patient={patient}")), 0, "with nothing to say");
+}
+
+#[test]
+fn a_consent_ends_with_its_consultation() {
+    let folder = Folder::new();
+    let app = app(&folder.0);
+    let now = app.now_us();
+    let (_, reference) = ask(&app, &Actor::structure(), now, (Method::Post, "$deposit", &document()));
+    let patient = reference["subject"]["reference"].as_str().unwrap().to_owned();
+    let doctor = doctor_of(&app, &patient, now);
+    let documents = format!("DocumentReference?patient={patient}");
+    assert_eq!(total(&app, &doctor, now + DAY_US / 4, &documents), 1);
+    let (status, said) = ask(&app, &doctor, now + DAY_US, (Method::Get, &documents, b""));
+    assert_eq!(status, 403);
+    assert!(said.to_string().contains("accord") || said.to_string().contains("consentement"), "{said}");
+}
+
+#[test]
+fn a_record_ends_after_its_retention_or_for_a_reason_and_leaves_a_proof() {
+    let folder = Folder::new();
+    let app = app(&folder.0);
+    let now = app.now_us();
+    let administrator = Actor { role: Role::Administrator, level: Level::Direct, scopes: vec!["user/*.cruds".into()], ..Actor::structure() };
+    let (_, reference) = ask(&app, &Actor::structure(), now, (Method::Post, "$deposit", &document()));
+    let patient = reference["subject"]["reference"].as_str().unwrap().to_owned();
+    let erase = format!("{patient}/$erase");
+    assert_eq!(ask(&app, &administrator, now, (Method::Post, &erase, b"")).0, 422, "a record that is open");
+    assert_eq!(ask(&app, &holder(), now, (Method::Post, &format!("{patient}/$close"), b"")).0, 200);
+    assert_eq!(ask(&app, &administrator, now + 365 * DAY_US, (Method::Post, &erase, b"")).0, 422, "one that is still to be kept");
+    assert_eq!(ask(&app, &doctor(), now, (Method::Post, &erase, b"")).0, 403);
+    let (status, proof) = ask(&app, &administrator, now + 3660 * DAY_US, (Method::Post, &erase, b""));
+    assert_eq!(status, 200, "{proof}");
+    let said = |name: &str| proof["parameter"].as_array().unwrap().iter().find(|p| p["name"] == name).cloned().unwrap();
+    assert_eq!(said("documents")["valueInteger"], 1);
+    assert_eq!(said("seal")["valueString"].as_str().unwrap().len(), 64);
+    for kind in ["DocumentReference", "List"] {
+        let (status, _) = ask(&app, &holder(), now, (Method::Get, &format!("{kind}/{}", reference["id"].as_str().unwrap()), b""));
+        assert_eq!(status, 404, "{kind}");
+    }
+    assert_eq!(ask(&app, &holder(), now, (Method::Get, &patient, b"")).0, 404);
+    for file in ["t.db", "t.db-wal"] {
+        let bytes = std::fs::read(folder.0.join(file)).unwrap_or_default();
+        assert!(!bytes.windows(INS.len()).any(|w| w == INS.as_bytes()), "nothing of it is left in {file}");
+    }
+    let lines = app.store.read(&crate::access::Visibility::open("", now), |r| r.audit_after(0, 100)).unwrap();
+    assert!(lines.iter().any(|l| l.1.contains("\"erase\"")) && lines.len() >= 3, "the trail stays");
+}
