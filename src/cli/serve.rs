@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::http::{self, Metrics};
-use crate::identity::Tokens;
+use crate::http::{self, Gate, Metrics};
 use crate::interaction::App;
 use crate::store::{DatabaseUrl, ReadLog, Store, StoreOptions};
 use crate::tls::{self, Pkcs12, PkiOptions, TlsPaths, TlsState};
@@ -100,14 +99,14 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}; name another address with --bind (port 0 picks a free one)", config.server.bind))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
-    let tokens = Arc::new(super::issuers::tokens(data, &config, &base_url)?);
+    let gate = Arc::new(super::issuers::gate(data, &config, &base_url)?);
     tracing::info!(policy = ?config.access.policy, "access.policy = open: any valid certificate reads and writes; labels hold");
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
     let app = Arc::new(App::new(store, read_log, config, base_url));
-    launch(app, (tls, tokens), listener, own_pki.then(|| data.join("pki")))
+    launch(app, (tls, gate), listener, own_pki.then(|| data.join("pki")))
 }
 
-fn launch(app: Arc<App>, (tls, tokens): (Arc<TlsState>, Arc<Tokens>), listener: TcpListener, own_pki: Option<PathBuf>) -> Result<Server, String> {
+fn launch(app: Arc<App>, (tls, gate): (Arc<TlsState>, Arc<Gate>), listener: TcpListener, own_pki: Option<PathBuf>) -> Result<Server, String> {
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = app.base_url.clone();
     let (send, receive) = std::sync::mpsc::channel();
@@ -121,7 +120,7 @@ fn launch(app: Arc<App>, (tls, tokens): (Arc<TlsState>, Arc<Tokens>), listener: 
                     actix_web::rt::spawn(http::start_admin(&admin, Arc::clone(&metrics))?);
                 }
                 actix_web::rt::spawn(watch(Arc::clone(&tls), own_pki));
-                let running = http::start(app, tls, tokens, metrics, listener)?;
+                let running = http::start(app, tls, gate, metrics, listener)?;
                 let _ = send.send(running.server.handle());
                 running.server.await
             })
