@@ -125,13 +125,13 @@ pub struct Tokens {
     pub development: Option<bool>,
     /// Issuer (`iss`) of practitioners', auditors' and administrators' tokens; empty = none. Default: empty.
     pub issuer: String,
-    /// File of that issuer's public keys (JWK Set); read at start. Default: none.
+    /// File of that issuer's public keys (JWK Set); read again when it changes. Default: none.
     pub jwks: String,
     /// Audience (`aud`) that tokens must name. Default: the base URL.
     pub audience: String,
     /// Issuer of holders' and legal representatives' tokens; empty = none. Default: empty.
     pub patient_issuer: String,
-    /// File of that issuer's public keys (JWK Set); read at start. Default: none.
+    /// File of that issuer's public keys (JWK Set); read again when it changes. Default: none.
     pub patient_jwks: String,
     /// Whether `cnf.x5t#S256` may also be written as base64 of the hexadecimal digest, as in the example of the ANS guide, or with
     /// padding. Default false.
@@ -147,7 +147,7 @@ pub struct Exchange {
     pub psc_issuer: String,
     /// Audience (`aud`) that a subject token must name. Default `account`.
     pub psc_audience: String,
-    /// File of the identity provider's public keys (JWK Set); read at start. Default: none.
+    /// File of the identity provider's public keys (JWK Set); read again when it changes. Default: none.
     pub psc_jwks: String,
     /// Address of its introspection, https only. Default: none.
     pub introspection: String,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::issuers::KeyFiles;
 use crate::config::Config;
 use crate::http::{self, Gate, Metrics};
 use crate::interaction::App;
@@ -99,14 +100,15 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}; name another address with --bind (port 0 picks a free one)", config.server.bind))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
+    let keys = KeyFiles::new(data, &config);
     let gate = Arc::new(super::issuers::gate(data, &config, &base_url)?);
     tracing::info!(policy = ?config.access.policy, "access.policy = open: any valid certificate reads and writes; labels hold");
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
     let app = Arc::new(App::new(store, read_log, config, base_url));
-    launch(app, (tls, gate), listener, own_pki.then(|| data.join("pki")))
+    launch(app, (tls, gate, keys), listener, own_pki.then(|| data.join("pki")))
 }
 
-fn launch(app: Arc<App>, (tls, gate): (Arc<TlsState>, Arc<Gate>), listener: TcpListener, own_pki: Option<PathBuf>) -> Result<Server, String> {
+fn launch(app: Arc<App>, (tls, gate, keys): (Arc<TlsState>, Arc<Gate>, KeyFiles), listener: TcpListener, own_pki: Option<PathBuf>) -> Result<Server, String> {
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = app.base_url.clone();
     let (send, receive) = std::sync::mpsc::channel();
@@ -120,6 +122,7 @@ fn launch(app: Arc<App>, (tls, gate): (Arc<TlsState>, Arc<Gate>), listener: TcpL
                     actix_web::rt::spawn(http::start_admin(&admin, Arc::clone(&metrics))?);
                 }
                 actix_web::rt::spawn(watch(Arc::clone(&tls), own_pki));
+                actix_web::rt::spawn(watch_keys(keys, Arc::clone(&gate), Arc::clone(&app)));
                 let running = http::start(app, tls, gate, metrics, listener)?;
                 let _ = send.send(running.server.handle());
                 running.server.await
@@ -154,6 +157,18 @@ async fn watch(tls: Arc<TlsState>, own_pki: Option<PathBuf>) {
             }
             Ok(false) => {}
             Err(e) => tracing::error!(cause = %e, "certificates could not be reloaded; the previous set stays in force"),
+        }
+    }
+}
+
+/// Reads the keys of token issuers again when their files change.
+async fn watch_keys(mut keys: KeyFiles, gate: Arc<Gate>, app: Arc<App>) {
+    loop {
+        actix_web::rt::time::sleep(RELOAD).await;
+        match keys.reload_if_changed(&gate, &app.config, &app.base_url) {
+            Ok(true) => tracing::info!("keys of token issuers reloaded"),
+            Ok(false) => {}
+            Err(e) => tracing::error!(cause = %e, "keys of token issuers could not be reloaded; the previous ones stay in force"),
         }
     }
 }

@@ -9,10 +9,12 @@ mod exchange;
 mod provider;
 mod sessions;
 
-pub(super) use endpoint::{authorization_server, jwks, smart_configuration, token};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 
+pub(super) use self::endpoint::{authorization_server, jwks, smart_configuration, token};
 use self::exchange::Exchange;
 use self::provider::Unavailable;
 pub use self::provider::{Provider, ProviderSetting};
@@ -37,7 +39,7 @@ pub struct Authorization {
     pub audience: String,
     pub key: SigningKey,
     /// The identity provider's name, audience and keys.
-    pub subjects: Vec<Issuer>,
+    subjects: ArcSwap<Vec<Issuer>>,
     pub provider: Provider,
     /// Seconds an access token lives, at most four hours.
     pub lifetime_s: i64,
@@ -76,14 +78,19 @@ impl Authorization {
     /// A server that has given no token yet.
     pub fn new(issuer: String, audience: String, key: SigningKey, subjects: Vec<Issuer>, setting: ProviderSetting) -> Self {
         let ProviderSetting { provider, lifetime_s, binding, recheck_s } = setting;
-        Self { issuer, audience, key, subjects, provider, lifetime_s, binding, recheck_s, sessions: Sessions::default() }
+        Self { issuer, audience, key, subjects: ArcSwap::from_pointee(subjects), provider, lifetime_s, binding, recheck_s, sessions: Sessions::default() }
+    }
+
+    /// Other keys of the identity provider from now on.
+    pub fn replace(&self, subjects: Vec<Issuer>) {
+        self.subjects.store(Arc::new(subjects));
     }
 
     /// Answers a token request: the members of the JSON object of success.
     fn exchange(&self, caller: &Caller, form: &[(String, String)], now_s: i64, token_id: String) -> Result<Value, Refusal> {
         let asked = Exchange::read(form)?;
         asked.fits(caller, self.binding, now_s)?;
-        let (_, subject) = verified_claims(&asked.subject_token, &self.subjects, SUBJECT_TYPES, now_s).map_err(|reason| {
+        let (_, subject) = verified_claims(&asked.subject_token, &self.subjects.load(), SUBJECT_TYPES, now_s).map_err(|reason| {
             tracing::info!(%reason, "a subject token was refused");
             REFUSED_SUBJECT
         })?;

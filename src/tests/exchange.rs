@@ -249,6 +249,34 @@ fn a_token_whose_session_ended_is_refused_and_a_silent_provider_fails_closed() {
 }
 
 #[test]
+fn a_provider_that_never_answers_costs_two_seconds_and_is_answered_503() {
+    let provider = Provider::start(person(&["750000001"]));
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, file) = (silent.local_addr().unwrap().port(), |name: &str| provider.dir.join(name).display().to_string());
+    let server = TestServer::with(On::Sqlite, |c| {
+        c.exchange.psc_issuer = "https://psc.test".into();
+        c.exchange.psc_jwks = file("psc.jwks");
+        (c.exchange.introspection, c.exchange.userinfo) = (format!("https://localhost:{port}/i"), format!("https://localhost:{port}/u"));
+        c.exchange.ca = file("ca.pem");
+        c.exchange.client_id = "passerelle".into();
+        c.exchange.client_secret_file = file("secret");
+    });
+    let started = std::time::Instant::now();
+    let answer = exchange(&server, &provider.subject(&json!({})), &[]);
+    denied(&answer, 503, "temporarily_unavailable");
+    assert_eq!(answer.header("retry-after"), Some("30"));
+    assert!((1..4).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_provider_with_a_certificate_of_strangers_is_not_believed() {
+    let (provider, stranger) = (Provider::start(person(&["750000001"])), Provider::start(person(&["750000001"])));
+    std::fs::copy(stranger.dir.join("ca.pem"), provider.dir.join("ca.pem")).unwrap();
+    denied(&exchange(&provider.server(30), &provider.subject(&json!({})), &[]), 503, "temporarily_unavailable");
+    assert_eq!(provider.answers.lock().unwrap().asked, 0);
+}
+
+#[test]
 fn discovery_says_what_there_is() {
     let provider = Provider::start(person(&["750000001"]));
     let server = provider.server(30);
