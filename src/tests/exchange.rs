@@ -56,7 +56,12 @@ impl Provider {
     }
 
     fn server(&self, recheck_minutes: u16) -> TestServer {
-        let (port, file) = (self.port, |name: &str| self.dir.join(name).display().to_string());
+        self.server_asking(self.port, recheck_minutes)
+    }
+
+    /// A server whose provider listens on this port.
+    fn server_asking(&self, port: u16, recheck_minutes: u16) -> TestServer {
+        let file = |name: &str| self.dir.join(name).display().to_string();
         TestServer::with(On::Sqlite, |c| {
             c.exchange.psc_issuer = "https://psc.test".into();
             c.exchange.psc_jwks = file("psc.jwks");
@@ -252,15 +257,7 @@ fn a_token_whose_session_ended_is_refused_and_a_silent_provider_fails_closed() {
 fn a_provider_that_never_answers_costs_two_seconds_and_is_answered_503() {
     let provider = Provider::start(person(&["750000001"]));
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (port, file) = (silent.local_addr().unwrap().port(), |name: &str| provider.dir.join(name).display().to_string());
-    let server = TestServer::with(On::Sqlite, |c| {
-        c.exchange.psc_issuer = "https://psc.test".into();
-        c.exchange.psc_jwks = file("psc.jwks");
-        (c.exchange.introspection, c.exchange.userinfo) = (format!("https://localhost:{port}/i"), format!("https://localhost:{port}/u"));
-        c.exchange.ca = file("ca.pem");
-        c.exchange.client_id = "passerelle".into();
-        c.exchange.client_secret_file = file("secret");
-    });
+    let server = provider.server_asking(silent.local_addr().unwrap().port(), 30);
     let started = std::time::Instant::now();
     let answer = exchange(&server, &provider.subject(&json!({})), &[]);
     denied(&answer, 503, "temporarily_unavailable");
@@ -296,4 +293,22 @@ fn discovery_says_what_there_is() {
         refused(&without.cabinet().get(path), 404);
     }
     refused(&ask(&without, "client-cabinet", &[("grant_type", EXCHANGE)]), 404);
+}
+
+#[test]
+fn callers_without_a_token_do_not_wait_for_a_silent_provider() {
+    let provider = Provider::start(person(&["750000001"]));
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = provider.server_asking(silent.local_addr().unwrap().port(), 30);
+    let subject = provider.subject(&json!({}));
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = (0..40).map(|_| scope.spawn(|| exchange(&server, &subject, &[]).status)).collect();
+        let mut cabinet = server.cabinet();
+        let started = std::time::Instant::now();
+        let times = 50;
+        (0..times).for_each(|_| assert_eq!(cabinet.get("metadata").status, 200));
+        println!("metadata beside 40 waiting exchanges: {:?} each", started.elapsed() / times);
+        assert!(started.elapsed().as_secs_f64() < 1.5, "{:?}", started.elapsed());
+        assert!(waiting.into_iter().all(|w| w.join().unwrap() == 503));
+    });
 }

@@ -1,6 +1,7 @@
 //! The identity provider: introspection and UserInfo, with a circuit breaker. Whatever is not a clear yes is a no.
 //! Spec: RFC 7662 §2; OpenID Connect Core §5.3.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
@@ -13,6 +14,8 @@ use crate::tls::{Address, Https};
 /// Failures in a row that open the breaker, and seconds until one call may try again.
 const FAILURES: u32 = 3;
 const OPEN_S: i64 = 30;
+/// Calls at once: a slow provider must not take the threads of callers who do not need it.
+const CALLS_MAX: usize = 8;
 
 /// The provider did not answer, or not as it should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +37,7 @@ pub struct Provider {
     person: (Https, String),
     basic: String,
     breaker: Mutex<Breaker>,
+    calls: AtomicUsize,
 }
 
 impl Provider {
@@ -48,7 +52,7 @@ impl Provider {
         };
         let encoded = |text: &str| percent(text);
         let basic = format!("Basic {}", STANDARD.encode(format!("{}:{}", encoded(client_id), encoded(secret))));
-        Ok(Self { introspection: one(addresses.0)?, person: one(addresses.1)?, basic, breaker: Mutex::default() })
+        Ok(Self { introspection: one(addresses.0)?, person: one(addresses.1)?, basic, breaker: Mutex::default(), calls: AtomicUsize::new(0) })
     }
 
     /// Whether a subject token's session is alive.
@@ -74,9 +78,13 @@ impl Provider {
     }
 
     fn guarded(&self, now_s: i64, call: impl FnOnce() -> std::io::Result<(u16, Vec<u8>)>) -> Result<(u16, Vec<u8>), Unavailable> {
-        if !self.breaker().lets(now_s) {
-            return Err(Unavailable);
-        }
+        let free = self.calls.fetch_add(1, Ordering::AcqRel) < CALLS_MAX;
+        let outcome = if free && self.breaker().lets(now_s) { self.carry_out(now_s, call) } else { Err(Unavailable) };
+        self.calls.fetch_sub(1, Ordering::AcqRel);
+        outcome
+    }
+
+    fn carry_out(&self, now_s: i64, call: impl FnOnce() -> std::io::Result<(u16, Vec<u8>)>) -> Result<(u16, Vec<u8>), Unavailable> {
         match call() {
             Ok(answer) if answer.0 < 500 => {
                 self.breaker().succeeded();
