@@ -10,6 +10,7 @@ mod issuers;
 mod pki;
 mod serve;
 mod token;
+mod watch;
 
 use std::path::PathBuf;
 

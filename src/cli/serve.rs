@@ -3,22 +3,15 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+use super::issuers::KeyFiles;
+use super::watch;
 use crate::access::assumptions;
 use crate::config::{AccessPolicy, Config, Environment};
-use crate::http::{self, Metrics};
-use crate::identity::Tokens;
+use crate::http::{self, Gate, Metrics};
 use crate::interaction::{App, Rules};
 use crate::store::{DatabaseUrl, ReadLog, Store, StoreOptions};
 use crate::tls::{self, Pkcs12, PkiOptions, TlsPaths, TlsState};
-
-/// How often the certificate files are looked at; a revocation holds within this time and one request.
-const RELOAD: Duration = Duration::from_secs(5);
-/// How often background work that is due is looked for.
-const WORK: Duration = Duration::from_secs(1);
-/// How often a development PKI signs its revocation lists again; they hold for 30 days.
-const RENEW: Duration = Duration::from_secs(86_400);
 
 /// A server in this process.
 pub struct Server {
@@ -104,14 +97,15 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}; name another address with --bind (port 0 picks a free one)", config.server.bind))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
-    let tokens = Arc::new(super::issuers::tokens(data, &config, &base_url)?);
+    let keys = KeyFiles::new(data, &config);
+    let gate = Arc::new(super::issuers::gate(data, &config, &base_url)?);
     announce(&config, &rules);
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
     let app = Arc::new(App::new(store, read_log, config, rules, base_url));
-    launch(app, (tls, tokens), listener, own_pki.then(|| data.join("pki")))
+    launch(app, (tls, gate, keys), listener, own_pki.then(|| data.join("pki")))
 }
 
-fn launch(app: Arc<App>, (tls, tokens): (Arc<TlsState>, Arc<Tokens>), listener: TcpListener, own_pki: Option<PathBuf>) -> Result<Server, String> {
+fn launch(app: Arc<App>, (tls, gate, keys): (Arc<TlsState>, Arc<Gate>, KeyFiles), listener: TcpListener, own_pki: Option<PathBuf>) -> Result<Server, String> {
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = app.base_url.clone();
     let (send, receive) = std::sync::mpsc::channel();
@@ -124,9 +118,10 @@ fn launch(app: Arc<App>, (tls, tokens): (Arc<TlsState>, Arc<Tokens>), listener: 
                 if !admin.is_empty() {
                     actix_web::rt::spawn(http::start_admin(&admin, Arc::clone(&metrics))?);
                 }
-                actix_web::rt::spawn(watch(Arc::clone(&app), Arc::clone(&tls), own_pki));
-                actix_web::rt::spawn(work(Arc::clone(&app)));
-                let running = http::start(app, tls, tokens, metrics, listener)?;
+                actix_web::rt::spawn(watch::files(Arc::clone(&app), Arc::clone(&tls), own_pki));
+                actix_web::rt::spawn(watch::keys(keys, Arc::clone(&gate), Arc::clone(&app)));
+                actix_web::rt::spawn(watch::work(Arc::clone(&app)));
+                let running = http::start(app, tls, gate, metrics, listener)?;
                 let _ = send.send(running.server.handle());
                 running.server.await
             })
@@ -138,45 +133,6 @@ fn launch(app: Arc<App>, (tls, tokens): (Arc<TlsState>, Arc<Tokens>), listener: 
             Ok(Err(e)) => e.to_string(),
             _ => "the server could not start".to_owned(),
         }),
-    }
-}
-
-/// Reloads certificates and revocation lists when their files change; a set that is not whole is refused and the old one kept.
-/// The lists of a development PKI of our own are signed again each day.
-async fn watch(app: Arc<App>, tls: Arc<TlsState>, own_pki: Option<PathBuf>) {
-    let mut renewed = Instant::now();
-    loop {
-        actix_web::rt::time::sleep(RELOAD).await;
-        if let Some(dir) = own_pki.as_deref().filter(|_| renewed.elapsed() >= RENEW) {
-            renewed = Instant::now();
-            if let Err(e) = tls::renew_crl(dir) {
-                tracing::error!(cause = %e, "the development revocation lists could not be renewed");
-            }
-        }
-        match app.rules.reload_if_changed() {
-            Ok(true) => tracing::info!(matrix.version = app.rules.matrix().version(), "access tables reloaded"),
-            Ok(false) => {}
-            Err(e) => tracing::error!(cause = %e, "access tables could not be reloaded; the previous ones stay in force"),
-        }
-        match tls.reload_if_changed() {
-            Ok(true) => {
-                tracing::info!("certificates and revocation lists reloaded");
-                tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
-            }
-            Ok(false) => {}
-            Err(e) => tracing::error!(cause = %e, "certificates could not be reloaded; the previous set stays in force"),
-        }
-    }
-}
-
-/// Does the background work that is due, round after round. What waits is in the database, so that a restart loses nothing.
-async fn work(app: Arc<App>) {
-    loop {
-        actix_web::rt::time::sleep(WORK).await;
-        let worker = Arc::clone(&app);
-        if let Ok(Err(e)) = actix_web::web::block(move || worker.work(worker.now_us())).await {
-            tracing::error!(fault.number = e.number, "background work could not be read");
-        }
     }
 }
 

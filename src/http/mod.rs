@@ -6,9 +6,11 @@ mod admin;
 mod bearer;
 mod body;
 mod metrics;
+mod oauth;
 mod respond;
 mod serve;
 
 pub use admin::start as start_admin;
 pub use metrics::{Metrics, resident_bytes, resident_bytes_of};
+pub use oauth::{Authorization, Gate, Provider, ProviderSetting};
 pub use serve::{Running, start};

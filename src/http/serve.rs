@@ -12,23 +12,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::accept::{self, Format};
 use super::body::{self, Budget};
-use super::{Metrics, bearer, respond};
+use super::{Gate, Metrics, bearer, oauth, respond};
 use crate::audit::Outcome;
 use crate::fhir::{Actor, Fault, FaultKind, Result};
-use crate::identity::{Caller, Tokens};
+use crate::identity::Caller;
 use crate::interaction::{self, App, Call, Method, Prefer};
 use crate::tls::TlsState;
 
 /// What every worker shares.
 #[derive(Clone)]
-struct Shared {
-    app: Arc<App>,
+pub(super) struct Shared {
+    pub(super) app: Arc<App>,
     tls: Arc<TlsState>,
-    tokens: Arc<Tokens>,
-    budget: Budget,
+    pub(super) gate: Arc<Gate>,
+    pub(super) budget: Budget,
     metrics: Arc<Metrics>,
     /// Interactions running at once.
-    slots: Arc<Semaphore>,
+    pub(super) slots: Arc<Semaphore>,
 }
 
 /// The identity of a connection, set once after its handshake.
@@ -45,32 +45,40 @@ pub struct Running {
 ///
 /// # Errors
 /// The socket's error.
-pub fn start(app: Arc<App>, tls: Arc<TlsState>, tokens: Arc<Tokens>, metrics: Arc<Metrics>, listener: std::net::TcpListener) -> std::io::Result<Running> {
+pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Metrics>, listener: std::net::TcpListener) -> std::io::Result<Running> {
     let config = app.config.clone();
     let address = listener.local_addr()?;
-    let shared =
-        Shared { budget: Budget::new(config.limits.bodies_bytes), slots: Arc::new(Semaphore::new(config.server.threads * 8)), metrics, tokens, app, tls: Arc::clone(&tls) };
+    let shared = Shared { budget: Budget::new(config.limits.bodies_bytes), slots: Arc::new(Semaphore::new(config.server.threads * 8)), metrics, gate, app, tls: Arc::clone(&tls) };
     let tls_config = tls.server_config().map_err(std::io::Error::other)?;
-    let server = HttpServer::new(move || Actix::new().app_data(web::Data::new(shared.clone())).route("/health", web::get().to(health)).default_service(web::to(handle)))
-        .on_connect(|io, ext| {
-            if let Some(stream) = io.downcast_ref::<TlsStream<TcpStream>>() {
-                let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-                ext.insert(Peer(leaf.and_then(|der| Caller::from_leaf(der).ok())));
-            }
-        })
-        // The last segment of an answer does not wait for an acknowledgement that a client delays by 40 ms.
-        .tcp_nodelay(true)
-        .workers(config.server.workers)
-        .worker_max_blocking_threads(config.server.threads.div_ceil(config.server.workers).max(1))
-        .client_request_timeout(Duration::from_secs(5))
-        .client_disconnect_timeout(Duration::from_secs(1))
-        .keep_alive(Duration::from_secs(60))
-        .tls_handshake_timeout(Duration::from_secs(3))
-        .max_connection_rate(256)
-        .shutdown_timeout(20)
-        .disable_signals()
-        .listen_rustls_0_23(listener, tls_config)?
-        .run();
+    let server = HttpServer::new(move || {
+        Actix::new()
+            .app_data(web::Data::new(shared.clone()))
+            .route("/health", web::get().to(health))
+            .route("/token", web::post().to(oauth::token))
+            .route("/.well-known/oauth-authorization-server", web::get().to(oauth::authorization_server))
+            .route("/.well-known/jwks.json", web::get().to(oauth::jwks))
+            .route("/fhir/.well-known/smart-configuration", web::get().to(oauth::smart_configuration))
+            .default_service(web::to(handle))
+    })
+    .on_connect(|io, ext| {
+        if let Some(stream) = io.downcast_ref::<TlsStream<TcpStream>>() {
+            let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            ext.insert(Peer(leaf.and_then(|der| Caller::from_leaf(der).ok())));
+        }
+    })
+    // The last segment of an answer does not wait for an acknowledgement that a client delays by 40 ms.
+    .tcp_nodelay(true)
+    .workers(config.server.workers)
+    .worker_max_blocking_threads(config.server.threads.div_ceil(config.server.workers).max(1))
+    .client_request_timeout(Duration::from_secs(5))
+    .client_disconnect_timeout(Duration::from_secs(1))
+    .keep_alive(Duration::from_secs(60))
+    .tls_handshake_timeout(Duration::from_secs(3))
+    .max_connection_rate(256)
+    .shutdown_timeout(20)
+    .disable_signals()
+    .listen_rustls_0_23(listener, tls_config)?
+    .run();
     Ok(Running { address, server })
 }
 
@@ -155,7 +163,7 @@ struct Ready {
 
 async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>, caller: &Caller) -> Result<Ready> {
     still_valid(shared, caller)?;
-    let actor = bearer::actor(req, &shared.tokens, caller, shared.app.now_us() / 1_000_000)?;
+    let actor = acting(req, shared, caller).await?;
     let path = path(req)?;
     let method = method(req)?;
     let limits = &shared.app.config.limits;
@@ -164,6 +172,18 @@ async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shar
     let received = body::receive(req, payload, limits, limit, &shared.budget).await?;
     let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Fault::new(FaultKind::Busy, 311, "too many requests are running; try again"))?;
     Ok(Ready { actor, path, method, bytes: received.bytes, slot, share: received.share })
+}
+
+/// Who acts; the session behind a token of our own is confirmed first when that is due.
+async fn acting(req: &HttpRequest, shared: &web::Data<Shared>, caller: &Caller) -> Result<Actor> {
+    let now_s = shared.app.now_us() / 1_000_000;
+    let actor = bearer::actor(req, &shared.gate.tokens, caller, now_s)?;
+    if shared.gate.authorization.as_ref().is_some_and(|a| a.due(&actor, now_s)) {
+        let (gate, asked) = (Arc::clone(&shared.gate), actor.clone());
+        let checked = web::block(move || gate.authorization.as_ref().map_or(Ok(()), |a| a.recheck(&asked, now_s))).await;
+        checked.map_err(|e| Fault::new(FaultKind::Bug, 547, "the request broke off").because(e))??;
+    }
+    Ok(actor)
 }
 
 /// Traces what was refused before it became a call; the fault to answer. Overload leaves no trace, or the log would add to it.
@@ -217,24 +237,24 @@ fn not_acceptable() -> Fault {
     Fault::new(FaultKind::NotAcceptable, 310, "answers are application/fhir+json or application/fhir+xml")
 }
 
-fn caller(req: &HttpRequest) -> Result<Caller> {
+pub(super) fn caller(req: &HttpRequest) -> Result<Caller> {
     let peer = req.conn_data::<Peer>().and_then(|p| p.0.clone());
     peer.ok_or_else(|| Fault::new(FaultKind::Unauthenticated, 314, "the client certificate does not name an organisation this server knows how to read"))
 }
 
-fn still_valid(shared: &Shared, caller: &Caller) -> Result<()> {
+pub(super) fn still_valid(shared: &Shared, caller: &Caller) -> Result<()> {
     if shared.tls.still_valid(caller) {
         return Ok(());
     }
     Err(Fault::new(FaultKind::Unauthenticated, 315, "the client certificate is no longer valid"))
 }
 
-fn address(req: &HttpRequest) -> String {
+pub(super) fn address(req: &HttpRequest) -> String {
     req.peer_addr().map(|a| a.ip().to_string()).unwrap_or_default()
 }
 
 /// X-Request-Id when it is short and plain, else one of our own.
-fn request_id(req: &HttpRequest, app: &App) -> String {
+pub(super) fn request_id(req: &HttpRequest, app: &App) -> String {
     text(req, "x-request-id").filter(|t| t.len() <= 64 && t.bytes().all(|b| b.is_ascii_graphic() && b != b'"')).map_or_else(|| app.new_id(), str::to_owned)
 }
 

@@ -19,6 +19,6 @@ pub use error::IdentityError;
 pub use revocation::RevocationFacts;
 pub use structure::{StructIdNat, canonical_structure};
 pub use token::{
-    Activity, Algorithm, Binding, Check, Compact, DEVELOPMENT, Issuer, IssuerKind, Keys, LIFETIME_MAX_S, Prepare, PublicKey, SCOPE_ALL_PATIENT, SCOPE_ALL_USER, Scope, TokenError,
-    Tokens, Verified, activities, choose_activity, granted, names_certificate, parse_strict, practitioner_number, verified_claims,
+    Activity, Algorithm, Binding, Check, Compact, DEVELOPMENT, Issuer, IssuerKind, Keys, LIFETIME_MAX_S, Prepare, PublicKey, SCOPE_ALL_PATIENT, SCOPE_ALL_USER, SKEW_S, Scope,
+    TOKEN_MAX_BYTES, TokenError, Tokens, Verified, activities, choose_activity, granted, names_certificate, parse_strict, practitioner_number, verified_claims,
 };

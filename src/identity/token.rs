@@ -15,6 +15,7 @@ mod strict_json;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -80,7 +81,7 @@ pub struct Verified {
 
 /// The check of every call's token.
 pub struct Tokens {
-    issuers: Vec<Issuer>,
+    issuers: ArcSwap<Vec<Issuer>>,
     binding: Binding,
     cache: TokenCache,
 }
@@ -88,7 +89,13 @@ pub struct Tokens {
 impl Tokens {
     /// A check that accepts the tokens of these issuers.
     pub fn new(issuers: Vec<Issuer>, binding: Binding) -> Self {
-        Self { issuers, binding, cache: TokenCache::default() }
+        Self { issuers: ArcSwap::from_pointee(issuers), binding, cache: TokenCache::default() }
+    }
+
+    /// Other issuers or keys from now on; what the old ones signed is verified anew.
+    pub fn replace(&self, issuers: Vec<Issuer>) {
+        self.issuers.store(Arc::new(issuers));
+        self.cache.clear();
     }
 
     /// The actor of a token shown on a connection whose client certificate has this SHA-256; `now_s` is seconds since 1970.
@@ -109,7 +116,8 @@ impl Tokens {
     }
 
     fn verify(&self, token: &str, fingerprint: &[u8; 32], now_s: i64) -> Result<Verified, TokenError> {
-        let (issuer, claims) = verified_claims(token, &self.issuers, ACCESS_TOKEN, now_s)?;
+        let issuers = self.issuers.load();
+        let (issuer, claims) = verified_claims(token, &issuers, ACCESS_TOKEN, now_s)?;
         bound(&claims, fingerprint, self.binding)?;
         let actor = claims::actor(&claims, issuer.kind)?;
         Ok(Verified { actor, expires_s: claims.get("exp").and_then(Value::as_i64).ok_or(TokenError::Claim("exp"))? })

@@ -13,6 +13,7 @@ mod audit;
 mod bad_input;
 mod corpus;
 mod deposit;
+mod exchange;
 mod golden;
 mod house;
 mod operations;

@@ -78,6 +78,36 @@ fn every_kind_of_caller_can_be_tried_and_wrong_arguments_are_explained() {
 }
 
 #[test]
+fn broken_tokens_of_every_kind_are_one_refusal_and_reach_nobody() {
+    use base64::Engine;
+    let server = TestServer::start(On::Sqlite);
+    let good = token(&server, &["--client", "client-cabinet", "--role", "auditor"]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let parts: Vec<&str> = good.split('.').collect();
+    let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    let headed = |header: &str| format!("{}.{}.{}", encode(header), parts[1], parts[2]);
+    let mut broken: Vec<String> = ["none", "None", "NONE", "HS256", "RS256", "ES384", ""].iter().map(|alg| headed(&format!(r#"{{"alg":"{alg}","typ":"at+jwt"}}"#))).collect();
+    for member in
+        [r#""crit":["exp"]"#, r#""b64":false"#, r#""zip":"DEF""#, r#""x5c":["AA"]"#, r#""jwk":{"kty":"EC"}"#, r#""kid":"../../dev/null""#, r#""kid":1"#, r#""kid":"a\u0000""#]
+    {
+        broken.push(headed(&format!(r#"{{"alg":"ES256","typ":"at+jwt",{member}}}"#)));
+    }
+    for name in ["jku", "x5u"] {
+        broken.push(headed(&format!(r#"{{"alg":"ES256","typ":"at+jwt","{name}":"{url}"}}"#)));
+    }
+    broken.extend([format!("{}.{}.", parts[0], parts[1]), format!("{good}.AA.AA"), format!("{}.{}", parts[0], parts[1]), format!("{}==.{}.{}", parts[0], parts[1], parts[2])]);
+    broken.extend([format!("{}. {}.{}", parts[0], parts[1], parts[2]), format!("{}.{}.{}", parts[0], parts[1], encode(&"\0".repeat(64))), format!("{good}{}", "a".repeat(20_000))]);
+    let known = refused(&with(&server, "client-cabinet", &[("Authorization", "Bearer x")], "metadata"), 401)["issue"].clone();
+    for token in &broken {
+        let answer = with(&server, "client-cabinet", &[("Authorization", &format!("Bearer {token}"))], "metadata");
+        assert_eq!(refused(&answer, 401)["issue"], known, "{}", &token[..40.min(token.len())]);
+    }
+    assert_eq!(listener.accept().map_err(|e| e.kind()).err(), Some(std::io::ErrorKind::WouldBlock), "nobody was asked");
+}
+
+#[test]
 fn the_development_issuer_is_refused_in_production() {
     use passerelle::config::{AccessPolicy, Config, Environment};
     let production = |c: &mut Config| {

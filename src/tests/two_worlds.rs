@@ -261,7 +261,9 @@ const ASKS: &[(&str, Ask)] = &[
     ("Provenance", |d| get(format!("Provenance?entity=DocumentReference/{{doc:{}}}&_include=Provenance:target", d.document()))),
     ("relatesto", |d| get(format!("DocumentReference?patient={{patient}}&relatesto=DocumentReference/{{doc:{}}}&_include=DocumentReference:relatesto", d.document()))),
     // Events of one moment follow one another by their ids: counted, and the few of one kind whole.
-    ("AuditEvent", |d| get(format!("AuditEvent?patient={{patient}}&{}", d.pick(&["_summary=count", "action=C&_count=500", "action=D&_count=500", "subtype=vread&_summary=count"])))),
+    ("AuditEvent", |d| {
+        get(format!("AuditEvent?patient={{patient}}&{}", d.pick(&["_summary=count", "action=C&_count=500", "action=D&_count=500", "subtype=vread&_summary=count"])))
+    }),
     ("summary", |d| get(d.pick(&["{patient}/$summary", "Patient/$summary?identifier=258027511234534"]).to_string())),
     ("everything", |_| get("{patient}/$everything".into())),
     ("export", |_| Query { method: "POST", ..get("{patient}/$export".into()) }),

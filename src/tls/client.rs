@@ -14,14 +14,7 @@ use super::error::{Result, TlsError};
 /// # Errors
 /// PEM that cannot be read, a key that is not the certificate's.
 pub fn client_config(ca_pem: &[u8], cert_pem: &[u8], key_pem: &[u8]) -> Result<Arc<ClientConfig>> {
-    let mut roots = RootCertStore::empty();
-    for der in CertificateDer::pem_slice_iter(ca_pem) {
-        let der = der.map_err(TlsError::of("CA file"))?;
-        let facts = crate::identity::CertificateFacts::read(&der).map_err(TlsError::of("CA file"))?;
-        if facts.subject == facts.issuer {
-            roots.add(der).map_err(TlsError::of("CA file"))?;
-        }
-    }
+    let roots = roots(ca_pem)?;
     let chain = CertificateDer::pem_slice_iter(cert_pem).collect::<std::result::Result<Vec<_>, _>>().map_err(TlsError::of("client certificate"))?;
     let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(TlsError::of("client key"))?;
     let mut config = ClientConfig::builder_with_provider(super::provider())
@@ -32,6 +25,19 @@ pub fn client_config(ca_pem: &[u8], cert_pem: &[u8], key_pem: &[u8]) -> Result<A
         .map_err(TlsError::of("client certificate and key"))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// The self-issued certificates of a PEM file.
+pub(super) fn roots(ca_pem: &[u8]) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for der in CertificateDer::pem_slice_iter(ca_pem) {
+        let der = der.map_err(TlsError::of("CA file"))?;
+        let facts = crate::identity::CertificateFacts::read(&der).map_err(TlsError::of("CA file"))?;
+        if facts.subject == facts.issuer {
+            roots.add(der).map_err(TlsError::of("CA file"))?;
+        }
+    }
+    Ok(roots)
 }
 
 /// An open connection.

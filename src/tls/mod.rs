@@ -8,6 +8,7 @@ mod authority;
 mod client;
 mod crl;
 mod error;
+mod https;
 mod jws;
 mod p12;
 mod pki;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use client::{Stream, client_config, connect};
 pub use error::{Result, TlsError};
+pub use https::{Address, Https};
 pub use jws::{SigningKey, leaf_fingerprint, prepare};
 pub use p12::{Imported, import_p12};
 pub use pki::{KeyAlgorithm, PkiOptions, generate};

@@ -34,6 +34,11 @@ impl TokenCache {
         None
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Holds a verified token. When there is no room, those that have ended go, and otherwise all.
     pub(super) fn hold(&self, key: Key, verified: Arc<Verified>, now_s: i64) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,68 @@
+//! What a server does beside answering: it reads files again when they change, and does the background work that is due.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::issuers::KeyFiles;
+use crate::http::Gate;
+use crate::interaction::App;
+use crate::tls::{self, TlsState};
+
+/// How often the certificate files are looked at; a revocation holds within this time and one request.
+const RELOAD: Duration = Duration::from_secs(5);
+/// How often background work that is due is looked for.
+const WORK: Duration = Duration::from_secs(1);
+/// How often a development PKI signs its revocation lists again; they hold for 30 days.
+const RENEW: Duration = Duration::from_secs(86_400);
+
+/// Reloads certificates and revocation lists when their files change; a set that is not whole is refused and the old one kept.
+/// The lists of a development PKI of our own are signed again each day.
+pub(super) async fn files(app: Arc<App>, tls: Arc<TlsState>, own_pki: Option<PathBuf>) {
+    let mut renewed = Instant::now();
+    loop {
+        actix_web::rt::time::sleep(RELOAD).await;
+        if let Some(dir) = own_pki.as_deref().filter(|_| renewed.elapsed() >= RENEW) {
+            renewed = Instant::now();
+            if let Err(e) = tls::renew_crl(dir) {
+                tracing::error!(cause = %e, "the development revocation lists could not be renewed");
+            }
+        }
+        match app.rules.reload_if_changed() {
+            Ok(true) => tracing::info!(matrix.version = app.rules.matrix().version(), "access tables reloaded"),
+            Ok(false) => {}
+            Err(e) => tracing::error!(cause = %e, "access tables could not be reloaded; the previous ones stay in force"),
+        }
+        match tls.reload_if_changed() {
+            Ok(true) => {
+                tracing::info!("certificates and revocation lists reloaded");
+                tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
+            }
+            Ok(false) => {}
+            Err(e) => tracing::error!(cause = %e, "certificates could not be reloaded; the previous set stays in force"),
+        }
+    }
+}
+
+/// Reads the keys of token issuers again when their files change.
+pub(super) async fn keys(mut keys: KeyFiles, gate: Arc<Gate>, app: Arc<App>) {
+    loop {
+        actix_web::rt::time::sleep(RELOAD).await;
+        match keys.reload_if_changed(&gate, &app.config, &app.base_url) {
+            Ok(true) => tracing::info!("keys of token issuers reloaded"),
+            Ok(false) => {}
+            Err(e) => tracing::error!(cause = %e, "keys of token issuers could not be reloaded; the previous ones stay in force"),
+        }
+    }
+}
+
+/// Does the background work that is due, round after round. What waits is in the database, so that a restart loses nothing.
+pub(super) async fn work(app: Arc<App>) {
+    loop {
+        actix_web::rt::time::sleep(WORK).await;
+        let worker = Arc::clone(&app);
+        if let Ok(Err(e)) = actix_web::web::block(move || worker.work(worker.now_us())).await {
+            tracing::error!(fault.number = e.number, "background work could not be read");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The authorization server against an identity provider of our own on loopback: HTTPS, introspection and UserInfo.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use passerelle::cli::Response;
+use passerelle::tls::{PkiOptions, SigningKey, generate};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::{Value, json};
+
+use crate::support::{On, TestServer, json, refused, text};
+
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+const FORM: &str = "application/x-www-form-urlencoded";
+const SUBJECT: &str = "f:550e8400:899700218896";
+
+/// What the provider answers now.
+struct Answers {
+    active: bool,
+    status: u16,
+    person: Value,
+    asked: usize,
+}
+
+/// An identity provider: its folder holds a PKI of its own, its token key and our secret.
+struct Provider {
+    dir: PathBuf,
+    port: u16,
+    key: SigningKey,
+    answers: Arc<Mutex<Answers>>,
+}
+
+impl Provider {
+    fn start(person: Value) -> Self {
+        let dir = std::env::temp_dir().join(format!("passerelle-psc-{}", uuid::Uuid::new_v4()));
+        generate(&dir, &PkiOptions::default()).unwrap();
+        let key = SigningKey::open_or_make(&dir.join("psc.key")).unwrap();
+        std::fs::write(dir.join("secret"), "s3cret\n").unwrap();
+        let answers = Arc::new(Mutex::new(Answers { active: true, status: 200, person, asked: 0 }));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (config, shared) = (server_config(&dir), Arc::clone(&answers));
+        std::thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+                let _ = serve(rustls::StreamOwned::new(connection, socket), &shared);
+            }
+        });
+        Self { dir, port, key, answers }
+    }
+
+    fn server(&self, recheck_minutes: u16) -> TestServer {
+        self.server_asking(self.port, recheck_minutes)
+    }
+
+    /// A server whose provider listens on this port.
+    fn server_asking(&self, port: u16, recheck_minutes: u16) -> TestServer {
+        let file = |name: &str| self.dir.join(name).display().to_string();
+        TestServer::with(On::Sqlite, |c| {
+            c.exchange.psc_issuer = "https://psc.test".into();
+            c.exchange.psc_jwks = file("psc.jwks");
+            c.exchange.introspection = format!("https://localhost:{port}/introspect");
+            c.exchange.userinfo = format!("https://localhost:{port}/userinfo");
+            c.exchange.ca = file("ca.pem");
+            c.exchange.client_id = "passerelle".into();
+            c.exchange.client_secret_file = file("secret");
+            c.exchange.recheck_minutes = recheck_minutes;
+        })
+    }
+
+    fn subject(&self, more: &Value) -> String {
+        let now = chrono::Utc::now().timestamp();
+        let mut claims = json!({"iss": "https://psc.test", "aud": "account", "sub": SUBJECT, "iat": now, "exp": now + 120});
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.key.sign(&claims).unwrap()
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Answers)) {
+        change(&mut self.answers.lock().unwrap());
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn server_config(dir: &Path) -> Arc<rustls::ServerConfig> {
+    let chain: Vec<_> = CertificateDer::pem_file_iter(dir.join("server.pem")).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(dir.join("server.key")).unwrap();
+    let builder = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider())).with_safe_default_protocol_versions().unwrap();
+    Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap())
+}
+
+fn serve(stream: impl Read + Write, answers: &Mutex<Answers>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    let (mut first, mut length, mut authorization) = (String::new(), 0, String::new());
+    reader.read_line(&mut first)?;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        match line.trim().split_once(": ") {
+            Some(("Content-Length", n)) => length = n.parse().unwrap(),
+            Some(("Authorization", a)) => a.clone_into(&mut authorization),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let mut held = answers.lock().unwrap();
+    held.asked += 1;
+    let answer = if first.starts_with("POST /introspect ") {
+        assert_eq!(authorization, "Basic cGFzc2VyZWxsZTpzM2NyZXQ=");
+        assert!(body.starts_with(b"token=ey"));
+        json!({"active": held.active})
+    } else {
+        assert!(first.starts_with("GET /userinfo ") && authorization.starts_with("Bearer ey"));
+        held.person.clone()
+    }
+    .to_string();
+    let out = format!("HTTP/1.1 {} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}", held.status, answer.len());
+    drop(held);
+    reader.get_mut().write_all(out.as_bytes())?;
+    reader.get_mut().flush()
+}
+
+fn person(places: &[&str]) -> Value {
+    let activities: Vec<Value> = places.iter().map(|p| json!({"numeroFinessSite": p})).collect();
+    json!({"sub": SUBJECT, "SubjectRefPro": {"exercices": [{"codeProfession": "10", "codeSavoirFaire": "SM26", "activities": activities}]}})
+}
+
+fn actor_token(claims: &Value) -> String {
+    format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
+fn ask(server: &TestServer, client: &str, form: &[(&str, &str)]) -> Response {
+    let body: Vec<String> = form.iter().map(|(n, v)| format!("{n}={}", v.replace('%', "%25").replace('+', "%2B").replace('&', "%26"))).collect();
+    server.client(client).call("POST", "/token", &[("Content-Type", FORM)], body.join("&").as_bytes())
+}
+
+/// The usual request, with parameters of its own.
+fn exchange(server: &TestServer, subject: &str, more: &[(&str, &str)]) -> Response {
+    let usual = [("grant_type", EXCHANGE), ("subject_token_type", JWT), ("subject_token", subject), ("scope", "user/*.cruds openid")];
+    ask(server, "client-cabinet", &[&usual, more].concat())
+}
+
+fn denied(answer: &Response, status: u16, error: &str) {
+    assert_eq!((answer.status, json(answer)["error"].as_str()), (status, Some(error)), "{}", text(answer));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert!(!text(answer).contains("899700218896"));
+}
+
+fn use_of(server: &TestServer, client: &str, token: &str) -> Response {
+    server.client(client).call("GET", "metadata", &[("Authorization", &format!("Bearer {token}"))], b"")
+}
+
+fn claims(token: &str) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+#[test]
+fn a_session_becomes_a_token_bound_to_the_certificate() {
+    let provider = Provider::start(person(&["750000001", "750000002"]));
+    let server = provider.server(30);
+    let actor = actor_token(&json!({"lps_id": "L1", "lps_nom": "Logiciel", "lps_version": "2", "situation_exercice": "1750000002"}));
+    let more = [("actor_token", actor.as_str()), ("actor_token_type", JWT), ("client_id", "1759999991"), ("mode", "bris_de_glace"), ("reason", "inconscient"), ("secret", "true")];
+    let answer = exchange(&server, &provider.subject(&json!({})), &more);
+    assert_eq!(answer.status, 200, "{}", text(&answer));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let given = json(&answer);
+    assert_eq!((&given["token_type"], &given["expires_in"], &given["scope"]), (&json!("Bearer"), &json!(3600), &json!("user/*.cruds")));
+    let token = given["access_token"].as_str().unwrap();
+    let said = claims(token);
+    for (name, value) in
+        [("sub", "899700218896"), ("profession", "10"), ("specialty", "SM26"), ("situation_exercice", "1750000002"), ("lps_nom", "Logiciel"), ("mode", "bris_de_glace")]
+    {
+        assert_eq!(said[name], value, "{name}");
+    }
+    assert_eq!(use_of(&server, "client-cabinet", token).status, 200);
+    refused(&use_of(&server, "client-imagerie", token), 401);
+    assert_eq!(provider.answers.lock().unwrap().asked, 2, "one introspection, one userinfo");
+    let subject = provider.subject(&json!({}));
+    refused(&use_of(&server, "client-cabinet", &subject), 401);
+}
+
+#[test]
+fn requests_that_leave_a_doubt_are_refused_in_the_words_of_oauth() {
+    let provider = Provider::start(person(&["750000001", "750000002"]));
+    let server = provider.server(30);
+    let subject = provider.subject(&json!({}));
+    denied(&exchange(&server, &subject, &[]), 400, "invalid_request");
+    let elsewhere = actor_token(&json!({"situation_exercice": "1750000003"}));
+    denied(&exchange(&server, &subject, &[("actor_token", &elsewhere), ("actor_token_type", JWT)]), 400, "invalid_request");
+    provider.set(|a| a.person = person(&["750000001"]));
+    assert_eq!(exchange(&server, &subject, &[]).status, 200);
+    for (more, status, error) in [
+        (&[("client_id", "1599999995")][..], 401, "invalid_client"),
+        (&[("cnf", "AAAA")], 400, "invalid_request"),
+        (&[("scope", "user/*.r")], 400, "invalid_request"),
+        (&[("mode", "urgence")], 400, "invalid_request"),
+        (&[("actor_token", "x.y.z"), ("actor_token_type", JWT)], 400, "invalid_request"),
+    ] {
+        denied(&exchange(&server, &subject, more), status, error);
+    }
+    denied(&ask(&server, "client-cabinet", &[("grant_type", "password")]), 400, "unsupported_grant_type");
+    denied(&ask(&server, "client-cabinet", &[("grant_type", EXCHANGE), ("subject_token_type", JWT), ("subject_token", &subject), ("scope", "openid")]), 400, "invalid_scope");
+    for wrong in [json!({"exp": 1, "iat": 0}), json!({"iss": "https://other.test"}), json!({"aud": "other"}), json!({"sub": "f:x:nobody"})] {
+        denied(&exchange(&server, &provider.subject(&wrong), &[]), 400, "invalid_grant");
+    }
+    provider.set(|a| a.person["sub"] = "f:550e8400:899700218897".into());
+    denied(&exchange(&server, &subject, &[]), 400, "invalid_grant");
+    provider.set(|a| a.active = false);
+    denied(&exchange(&server, &subject, &[]), 400, "invalid_grant");
+    let with_address = server.client("client-cabinet").call("POST", "/token?grant_type=x", &[("Content-Type", FORM)], b"a=b");
+    denied(&with_address, 400, "invalid_request");
+}
+
+#[test]
+fn a_token_whose_session_ended_is_refused_and_a_silent_provider_fails_closed() {
+    let provider = Provider::start(person(&["750000001"]));
+    let server = provider.server(0);
+    let given = json(&exchange(&server, &provider.subject(&json!({})), &[]));
+    let token = given["access_token"].as_str().unwrap();
+    assert_eq!(use_of(&server, "client-cabinet", token).status, 200);
+    provider.set(|a| a.status = 500);
+    for _ in 0..3 {
+        let answer = use_of(&server, "client-cabinet", token);
+        assert!(answer.header("retry-after").is_some());
+        refused(&answer, 503);
+    }
+    provider.set(|a| a.status = 200);
+    let asked = provider.answers.lock().unwrap().asked;
+    refused(&use_of(&server, "client-cabinet", token), 503);
+    denied(&exchange(&server, &provider.subject(&json!({})), &[]), 503, "temporarily_unavailable");
+    assert_eq!(provider.answers.lock().unwrap().asked, asked, "the breaker is open: nobody is asked");
+    assert_eq!(server.cabinet().get("metadata").status, 200, "callers without a token are answered meanwhile");
+    let again = provider.server(0);
+    refused(&use_of(&again, "client-cabinet", token), 401);
+    let given = json(&exchange(&again, &provider.subject(&json!({})), &[]));
+    let token = given["access_token"].as_str().unwrap();
+    assert_eq!(use_of(&again, "client-cabinet", token).status, 200);
+    provider.set(|a| a.active = false);
+    for _ in 0..2 {
+        refused(&use_of(&again, "client-cabinet", token), 401);
+    }
+}
+
+#[test]
+fn a_provider_that_never_answers_costs_two_seconds_and_is_answered_503() {
+    let provider = Provider::start(person(&["750000001"]));
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = provider.server_asking(silent.local_addr().unwrap().port(), 30);
+    let started = std::time::Instant::now();
+    let answer = exchange(&server, &provider.subject(&json!({})), &[]);
+    denied(&answer, 503, "temporarily_unavailable");
+    assert_eq!(answer.header("retry-after"), Some("30"));
+    assert!((1..4).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_provider_with_a_certificate_of_strangers_is_not_believed() {
+    let (provider, stranger) = (Provider::start(person(&["750000001"])), Provider::start(person(&["750000001"])));
+    std::fs::copy(stranger.dir.join("ca.pem"), provider.dir.join("ca.pem")).unwrap();
+    denied(&exchange(&provider.server(30), &provider.subject(&json!({})), &[]), 503, "temporarily_unavailable");
+    assert_eq!(provider.answers.lock().unwrap().asked, 0);
+}
+
+#[test]
+fn discovery_says_what_there_is() {
+    let provider = Provider::start(person(&["750000001"]));
+    let server = provider.server(30);
+    let mut cabinet = server.cabinet();
+    let metadata = cabinet.found("/.well-known/oauth-authorization-server");
+    let origin = server.base.trim_end_matches("/fhir");
+    assert_eq!((&metadata["issuer"], &metadata["token_endpoint"]), (&json!(origin), &json!(format!("{origin}/token"))));
+    assert_eq!(metadata["grant_types_supported"], json!([EXCHANGE]));
+    let smart = cabinet.found(".well-known/smart-configuration");
+    assert!(smart["capabilities"].as_array().unwrap().contains(&json!("permission-v2")));
+    let keys = cabinet.found("/.well-known/jwks.json");
+    let token = json(&exchange(&server, &provider.subject(&json!({})), &[]))["access_token"].as_str().unwrap().to_owned();
+    let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap();
+    assert_eq!((&keys["keys"][0]["kid"], keys["keys"][0].get("d")), (&header["kid"], None));
+    let without = TestServer::start(On::Sqlite);
+    for path in ["/.well-known/oauth-authorization-server", ".well-known/smart-configuration", "/.well-known/jwks.json"] {
+        refused(&without.cabinet().get(path), 404);
+    }
+    refused(&ask(&without, "client-cabinet", &[("grant_type", EXCHANGE)]), 404);
+}
+
+#[test]
+fn callers_without_a_token_do_not_wait_for_a_silent_provider() {
+    let provider = Provider::start(person(&["750000001"]));
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = provider.server_asking(silent.local_addr().unwrap().port(), 30);
+    let subject = provider.subject(&json!({}));
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = (0..40).map(|_| scope.spawn(|| exchange(&server, &subject, &[]).status)).collect();
+        let mut cabinet = server.cabinet();
+        let started = std::time::Instant::now();
+        let times = 50;
+        (0..times).for_each(|_| assert_eq!(cabinet.get("metadata").status, 200));
+        println!("metadata beside 40 waiting exchanges: {:?} each", started.elapsed() / times);
+        assert!(started.elapsed().as_secs_f64() < 1.5, "{:?}", started.elapsed());
+        assert!(waiting.into_iter().all(|w| w.join().unwrap() == 503));
+    });
+}
