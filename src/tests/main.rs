@@ -24,6 +24,7 @@ mod search;
 mod sharing;
 mod summary;
 mod support;
+mod tables;
 mod together;
 mod tokens;
 mod two_worlds;

@@ -35,6 +35,9 @@ enforced_on_both! {
     the_trail_is_read_by_auditor_and_holder
     every_refusal_says_why_and_every_hidden_document_the_same
     a_team_opens_the_record_to_its_members
+    a_document_filed_under_the_wrong_patient_is_withdrawn_and_who_read_it_is_known
+    the_glass_is_broken_a_few_times_a_day
+    the_holder_takes_everything_with_him
 }
 
 /// A document of the doctor's, deposited by himself; its patient and its DocumentReference.
@@ -386,4 +389,49 @@ fn a_team_opens_the_record_to_its_members(server: &TestServer) {
     let answer = server.holder(INS).put(&format!("CareTeam/{}", made["id"].as_str().unwrap()), &ended);
     assert_eq!(answer.status, 200, "{}", text(&answer));
     refused(&other.get(&format!("DocumentReference?patient={patient}")), 403);
+}
+
+fn a_document_filed_under_the_wrong_patient_is_withdrawn_and_who_read_it_is_known(server: &TestServer) {
+    let (patient, _) = deposited(server, "2.25.251", "");
+    let wrong = server.doctor(&[]).deposited(&small_cda("2.25.252", INS, ""));
+    let id = wrong["id"].as_str().unwrap();
+    let mut reader = server.acting("client-imagerie", OTHER);
+    authorized(&mut reader, &patient);
+    assert_eq!(reader.get(&format!("DocumentReference/{id}")).status, 200);
+    assert_eq!(server.doctor(&[]).call("DELETE", &format!("DocumentReference/{id}"), &[], b"").status, 204);
+    assert_eq!(reader.get(&format!("DocumentReference/{id}")).status, 404);
+    assert_eq!(total(&mut reader, &patient), 1);
+    let mut auditor = server.acting("client-cabinet", &["--role", "auditor"]);
+    let read = auditor.found(&format!("AuditEvent?entity=DocumentReference/{id}&action=R&outcome=0"));
+    assert_eq!(read["total"], 1, "{read}");
+    // The same document, for the patient it is about.
+    let right = server.doctor(&[]).deposited(&small_cda("2.25.252", "158027511234531", ""));
+    assert_ne!(right["subject"]["reference"], wrong["subject"]["reference"]);
+}
+
+fn the_glass_is_broken_a_few_times_a_day(server: &TestServer) {
+    let mut glass = server.acting("client-imagerie", &[OTHER, &["--mode", "bris_de_glace", "--reason", "Accident de la route"]].concat());
+    let mut seen = Vec::new();
+    for n in 0..11 {
+        let patient = server.cabinet().patient(&format!("2580275112345{n:02}"));
+        seen.push(glass.get(&format!("Patient/{patient}/$summary")).status);
+    }
+    assert_eq!((&seen[..10], seen[10]), (&[200; 10][..], 429));
+    assert_eq!(server.acting("client-imagerie", OTHER).get("metadata").status, 200);
+}
+
+fn the_holder_takes_everything_with_him(server: &TestServer) {
+    let (patient, own) = deposited(server, "2.25.261", "");
+    let mut holder = server.holder(INS);
+    let answer = holder.call("POST", &format!("{patient}/$export"), &[("Accept", FHIR_JSON)], b"");
+    assert_eq!(answer.status, 200, "{}", text(&answer));
+    let all = body_of(&answer);
+    let binary = resources(&all, "Binary");
+    let data = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, binary[0]["data"].as_str().unwrap()).unwrap();
+    assert_eq!(data, small_cda("2.25.261", INS, ""), "the bytes as they came");
+    assert_eq!(resources(&all, "DocumentReference")[0]["id"], own["id"]);
+    let everything = holder.found(&format!("{patient}/$everything"));
+    assert!(resources(&everything, "Binary").is_empty() && resources(&everything, "Patient").len() == 1);
+    refused(&server.doctor(&[]).get(&format!("{patient}/$everything")), 403);
+    refused(&server.doctor(&[]).call("POST", &format!("{patient}/$export"), &[], b""), 403);
 }
