@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::By;
 use super::event::{Action, Event, Outcome};
 use crate::fhir::time::instant;
+use crate::fhir::{Mode, Role};
 
 const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const BALP: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.";
@@ -11,6 +13,17 @@ const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-ty
 const ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";
 /// System of the subtype that says which operation it was.
 const OPERATION: &str = "urn:passerelle:operation";
+/// System of the persons who act.
+pub const PERSON: &str = "urn:oid:1.2.250.1.71.4.2.1";
+/// Access modes.
+const MODES: &str = "https://mos.esante.gouv.fr/NOS/TRE_R248_ModeAcces/FHIR/TRE-R248-ModeAcces";
+/// Professions.
+const PROFESSIONS: &str = "https://mos.esante.gouv.fr/NOS/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante";
+/// Visibility of a document, and of a trace.
+const VISIBILITY: &str = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument";
+/// In what capacity, and how surely, somebody acted.
+const ROLES: &str = "urn:passerelle:role";
+const LEVELS: &str = "urn:passerelle:authentication";
 /// System of the structures that call.
 pub const STRUCTURE: &str = "urn:oid:1.2.250.1.71.4.2.2";
 /// Codes of an AuditEvent's `type`.
@@ -52,8 +65,14 @@ const PROFILES: &[(Action, &[&str], &str)] = &[
 /// Spec: BALP 1.1; agent roles swap for reads. A profile is claimed only by an event that fulfils it.
 pub fn to_fhir(event: &Event) -> Value {
     let mut meta = json!({"versionId": "1", "lastUpdated": instant(event.at_us)});
-    if let (Some(profile), Some(members)) = (profile(event), meta.as_object_mut()) {
-        members.insert("profile".into(), json!([profile]));
+    if let Some(members) = meta.as_object_mut() {
+        let profiles = profile(event).map(|profile| json!([profile]));
+        members.extend(profiles.map(|p| ("profile".to_owned(), p)));
+        // Connexion secrète: the trace itself carries the label. Spec: NOS TRE_A07; VIHF 3.0 confidentiality-code.
+        let secret = event.by.as_ref().is_some_and(|by| by.secret);
+        members.extend(secret.then(|| ("security".to_owned(), json!([code(VISIBILITY, "INVISIBLE_REPRESENTANTS_LEGAUX")]))));
+        // The tables that decided.
+        members.extend((!event.matrix.is_empty()).then(|| ("tag".to_owned(), json!([code("urn:passerelle:habilitation-matrix", &event.matrix)]))));
     }
     let subtype: Vec<Value> = subtypes(event).iter().map(|(system, value)| code(system, value)).collect();
     without_empty(json!({
@@ -65,16 +84,19 @@ pub fn to_fhir(event: &Event) -> Value {
         "action": event.action.letter(),
         "recorded": instant(event.at_us),
         "outcome": event.outcome.code(),
+        "outcomeDesc": described(event),
+        "purposeOfEvent": purpose(event),
         "agent": agents(event),
         "source": {"observer": {"display": "Passerelle"}},
         "entity": entities(event),
     }))
 }
 
-/// FHIR has no empty strings: what a caller or a certificate left empty is absent.
+/// FHIR has no empty strings and arrays: what a caller or a certificate left empty is absent.
 fn without_empty(value: Value) -> Value {
+    let empty = |v: &Value| v.as_str() == Some("") || v.as_array().is_some_and(Vec::is_empty);
     match value {
-        Value::Object(members) => Value::Object(members.into_iter().filter(|(_, v)| v.as_str() != Some("")).map(|(k, v)| (k, without_empty(v))).collect()),
+        Value::Object(members) => Value::Object(members.into_iter().filter(|(_, v)| !empty(v)).map(|(k, v)| (k, without_empty(v))).collect()),
         Value::Array(items) => Value::Array(items.into_iter().map(without_empty).collect()),
         other => other,
     }
@@ -163,13 +185,14 @@ fn agents(event: &Event) -> Vec<Value> {
         Action::D => (code(DCM, "110150"), code("http://terminology.hl7.org/CodeSystem/provenance-participant-type", "custodian")),
         _ => (code(DCM, "110153"), code(DCM, "110152")),
     };
-    vec![
+    let person = event.by.as_ref().and_then(|by| person(event.action, by));
+    let mut out = vec![
         json!({
             "type": {"coding": [client]},
             "who": {"identifier": {"system": STRUCTURE, "value": event.structure}, "display": event.organization},
             "altId": event.fingerprint,
-            "name": format!("{} · {}", event.issuer, event.serial),
-            "requestor": true,
+            "name": name(event),
+            "requestor": person.is_none(),
             "network": {"address": event.address, "type": "2"},
         }),
         json!({
@@ -178,7 +201,65 @@ fn agents(event: &Event) -> Vec<Value> {
             "requestor": false,
             "network": {"address": "localhost", "type": "1"},
         }),
-    ]
+    ];
+    out.extend(person);
+    out
+}
+
+/// The certificate the structure showed, and the software that says it called.
+fn name(event: &Event) -> String {
+    let certificate = format!("{} · {}", event.issuer, event.serial);
+    match event.by.as_ref().map(|by| by.software.as_str()) {
+        Some(software) if !software.is_empty() => format!("{software} · {certificate}"),
+        _ => certificate,
+    }
+}
+
+/// The user agent: a practitioner by his number, anybody else by his role; with the access mode, the token and what it was issued by.
+/// Spec: BALP 1.1 OAUTHaccessTokenUse.Minimal (policy) and Comprehensive (who); NOS TRE_R248 (purposeOfUse).
+fn person(action: Action, by: &By) -> Option<Value> {
+    if by.role == Role::Structure {
+        return None;
+    }
+    let participation = if action == Action::R || action == Action::E { "IRCP" } else { "AUT" };
+    let who = if by.person.is_empty() { json!({"display": by.role.word()}) } else { json!({"identifier": {"system": PERSON, "value": by.person}}) };
+    let policy: Vec<String> = (!by.token.is_empty()).then(|| format!("urn:ietf:params:oauth:jti:{}", by.token)).into_iter().collect();
+    let mut out = json!({
+        "type": {"coding": [code("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", participation)]},
+        "role": [{"coding": [code(ROLES, by.role.word())]}],
+        "who": who,
+        "altId": by.issuer,
+        "requestor": true,
+        "purposeOfUse": [{"coding": [code(MODES, by.mode.code())]}],
+    });
+    let Some(members) = out.as_object_mut() else { return Some(out) };
+    if let (Some(Value::Array(roles)), false) = (members.get_mut("role"), by.profession.is_empty()) {
+        roles.push(json!({"coding": [code(PROFESSIONS, &by.profession)]}));
+    }
+    if let Some(Value::Array(roles)) = members.get_mut("role") {
+        roles.push(json!({"coding": [code(LEVELS, by.level.word())]}));
+    }
+    if !policy.is_empty() {
+        members.insert("policy".into(), json!(policy));
+    }
+    Some(out)
+}
+
+/// What went wrong, without a value of anybody: the number of the fault, the rule, and the reason given for breaking the glass.
+fn described(event: &Event) -> String {
+    let fault = (event.fault != 0).then(|| format!("P-{:04}", event.fault));
+    let rule = (!event.rule.is_empty()).then(|| format!("rule {}", event.rule));
+    fault.into_iter().chain(rule).collect::<Vec<_>>().join(", ")
+}
+
+/// Why, in the practitioner's words.
+fn purpose(event: &Event) -> Vec<Value> {
+    let Some(by) = event.by.as_ref().filter(|by| by.mode != Mode::Normal) else { return Vec::new() };
+    let mut purpose = json!({"coding": [code(MODES, by.mode.code())]});
+    if let (Some(members), false) = (purpose.as_object_mut(), by.reason.is_empty()) {
+        members.insert("text".into(), json!(by.reason));
+    }
+    vec![purpose]
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::By;
+
 /// BALP action letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
@@ -90,12 +92,29 @@ pub struct Event {
     pub query: Option<String>,
     /// X-Request-Id of the caller or our own.
     pub request_id: String,
+    /// Who acted through the structure's software; none for what the server does on its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
+    /// Version of the habilitation matrix in force.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub matrix: String,
+    /// Number of the fault of a refusal or failure, 0 for none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub fault: u16,
+    /// Rule of a refusal by the access tables.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rule: String,
     /// Further patients, while the event is collected.
     #[serde(skip)]
     pub also: Vec<String>,
     /// Records touched whose patients are not named yet, while the event is collected.
     #[serde(skip)]
     pub records: BTreeSet<i64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_none(fault: &u16) -> bool {
+    *fault == 0
 }
 
 impl Event {

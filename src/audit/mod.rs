@@ -4,7 +4,9 @@
 //! Spec: IHE BALP 1.1 (RESTful activity), IHE MHD audit messages.
 
 mod balp;
+mod by;
 mod event;
 
-pub use balp::{STRUCTURE, TYPE, subtypes, to_fhir};
+pub use balp::{PERSON, STRUCTURE, TYPE, subtypes, to_fhir};
+pub use by::By;
 pub use event::{Action, Event, Outcome};

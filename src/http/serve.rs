@@ -191,7 +191,8 @@ async fn refused(req: &HttpRequest, shared: &web::Data<Shared>, caller: &Caller,
     if !matches!(Outcome::of_status(fault.kind.row().status), Outcome::Refused) {
         return fault;
     }
-    let mut event = Call::event_for(caller, shared.app.now_us(), address(req), request_id(req, &shared.app));
+    let mut event = Call::event_for(caller, None, shared.app.now_us(), (address(req), request_id(req, &shared.app)));
+    event.fault = fault.number;
     (event.interaction, event.action) = Call::presumed(method(req).ok(), &path(req).unwrap_or_default());
     event.outcome = Outcome::Refused;
     let app = Arc::clone(&shared.app);
@@ -218,12 +219,12 @@ fn run(app: &App, mut call: Call, acceptable: bool) -> Result<(String, interacti
         Ok(answer) => answer.status,
         Err(e) => e.kind.row().status,
     };
-    let mut event = call.event.borrow().clone();
     if !call.committed.get() {
-        event.outcome = Outcome::of_status(status);
-        app.trace(&event)?.wait()?;
+        call.ended(outcome.as_ref().err(), status);
+        app.trace(&call.event.borrow())?.wait()?;
     }
-    outcome.map(|answer| (event.interaction, answer))
+    let name = call.event.borrow().interaction.clone();
+    outcome.map(|answer| (name, answer))
 }
 
 /// What may be answered whatever Accept says: nothing, or the document itself. Bundles and operations are asked before they write.
@@ -303,9 +304,12 @@ fn call(
     let now_us = shared.app.now_us();
     let prefer = prefer(text(req, "prefer").unwrap_or(""));
     let content_type = text(req, header::CONTENT_TYPE.as_str()).unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase();
+    let visibility = shared.app.rules.visibility(&caller, &actor, now_us);
+    let mut event = Call::event_for(&caller, Some(&actor), now_us, (address(req), request_id(req, &shared.app)));
+    event.matrix = visibility.rules().map(|r| r.matrix.version().to_owned()).unwrap_or_default();
     Ok(Call {
-        visibility: shared.app.rules.visibility(&caller, &actor, now_us),
-        event: std::cell::RefCell::new(Call::event_for(&caller, now_us, address(req), request_id(req, &shared.app))),
+        visibility,
+        event: std::cell::RefCell::new(event),
         caller,
         actor,
         now_us,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::planning::{outcome_of, raw_bundle, to_bytes};
 use super::{Answer, App, Body, Call, Method, dispatch};
-use crate::audit::Outcome;
+use crate::audit::Event;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::Pending;
 
@@ -53,7 +53,7 @@ fn carry_out(app: &App, call: &Call, entry: &Value) -> (Result<Answer>, Option<P
         return (outcome, None);
     }
     let status = outcome.as_ref().map_or_else(|e| e.kind.row().status, |a| a.status);
-    sub.event.borrow_mut().outcome = Outcome::of_status(status);
+    sub.ended(outcome.as_ref().err(), status);
     let traced = app.trace(&sub.event.borrow());
     match traced {
         Ok(pending) => (outcome, Some(pending)),
@@ -80,7 +80,7 @@ fn sub_call(call: &Call, entry: &Value) -> Result<Call> {
     }
     let body = entry.get("resource").map(to_bytes).transpose()?.unwrap_or_default();
     let shell = call.event.borrow();
-    let event = Call::event_for(&call.caller, call.now_us, shell.address.clone(), shell.request_id.clone());
+    let event = Event { matrix: shell.matrix.clone(), ..Call::event_for(&call.caller, Some(&call.actor), call.now_us, (shell.address.clone(), shell.request_id.clone())) };
     Ok(Call {
         caller: call.caller.clone(),
         actor: call.actor.clone(),

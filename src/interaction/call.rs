@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 
 use super::registry::registry;
-use crate::access::Visibility;
-use crate::audit::{Action, Event, Outcome};
-use crate::fhir::Actor;
+use crate::access::{Rule, Visibility};
+use crate::audit::{Action, By, Event, Outcome};
+use crate::fhir::{Actor, Fault, Role};
 use crate::identity::Caller;
 
 /// Methods the API knows.
@@ -60,7 +60,7 @@ pub struct Call {
 
 impl Call {
     /// An event for this caller, to be refined by the interaction.
-    pub fn event_for(caller: &Caller, now_us: i64, address: String, request_id: String) -> Event {
+    pub fn event_for(caller: &Caller, actor: Option<&Actor>, now_us: i64, (address, request_id): (String, String)) -> Event {
         Event {
             at_us: now_us,
             id: uuid::Uuid::new_v4().to_string(),
@@ -78,6 +78,11 @@ impl Call {
             entities: Vec::new(),
             query: None,
             request_id,
+            // A structure without a token is the caller itself.
+            by: actor.filter(|a| a.role != Role::Structure).map(By::from),
+            matrix: String::new(),
+            fault: 0,
+            rule: String::new(),
             also: Vec::new(),
             records: std::collections::BTreeSet::new(),
         }
@@ -102,6 +107,10 @@ impl Call {
             entities: vec![entity.to_owned()],
             query: None,
             request_id: String::new(),
+            by: None,
+            matrix: String::new(),
+            fault: 0,
+            rule: String::new(),
             also: Vec::new(),
             records: std::collections::BTreeSet::new(),
         }
@@ -135,6 +144,15 @@ impl Call {
     pub fn presume(&self) {
         let (name, action) = Self::presumed(Some(self.method), &self.path);
         self.is(&name, action);
+    }
+
+    /// Notes how the interaction ended: its outcome, and of a refusal the fault and the rule.
+    pub fn ended(&self, fault: Option<&Fault>, status: u16) {
+        let mut event = self.event.borrow_mut();
+        event.outcome = Outcome::of_status(status);
+        event.fault = fault.map_or(0, |f| f.number);
+        let rule = fault.and_then(|f| f.cause.as_deref()).and_then(Rule::of);
+        event.rule = rule.map(|r| r.code().to_owned()).unwrap_or_default();
     }
 
     /// Names the interaction in the event.

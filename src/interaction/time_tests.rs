@@ -77,7 +77,7 @@ fn ask(app: &App, actor: &Actor, now_us: i64, (method, path, body): (Method, &st
     let caller = caller();
     let call = Call {
         visibility: app.rules.visibility(&caller, actor, now_us),
-        event: RefCell::new(Call::event_for(&caller, now_us, String::new(), "r".into())),
+        event: RefCell::new(Call::event_for(&caller, Some(actor), now_us, (String::new(), "r".into()))),
         caller,
         actor: actor.clone(),
         now_us,

@@ -356,6 +356,15 @@ fn the_trail_is_read_by_auditor_and_holder(server: &TestServer) {
     assert!(summary.to_string().contains("899700000001"), "who looked: {summary}");
     let mut stranger = server.holder("299999999999934");
     assert_eq!(stranger.found(&format!("AuditEvent?patient={patient}"))["total"], 0);
+    // Refusals are traced with their number and rule, by whom and in which mode; the practitioner is found by his number.
+    let refusal = auditor.found("AuditEvent?agent=899700000001&outcome=4&_count=100");
+    let refusals = resources(&refusal, "AuditEvent");
+    assert!(refusals.iter().any(|e| e["outcomeDesc"].as_str().is_some_and(|d| d.contains("P-0653") && d.contains("role_refused"))), "{refusal}");
+    // Connexion secrète: the trace is kept from legal representatives, not from the holder.
+    let mut secret = server.acting("client-imagerie", &[OTHER, &["--secret"]].concat());
+    assert_eq!(secret.get(&format!("{patient}/$summary")).status, 200);
+    let read = |session: &mut Session| session.found(&format!("AuditEvent?patient={patient}&subtype=summary&_summary=count"))["total"].as_i64().unwrap();
+    assert_eq!((read(&mut holder), read(&mut server.acting("client-cabinet", &["--legal-representative", INS]))), (2, 1));
 }
 
 fn every_refusal_says_why_and_every_hidden_document_the_same(server: &TestServer) {

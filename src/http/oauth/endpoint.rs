@@ -62,7 +62,7 @@ fn answered(shared: &Shared, caller: &Caller, form: &[(String, String)], (addres
     let app = &shared.app;
     let now_us = app.now_us();
     let outcome = authorization(shared)?.exchange(caller, form, now_us / 1_000_000, app.new_id());
-    let mut event = Call::event_for(caller, now_us, address, request_id);
+    let mut event = Call::event_for(caller, None, now_us, (address, request_id));
     "token".clone_into(&mut event.interaction);
     event.action = Action::E;
     event.outcome = Outcome::of_status(outcome.as_ref().map_or_else(|r| r.status, |_| 200));

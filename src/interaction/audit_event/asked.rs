@@ -1,7 +1,7 @@
 //! The query of a search of the trace, understood, and compared with compact events.
 //! Spec: IHE ITI TF-2 3.81.4.1.2; FHIR R4 auditevent#search.
 
-use crate::audit::{Event, STRUCTURE, TYPE, subtypes};
+use crate::audit::{Event, PERSON, STRUCTURE, TYPE, subtypes};
 use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, time};
 use crate::identity::canonical_structure;
 use crate::interaction::{App, Call};
@@ -156,7 +156,10 @@ fn values(what: What, event: &Event) -> Vec<(&'static str, String)> {
     match what {
         What::Id => vec![("", event.id.clone())],
         What::Patient => event.patient.iter().map(|p| ("", p.clone())).collect(),
-        What::Agent => vec![(STRUCTURE, event.structure.clone()), (STRUCTURE, canonical_structure(&event.structure))],
+        What::Agent => {
+            let person = event.by.iter().filter(|by| !by.person.is_empty()).map(|by| (PERSON, by.person.clone()));
+            [(STRUCTURE, event.structure.clone()), (STRUCTURE, canonical_structure(&event.structure))].into_iter().chain(person).collect()
+        }
         What::Address => vec![("", event.address.clone())],
         What::Type => vec![(TYPE.0, TYPE.1.to_owned())],
         What::Subtype => subtypes(event),

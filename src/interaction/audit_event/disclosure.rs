@@ -17,7 +17,7 @@ pub(super) fn disclosed(reader: &mut Reader<'_>, call: &Call, events: Vec<Event>
     let role = call.visibility.rules().map(|r| r.actor.role);
     match role {
         Some(Role::Auditor | Role::Administrator) => Ok(events),
-        Some(Role::Holder | Role::LegalRepresentative) => of_the_holder(reader, events),
+        Some(role @ (Role::Holder | Role::LegalRepresentative)) => of_the_holder(reader, role, events),
         _ => {
             let known = known(reader, &events)?;
             Ok(events.into_iter().filter_map(|e| reduced(call, &known, e)).collect())
@@ -27,12 +27,14 @@ pub(super) fn disclosed(reader: &mut Reader<'_>, call: &Call, events: Vec<Event>
 
 /// Who looked at the holder's record, when, and at what of it he may see; raw queries are the callers' own.
 /// Spec: CSP L.1111-19.
-fn of_the_holder(reader: &mut Reader<'_>, events: Vec<Event>) -> Result<Vec<Event>> {
+fn of_the_holder(reader: &mut Reader<'_>, role: Role, events: Vec<Event>) -> Result<Vec<Event>> {
     let known = known(reader, &events)?;
     let mut out = Vec::new();
     for mut event in events {
         let own = event.patient.as_ref().map(|id| reader.knows("Patient", id)).transpose()?.unwrap_or(false);
-        if !own {
+        // Connexion secrète: the trace is kept from who represents a minor.
+        let secret = role == Role::LegalRepresentative && event.by.as_ref().is_some_and(|by| by.secret);
+        if !own || secret {
             continue;
         }
         event.query = None;
