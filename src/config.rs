@@ -15,6 +15,7 @@ pub struct Config {
     pub tokens: Tokens,
     pub exchange: Exchange,
     pub documents: Documents,
+    pub audit: Audit,
     pub limits: Limits,
     pub admin: Admin,
     pub log: Log,
@@ -195,6 +196,22 @@ impl Default for Exchange {
     }
 }
 
+/// The trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Audit {
+    /// File of the signed checkpoints: best on another machine or on a medium that cannot be rewritten. Default `DIR/audit-anchor.log`.
+    pub anchor: String,
+    /// Seconds between checkpoints, 1–3600. Default 60.
+    pub checkpoint_seconds: u64,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { anchor: String::new(), checkpoint_seconds: 60 }
+    }
+}
+
 /// How deposits are read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -303,6 +320,7 @@ impl Config {
         if !day.is_empty() && chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").is_err() {
             return Err("configuration: access.assumptions_accepted_on must be a day, for instance 2026-11-25".into());
         }
+        within("audit.checkpoint_seconds", usize::try_from(self.audit.checkpoint_seconds).unwrap_or(usize::MAX), 1, 3600)?;
         let one_of = |name: &str, value: &str, all: &[&str]| {
             if all.contains(&value) { Ok(()) } else { Err(format!("configuration: {name} must be one of {}", all.join(", "))) }
         };

@@ -1,39 +1,152 @@
-//! `passerelle audit-verify`
+//! `passerelle audit verify`: walks both chains of the trail, and holds them against the checkpoints.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+use clap::Subcommand;
+
+use super::anchor;
 use crate::access::Visibility;
+use crate::audit::Checkpoint;
 use crate::config::Config;
-use crate::store::{DatabaseUrl, Store, StoreOptions, chain_hash, verify_read_log};
+use crate::store::{DatabaseUrl, Store, StoreOptions, anchor_lines, chain_hash, verify_read_log};
 
-/// Walks both chains and says how many events each holds.
-pub(super) fn verify(data: &Path, file: Option<&Path>) -> Result<(), String> {
+/// Events this much newer than the last checkpoint (µs) show that checkpoints are missing.
+const SILENCE_US: i64 = 3_600_000_000;
+/// Events read at once.
+const BLOCK: i64 = 2000;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Verify the trail: every hash of both chains, every signature, and that nothing a checkpoint names was changed or cut off.
+    Verify {
+        #[arg(long)]
+        data: PathBuf,
+        /// File of checkpoints, instead of audit.anchor.
+        #[arg(long)]
+        anchor: Option<PathBuf>,
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+}
+
+pub(super) fn run(command: &AuditCommand) -> Result<(), String> {
+    let AuditCommand::Verify { data, anchor, config } = command;
+    verify(data, anchor.as_deref(), config.as_deref())
+}
+
+/// Changes nothing; says how many events are whole, or which is the first that is not.
+fn verify(data: &Path, given: Option<&Path>, file: Option<&Path>) -> Result<(), String> {
     let config = Config::load(file, std::env::vars())?.under(data);
     let url = DatabaseUrl::parse(&config.database.url)?;
     let store = Store::open(&StoreOptions { url, readers: 1, queue: 0 }).map_err(|e| e.to_string())?;
+    let place = given.map_or_else(|| anchor::place(data, &config), Path::to_owned);
+    let checkpoints = checkpoints(data, &place)?;
     let log = data.join("audit-reads.log");
     if !log.is_file() {
         return Err(format!("{}: there is no log of reads", log.display()));
     }
-    let (reads, _) = verify_read_log(&log).map_err(|e| e.to_string())?;
-    let writes = writes(&store)?;
-    println!("audit trail verified: {writes} events of writes, {reads} events of reads");
+    let mut writes = Walk::of("writes", checkpoints.iter().map(|c| &c.writes));
+    walk(&store, &mut writes)?;
+    let mut reads = Walk::of("reads", checkpoints.iter().map(|c| &c.reads));
+    let walked = verify_read_log(&log, |number, line| reads.see(number, line)).map_err(|e| e.to_string());
+    reads.first_wrong()?;
+    walked?;
+    for chain in [&writes, &reads] {
+        chain.first_wrong()?;
+        chain.reaches_its_checkpoints()?;
+        chain.no_longer_than(checkpoints.last())?;
+    }
+    let newer = [&writes, &reads].iter().map(|c| c.number - c.anchored).sum::<i64>();
+    println!("audit trail verified: {} events of writes, {} events of reads; {} checkpoints, {newer} events newer than the last", writes.number, reads.number, checkpoints.len());
     Ok(())
 }
 
-fn writes(store: &Store) -> Result<i64, String> {
+/// The checkpoints of a file, signatures and chain verified. A server makes one when it starts.
+fn checkpoints(data: &Path, place: &Path) -> Result<Vec<Checkpoint>, String> {
+    let lines = anchor_lines(place).map_err(|e| e.to_string())?;
+    if lines.is_empty() {
+        return Err(format!("{}: there are no checkpoints; name their file with --anchor", place.display()));
+    }
+    let public = anchor::key(data).with_extension("jwks");
+    let jwks = std::fs::read(&public).map_err(|e| format!("{}: {e}", public.display()))?;
+    anchor::verified(&lines, &jwks).map_err(|e| format!("{}: {e}", place.display()))
+}
+
+/// A walk along one chain, with what the checkpoints say of it.
+struct Walk {
+    name: &'static str,
+    /// Number → hash of the event, by the checkpoints.
+    expected: BTreeMap<i64, String>,
+    /// Of the last event seen.
+    number: i64,
+    at_us: i64,
+    /// Last number that a checkpoint names.
+    anchored: i64,
+    wrong: Option<i64>,
+}
+
+impl Walk {
+    fn of<'a>(name: &'static str, heads: impl Iterator<Item = &'a crate::audit::Head>) -> Self {
+        let expected: BTreeMap<i64, String> = heads.filter(|h| h.number > 0).map(|h| (h.number, h.hash.clone())).collect();
+        let anchored = expected.keys().next_back().copied().unwrap_or(0);
+        Self { name, expected, number: 0, at_us: 0, anchored, wrong: None }
+    }
+
+    /// One event, whose place in its chain was checked.
+    fn see(&mut self, number: i64, line: &str) {
+        self.number = number;
+        if self.expected.get(&number).is_some_and(|hash| *hash != chain_hash(line)) {
+            self.wrong.get_or_insert(number);
+        }
+        let at = line.split_once("\"at_us\":").and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
+        self.at_us = at.unwrap_or(self.at_us);
+    }
+
+    /// # Errors
+    /// The first event that differs from what a checkpoint says of it: it, or one before it, was changed and chained again.
+    fn first_wrong(&self) -> Result<(), String> {
+        match self.wrong {
+            Some(number) => Err(format!("the trail of {}: event {number} is not the one of its checkpoint: it, or one before it, was changed", self.name)),
+            None => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// Events that a checkpoint names and that are not there.
+    fn reaches_its_checkpoints(&self) -> Result<(), String> {
+        if self.number >= self.anchored {
+            return Ok(());
+        }
+        Err(format!("the trail of {}: events {} to {} of its checkpoints are missing: its end was cut off", self.name, self.number + 1, self.anchored))
+    }
+
+    /// # Errors
+    /// Events that went on long after the last checkpoint.
+    fn no_longer_than(&self, last: Option<&Checkpoint>) -> Result<(), String> {
+        match last {
+            Some(last) if self.number > self.anchored && self.at_us > last.at_us.saturating_add(SILENCE_US) => {
+                Err(format!("the checkpoints end an hour or more before event {} of the trail of {}: their file was cut off, or they could not be written", self.number, self.name))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The chain of writes, from the database.
+fn walk(store: &Store, seen: &mut Walk) -> Result<(), String> {
     let (mut number, mut chain) = (0i64, String::new());
     loop {
         let visibility = Visibility::open("", i64::MAX);
-        let some = store.read(&visibility, |r| r.audit_after(number, 1000)).map_err(|e| e.to_string())?;
+        let some = store.read(&visibility, |r| r.audit_after(number, BLOCK)).map_err(|e| e.to_string())?;
         if some.is_empty() {
-            return Ok(number);
+            return Ok(());
         }
         for (n, line) in some {
-            let commit_free = line.starts_with(&format!("{{\"prev\":\"{chain}\",\"number\":{n},"));
-            if n != number + 1 || !commit_free {
-                return Err(format!("the trail of writes is broken at event {n}"));
+            if n != number + 1 || !line.starts_with(&format!("{{\"prev\":\"{chain}\",\"number\":{n},")) {
+                return Err(format!("the trail of writes is broken at event {n}: it, or the one before it, was changed, removed or inserted"));
             }
+            seen.see(n, &line);
             chain = chain_hash(&line);
             number = n;
         }

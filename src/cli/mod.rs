@@ -1,5 +1,6 @@
 //! The commands, one file each. Wires the rooms together.
 
+mod anchor;
 mod audit;
 mod backup;
 mod bench;
@@ -83,13 +84,9 @@ enum Command {
         #[arg(long)]
         data: PathBuf,
     },
-    /// Verify the audit trail of a data folder: every hash of both chains.
-    AuditVerify {
-        #[arg(long)]
-        data: PathBuf,
-        #[arg(long)]
-        config: Option<PathBuf>,
-    },
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Print an access token of the development issuer, bound to a client certificate of the development PKI.
     Token(Box<token::TokenArguments>),
     /// Measure a server: one that this command starts, or a running one (--pki and --port). Ingest, list, summary, and the
@@ -122,7 +119,7 @@ pub fn run(arguments: Arguments) -> Result<(), String> {
         Command::CheckConfig { config, data } => check_config::run(config.as_deref(), &data),
         Command::Backup { data, to, config } => backup::backup(&data, &to, config.as_deref()),
         Command::Restore { from, data } => backup::restore(&from, &data),
-        Command::AuditVerify { data, config } => audit::verify(&data, config.as_deref()),
+        Command::Audit(command) => audit::run(&command),
         Command::Token(arguments) => token::run(&arguments),
         Command::Bench { documents, connections, pki, port } => bench::run(documents, connections, pki.zip(port).map(|(pki, port)| bench::Running { pki, port })),
     }

@@ -2,8 +2,9 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use super::anchor::Checkpoints;
 use super::issuers::KeyFiles;
 use super::watch;
 use crate::access::assumptions;
@@ -97,15 +98,21 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}; name another address with --bind (port 0 picks a free one)", config.server.bind))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
+    let checkpoints = Arc::new(Mutex::new(Checkpoints::open(data, &config)?));
     let keys = KeyFiles::new(data, &config);
     let gate = Arc::new(super::issuers::gate(data, &config, &base_url)?);
     announce(&config, &rules);
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
     let app = Arc::new(App::new(store, read_log, config, rules, base_url));
-    launch(app, (tls, gate, keys), listener, own_pki.then(|| data.join("pki")))
+    launch(app, (tls, gate, keys, checkpoints), listener, own_pki.then(|| data.join("pki")))
 }
 
-fn launch(app: Arc<App>, (tls, gate, keys): (Arc<TlsState>, Arc<Gate>, KeyFiles), listener: TcpListener, own_pki: Option<PathBuf>) -> Result<Server, String> {
+fn launch(
+    app: Arc<App>,
+    (tls, gate, keys, checkpoints): (Arc<TlsState>, Arc<Gate>, KeyFiles, Arc<Mutex<Checkpoints>>),
+    listener: TcpListener,
+    own_pki: Option<PathBuf>,
+) -> Result<Server, String> {
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = app.base_url.clone();
     let (send, receive) = std::sync::mpsc::channel();
@@ -121,9 +128,12 @@ fn launch(app: Arc<App>, (tls, gate, keys): (Arc<TlsState>, Arc<Gate>, KeyFiles)
                 actix_web::rt::spawn(watch::files(Arc::clone(&app), Arc::clone(&tls), own_pki));
                 actix_web::rt::spawn(watch::keys(keys, Arc::clone(&gate), Arc::clone(&app)));
                 actix_web::rt::spawn(watch::work(Arc::clone(&app)));
-                let running = http::start(app, tls, gate, metrics, listener)?;
+                actix_web::rt::spawn(watch::checkpoints(Arc::clone(&checkpoints), Arc::clone(&app)));
+                let running = http::start(Arc::clone(&app), tls, gate, metrics, listener)?;
                 let _ = send.send(running.server.handle());
-                running.server.await
+                let ended = running.server.await;
+                watch::checkpoint(&checkpoints, &app);
+                ended
             })
         })
         .map_err(|e| e.to_string())?;

@@ -1,9 +1,10 @@
 //! What a server does beside answering: it reads files again when they change, and does the background work that is due.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::anchor::Checkpoints;
 use super::issuers::KeyFiles;
 use crate::http::Gate;
 use crate::interaction::App;
@@ -53,6 +54,22 @@ pub(super) async fn keys(mut keys: KeyFiles, gate: Arc<Gate>, app: Arc<App>) {
             Ok(false) => {}
             Err(e) => tracing::error!(cause = %e, "keys of token issuers could not be reloaded; the previous ones stay in force"),
         }
+    }
+}
+
+/// Makes checkpoints of the trail; one that cannot be made is an alarm, and the next round tries again.
+pub(super) async fn checkpoints(made: Arc<Mutex<Checkpoints>>, app: Arc<App>) {
+    loop {
+        let (worker, all) = (Arc::clone(&app), Arc::clone(&made));
+        let _ = actix_web::web::block(move || checkpoint(&all, &worker)).await;
+        actix_web::rt::time::sleep(Duration::from_secs(app.config.audit.checkpoint_seconds)).await;
+    }
+}
+
+/// One checkpoint of the trail.
+pub(super) fn checkpoint(made: &Mutex<Checkpoints>, app: &App) {
+    if let Err(e) = made.lock().unwrap_or_else(PoisonError::into_inner).make(app) {
+        tracing::error!(fault.number = e.number, cause = e.cause.as_deref().unwrap_or(""), "a checkpoint of the trail could not be written");
     }
 }
 

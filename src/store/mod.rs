@@ -4,6 +4,7 @@
 //! Keys begin with the record number; every commit has a number; version and index rows say from which commit until
 //! which they hold. Waiting writes share one durable commit.
 
+mod anchor;
 mod backup;
 mod cache;
 mod conn;
@@ -27,6 +28,7 @@ mod writer;
 
 use std::sync::Arc;
 
+pub use anchor::{Anchor, lines as anchor_lines};
 pub use backup::verify as verify_backup;
 pub use cache::Cache;
 pub use conn::DatabaseUrl;
@@ -143,6 +145,14 @@ impl Store {
             return Err(crate::fhir::Fault::new(crate::fhir::FaultKind::Busy, 109, "the last write failed and the database was not found again yet"));
         }
         self.read(&Visibility::open("", 0), |reader| reader.place("Patient", "").map(|_| ()))
+    }
+
+    /// Where the chain of writes stands: number and hash of its last event.
+    ///
+    /// # Errors
+    /// `Busy` or `Bug` from the database.
+    pub fn audit_head(&self) -> Result<(i64, String)> {
+        self.read(&Visibility::open("", i64::MAX), |reader| reader.audit_head())
     }
 
     /// Numbers for planning.

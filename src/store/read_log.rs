@@ -58,7 +58,7 @@ impl ReadLog {
     /// `Bug` when the file cannot be opened, `RuleBroken` when its chain is broken.
     pub fn open(path: &Path) -> Result<Self> {
         let fail = |e: std::io::Error| Fault::new(FaultKind::Bug, 191, "the audit log could not be opened").because(e);
-        let (mut number, mut chain, good) = walk(path)?;
+        let (mut number, mut chain, good) = walk(path, |_, _| ())?;
         let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(fail)?;
         file.set_permissions(Permissions::from_mode(0o600)).map_err(fail)?;
         if file.metadata().map_err(fail)?.len() > good {
@@ -103,6 +103,20 @@ impl ReadLog {
             TrySendError::Disconnected(_) => Fault::new(FaultKind::Busy, 193, "the audit log has stopped; nothing is disclosed"),
         })?;
         Ok(Pending(wait))
+    }
+
+    /// Where the chain of the log stands: number and hash of its last line.
+    ///
+    /// # Errors
+    /// `Bug` when the file cannot be read.
+    pub fn head(&self) -> Result<(i64, String)> {
+        let mut head = (0, String::new());
+        self.newest(|line| {
+            let number = line.split_once("\"number\":").and_then(|(_, rest)| rest.split(',').next()?.parse().ok());
+            head = (number.unwrap_or(0), chained(line));
+            ControlFlow::Break(())
+        })?;
+        Ok(head)
     }
 
     /// Looks at the lines of the log, newest first, until `see` breaks. A line that is being written is not looked at.
@@ -168,17 +182,17 @@ fn append(file: &mut File, batch: Vec<Entry>, number: &mut i64, chain: &mut Stri
     written
 }
 
-/// Walks the chain of a log file, changing nothing; returns the last number and the hash of the last line. A line that is being
-/// written is not looked at.
+/// Walks the chain of a log file, changing nothing, and shows each line with its number; returns the last number and the hash of the
+/// last line. A line that is being written is not looked at.
 ///
 /// # Errors
 /// `RuleBroken` naming the first line whose hash does not follow.
-pub fn verify(path: &Path) -> Result<(i64, String)> {
-    walk(path).map(|(number, chain, _)| (number, chain))
+pub fn verify(path: &Path, see: impl FnMut(i64, &str)) -> Result<(i64, String)> {
+    walk(path, see).map(|(number, chain, _)| (number, chain))
 }
 
 /// [`verify`], with the length of the whole lines in bytes.
-fn walk(path: &Path) -> Result<(i64, String, u64)> {
+fn walk(path: &Path, mut see: impl FnMut(i64, &str)) -> Result<(i64, String, u64)> {
     let fail = |e: std::io::Error| Fault::new(FaultKind::Bug, 195, "the audit log could not be read").because(e);
     let Ok(file) = File::open(path) else { return Ok((0, String::new(), 0)) };
     let (mut number, mut chain, mut good) = (0i64, String::new(), 0u64);
@@ -192,8 +206,9 @@ fn walk(path: &Path) -> Result<(i64, String, u64)> {
         };
         number += 1;
         if !whole.starts_with(&format!("{{\"prev\":\"{chain}\",\"number\":{number},")) {
-            return Err(Fault::new(FaultKind::RuleBroken, 196, format!("the audit log is broken at line {number}")));
+            return Err(Fault::new(FaultKind::RuleBroken, 196, format!("the audit log is broken at line {number}: it, or the one before it, was changed, removed or inserted")));
         }
+        see(number, whole);
         chain = chained(whole);
         good += u64::try_from(read).unwrap_or(0);
     }
@@ -216,16 +231,16 @@ mod tests {
         for n in 0..3 {
             log.append(vec![format!("{{\"n\":{n}}}")]).unwrap().wait().unwrap();
         }
-        assert_eq!(verify(&path).unwrap().0, 3);
+        assert_eq!(verify(&path, |_, _| ()).unwrap().0, 3);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{text}{{\"prev\":\"torn")).unwrap();
-        assert_eq!(verify(&path).unwrap().0, 3);
+        assert_eq!(verify(&path, |_, _| ()).unwrap().0, 3);
         assert_ne!(std::fs::read_to_string(&path).unwrap(), text, "looking changes nothing");
         drop(log);
         let _again = ReadLog::open(&path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "opening cuts the torn line off");
         std::fs::write(&path, text.replace("{\"n\":1}", "{\"n\":7}")).unwrap();
-        assert!(verify(&path).unwrap_err().to_string().contains("line 3"));
+        assert!(verify(&path, |_, _| ()).unwrap_err().to_string().contains("line 3"));
         std::fs::remove_file(&path).unwrap();
     }
 

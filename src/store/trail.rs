@@ -6,6 +6,7 @@ use super::conn::fault;
 use super::read::Reader;
 use super::schema::{audit_event, directory, document};
 use super::visible::visible;
+use super::writer::chained;
 use crate::fhir::Result;
 
 impl Reader<'_> {
@@ -58,6 +59,16 @@ impl Reader<'_> {
             query = query.filter(audit_event::line.like(format!("%{needle}%")));
         }
         query.load(self.conn).map_err(fault)
+    }
+
+    /// Number and hash of the last event of a write.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn audit_head(&mut self) -> Result<(i64, String)> {
+        let last: Option<(i64, String)> =
+            audit_event::table.order(audit_event::number.desc()).select((audit_event::number, audit_event::line)).first(self.conn).optional().map_err(fault)?;
+        Ok(last.map(|(number, line)| (number, chained(&line))).unwrap_or_default())
     }
 
     /// All audit lines in order from `after`, for the verifier.

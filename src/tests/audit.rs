@@ -405,7 +405,7 @@ fn both_chains_are_verified_and_a_changed_event_is_found() {
     let ids: Vec<String> = ["270037500000121", "270037500000122", "270037500000123"].iter().map(|ins| server.cabinet().patient(ins)).collect();
     ids.iter().for_each(|id| drop(server.cabinet().found(&format!("Patient/{id}"))));
     server.stop();
-    let verify = || std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(["audit-verify", "--data", &server.dir.display().to_string()]).output().unwrap();
+    let verify = || std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(["audit", "verify", "--data", &server.dir.display().to_string()]).output().unwrap();
     let said = |run: std::process::Output| String::from_utf8_lossy(&run.stderr).into_owned() + &String::from_utf8_lossy(&run.stdout);
     assert!(said(verify()).contains("verified: 3 events of writes, 3 events of reads"), "{}", said(verify()));
     let change = |file: &str, broken: &str| {

@@ -27,4 +27,5 @@ mod support;
 mod tables;
 mod together;
 mod tokens;
+mod trail;
 mod two_worlds;

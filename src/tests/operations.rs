@@ -60,7 +60,7 @@ fn a_backup_made_while_serving_restores_to_the_same_answers() {
     assert_eq!((mode(&to), mode(&to.join("passerelle.db")), mode(&to.join("pki/server.key"))), (0o700, 0o600, 0o600));
     let restore = run(&["restore", "--from", &shown(&to), "--data", &shown(&data)]);
     assert!(restore.status.success(), "{}", String::from_utf8_lossy(&restore.stderr));
-    let verify = run(&["audit-verify", "--data", &shown(&data)]);
+    let verify = run(&["audit", "verify", "--data", &shown(&data)]);
     assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stderr));
     let again = run(&["restore", "--from", &shown(&to), "--data", &shown(&data)]);
     assert!(!again.status.success(), "nothing that is there is overwritten");
@@ -129,7 +129,7 @@ fn an_address_in_use_and_a_missing_backup_are_said_with_the_way_out() {
 fn verifying_needs_a_database_and_makes_none() {
     let dir = std::env::temp_dir().join(format!("passerelle-none-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir(&dir).unwrap();
-    let run = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(["audit-verify", "--data", &dir.display().to_string()]).output().unwrap();
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(["audit", "verify", "--data", &dir.display().to_string()]).output().unwrap();
     assert!(!run.status.success());
     assert!(String::from_utf8_lossy(&run.stderr).contains("no database"), "{}", String::from_utf8_lossy(&run.stderr));
     assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);

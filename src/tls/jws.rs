@@ -102,8 +102,16 @@ impl SigningKey {
     /// # Errors
     /// When the library cannot sign.
     pub fn sign(&self, claims: &Value) -> Result<String> {
+        self.sign_as("at+jwt", claims)
+    }
+
+    /// Some claims signed under a `typ` of their own (JWS compact).
+    ///
+    /// # Errors
+    /// When the library cannot sign.
+    pub fn sign_as(&self, typ: &str, claims: &Value) -> Result<String> {
         let part = |v: &Value| URL_SAFE_NO_PAD.encode(v.to_string());
-        let signed = format!("{}.{}", part(&json!({"alg": "ES256", "typ": "at+jwt", "kid": self.kid})), part(claims));
+        let signed = format!("{}.{}", part(&json!({"alg": "ES256", "typ": typ, "kid": self.kid})), part(claims));
         let step = TlsError::of::<ErrorStack>("token signature");
         let signature = EcdsaSig::sign(&Sha256::digest(signed.as_bytes()), &self.key).map_err(&step)?;
         let size = i32::try_from(HALF).unwrap_or(i32::MAX);
