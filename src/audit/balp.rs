@@ -61,12 +61,16 @@ const PROFILES: &[(Action, &[&str], &str)] = &[
     (Action::E, &["search", "search-type", "search-system"], "Query"),
 ];
 
+/// Transactions that only read, and the middle of their profile's name.
+const MHD_PROFILES: &[(&str, &str)] = &[("ITI-66", "FindDocumentLists"), ("ITI-67", "FindDocumentReferences"), ("ITI-68", "RetrieveDocument")];
+
 /// The AuditEvent of an event.
 /// Spec: BALP 1.1; agent roles swap for reads. A profile is claimed only by an event that fulfils it.
 pub fn to_fhir(event: &Event) -> Value {
     let mut meta = json!({"versionId": "1", "lastUpdated": instant(event.at_us)});
     if let Some(members) = meta.as_object_mut() {
-        let profiles = profile(event).map(|profile| json!([profile]));
+        let profiles = profile(event).map(|profile| [profile].into_iter().chain(sharing(event)).collect::<Vec<_>>());
+        let profiles = profiles.map(|all| json!(all));
         members.extend(profiles.map(|p| ("profile".to_owned(), p)));
         // Connexion secrète: the trace itself carries the label. Spec: NOS TRE_A07; VIHF 3.0 confidentiality-code.
         let secret = event.by.as_ref().is_some_and(|by| by.secret);
@@ -143,6 +147,14 @@ fn profile(event: &Event) -> Option<String> {
     let complete = if *action == Action::E { queried(event).is_some() } else { !event.entities.is_empty() };
     let patient = if event.patient.is_some() { "Patient" } else { "" };
     complete.then(|| format!("{BALP}{patient}{name}"))
+}
+
+/// Profiles of IHE MHD on top of BALP: of a search for a patient's documents or lists, and of a retrieval. They ask for what BALP asks
+/// and for the transaction beside the interaction.
+/// Spec: IHE MHD 4.2 ITI-66, ITI-67, ITI-68 security audit considerations.
+fn sharing(event: &Event) -> Option<String> {
+    let (_, name) = MHD_PROFILES.iter().find(|(transaction, _)| event.patient.is_some() && event.transaction.as_deref() == Some(transaction))?;
+    Some(format!("https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.{name}.Audit.Responder"))
 }
 
 /// The query, when one is recorded and not withheld.

@@ -7,8 +7,10 @@ mod balp;
 mod by;
 mod checkpoint;
 mod event;
+mod tde;
 
 pub use balp::{PERSON, STRUCTURE, TYPE, subtypes, to_fhir};
 pub use by::By;
 pub use checkpoint::{Checkpoint, Head};
 pub use event::{Action, Event, Outcome};
+pub use tde::{TDE, to_tde};

@@ -12,7 +12,7 @@ use super::paging::{Cursor, Mark};
 use super::planning::{outcome, raw_bundle, to_bytes};
 use super::search::encode;
 use super::{Answer, App, Call};
-use crate::audit::{Action, Event, to_fhir};
+use crate::audit::{Action, Event, to_fhir, to_tde};
 use crate::fhir::{Issue, IssueType, Result};
 
 /// GET AuditEvent?… and POST AuditEvent/_search: newest first.
@@ -62,7 +62,7 @@ fn patients(app: &App, call: &Call, asked: &mut Asked) -> Result<()> {
 fn respond(app: &App, call: &Call, asked: &Asked, trail: &Trail, offset: usize) -> Result<Answer> {
     let total = trail.events.len();
     let count = if asked.only_count { 0 } else { asked.count };
-    let mut entries = trail.events.iter().skip(offset).take(count).map(|e| entry(app, e)).collect::<Result<Vec<_>>>()?;
+    let mut entries = trail.events.iter().skip(offset).take(count).map(|e| entry(app, asked, e)).collect::<Result<Vec<_>>>()?;
     let shown = offset + entries.len();
     let mut links = vec![("self".to_owned(), format!("{}/AuditEvent?{}", app.base_url, encode(&asked.used)))];
     if shown < total && count > 0 {
@@ -82,7 +82,7 @@ fn respond(app: &App, call: &Call, asked: &Asked, trail: &Trail, offset: usize) 
     Ok(Answer::resource(raw_bundle("searchset", told.then_some(total), &links, &entries)))
 }
 
-fn entry(app: &App, event: &Event) -> Result<String> {
-    let bytes = to_bytes(&to_fhir(event))?;
+fn entry(app: &App, asked: &Asked, event: &Event) -> Result<String> {
+    let bytes = to_bytes(&if asked.tde { to_tde(event) } else { to_fhir(event) })?;
     Ok(format!("{{\"fullUrl\":\"{}/AuditEvent/{}\",\"resource\":{},\"search\":{{\"mode\":\"match\"}}}}", app.base_url, event.id, String::from_utf8_lossy(&bytes)))
 }

@@ -360,6 +360,10 @@ fn the_trail_is_read_by_auditor_and_holder(server: &TestServer) {
     let refusal = auditor.found("AuditEvent?agent=899700000001&outcome=4&_count=100");
     let refusals = resources(&refusal, "AuditEvent");
     assert!(refusals.iter().any(|e| e["outcomeDesc"].as_str().is_some_and(|d| d.contains("P-0653") && d.contains("role_refused"))), "{refusal}");
+    let tde = auditor.found("AuditEvent?_profile=https://interop.esante.gouv.fr/ig/fhir/tde/StructureDefinition/tde-auditevent&period-start=ge2026-01-01&_count=100");
+    assert!(
+        resources(&tde, "AuditEvent").iter().all(|e| e["period"]["start"].is_string() && e["agent"].as_array().unwrap().len() <= 2 && e["subtype"].as_array().unwrap().len() <= 1)
+    );
     // Connexion secrète: the trace is kept from legal representatives, not from the holder.
     let mut secret = server.acting("client-imagerie", &[OTHER, &["--secret"]].concat());
     assert_eq!(secret.get(&format!("{patient}/$summary")).status, 200);

@@ -1,7 +1,7 @@
 //! The query of a search of the trace, understood, and compared with compact events.
 //! Spec: IHE ITI TF-2 3.81.4.1.2; FHIR R4 auditevent#search.
 
-use crate::audit::{Event, PERSON, STRUCTURE, TYPE, subtypes};
+use crate::audit::{Event, PERSON, STRUCTURE, TDE, TYPE, subtypes};
 use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, time};
 use crate::identity::canonical_structure;
 use crate::interaction::{App, Call};
@@ -56,6 +56,8 @@ pub(super) struct Asked {
     pub count: usize,
     pub only_count: bool,
     pub no_total: bool,
+    /// `_profile` of the ANS traceability volume: its form instead of BALP's.
+    pub tde: bool,
     /// `_sort=date`; else newest first.
     pub oldest_first: bool,
     /// The parameters that were used, for the self link.
@@ -85,18 +87,19 @@ pub(super) fn read(app: &App, call: &Call, query: &[(String, String)]) -> Result
 impl Asked {
     fn one(&mut self, app: &App, name: &str, value: &str) -> Result<bool> {
         match name {
-            "date" | "_lastUpdated" => self.dates.push(alternatives(value)?.into_iter().map(date).collect::<Result<_>>()?),
+            "date" | "period-start" | "_lastUpdated" => self.dates.push(alternatives(value)?.into_iter().map(date).collect::<Result<_>>()?),
             "patient.identifier" | "patient:identifier" => self.patient_identifiers.push(alternatives(value)?.into_iter().map(Identifier::asked).collect()),
             "_count" => {
                 self.count = value.parse::<usize>().map_err(|_| bad())?.min(app.config.limits.page_max);
                 self.only_count |= self.count == 0;
             }
+            "_profile" if value == TDE => self.tde = true,
             "_summary" if value == "count" => self.only_count = true,
             "_summary" => return Ok(value == "false"),
             "_total" => self.no_total = value == "none",
             "_sort" => match value {
                 "-date" | "-_lastUpdated" => self.oldest_first = false,
-                "date" | "_lastUpdated" => self.oldest_first = true,
+                "date" | "period-start" | "_lastUpdated" => self.oldest_first = true,
                 _ => return Ok(false),
             },
             _ => {
