@@ -20,6 +20,7 @@ mod operations;
 mod rest;
 mod rights;
 
+mod routes;
 mod search;
 mod sharing;
 mod summary;
