@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::By;
+use super::agents::agents;
 use super::event::{Action, Event, Outcome};
+use crate::fhir::Mode;
 use crate::fhir::time::instant;
-use crate::fhir::{Mode, Role};
 
-const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
+pub(super) const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const BALP: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.";
 const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
 const ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";
@@ -16,14 +16,9 @@ const OPERATION: &str = "urn:passerelle:operation";
 /// System of the persons who act.
 pub const PERSON: &str = "urn:oid:1.2.250.1.71.4.2.1";
 /// Access modes.
-const MODES: &str = "https://mos.esante.gouv.fr/NOS/TRE_R248_ModeAcces/FHIR/TRE-R248-ModeAcces";
-/// Professions.
-const PROFESSIONS: &str = "https://mos.esante.gouv.fr/NOS/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante";
+pub(super) const MODES: &str = "https://mos.esante.gouv.fr/NOS/TRE_R248_ModeAcces/FHIR/TRE-R248-ModeAcces";
 /// Visibility of a document, and of a trace.
 const VISIBILITY: &str = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument";
-/// In what capacity, and how surely, somebody acted.
-const ROLES: &str = "urn:passerelle:role";
-const LEVELS: &str = "urn:passerelle:authentication";
 /// System of the structures that call.
 pub const STRUCTURE: &str = "urn:oid:1.2.250.1.71.4.2.2";
 /// Codes of an AuditEvent's `type`.
@@ -162,7 +157,7 @@ fn queried(event: &Event) -> Option<&str> {
     event.query.as_deref().filter(|q| !q.is_empty())
 }
 
-fn code(system: &str, code: &str) -> Value {
+pub(super) fn code(system: &str, code: &str) -> Value {
     json!({"system": system, "code": code})
 }
 
@@ -188,73 +183,6 @@ fn data(action: Action, entity: &str, first: bool) -> Value {
     let kind = entity.split('/').next().unwrap_or_default();
     let of = if first && !result { code(ENTITY_TYPE, "2") } else { code("http://hl7.org/fhir/resource-types", kind) };
     json!({"what": {"reference": entity}, "type": of, "role": code(ROLE, role)})
-}
-
-/// The client and the server, whose DICOM roles depend on the direction of the data.
-fn agents(event: &Event) -> Vec<Value> {
-    let (client, server) = match event.action {
-        Action::R => (code(DCM, "110152"), code(DCM, "110153")),
-        Action::D => (code(DCM, "110150"), code("http://terminology.hl7.org/CodeSystem/provenance-participant-type", "custodian")),
-        _ => (code(DCM, "110153"), code(DCM, "110152")),
-    };
-    let person = event.by.as_ref().and_then(|by| person(event.action, by));
-    let mut out = vec![
-        json!({
-            "type": {"coding": [client]},
-            "who": {"identifier": {"system": STRUCTURE, "value": event.structure}, "display": event.organization},
-            "altId": event.fingerprint,
-            "name": name(event),
-            "requestor": person.is_none(),
-            "network": {"address": event.address, "type": "2"},
-        }),
-        json!({
-            "type": {"coding": [server]},
-            "who": {"display": "Passerelle"},
-            "requestor": false,
-            "network": {"address": "localhost", "type": "1"},
-        }),
-    ];
-    out.extend(person);
-    out
-}
-
-/// The certificate the structure showed, and the software that says it called.
-fn name(event: &Event) -> String {
-    let certificate = format!("{} · {}", event.issuer, event.serial);
-    match event.by.as_ref().map(|by| by.software.as_str()) {
-        Some(software) if !software.is_empty() => format!("{software} · {certificate}"),
-        _ => certificate,
-    }
-}
-
-/// The user agent: a practitioner by his number, anybody else by his role; with the access mode, the token and what it was issued by.
-/// Spec: BALP 1.1 OAUTHaccessTokenUse.Minimal (policy) and Comprehensive (who); NOS TRE_R248 (purposeOfUse).
-fn person(action: Action, by: &By) -> Option<Value> {
-    if by.role == Role::Structure {
-        return None;
-    }
-    let participation = if action == Action::R || action == Action::E { "IRCP" } else { "AUT" };
-    let who = if by.person.is_empty() { json!({"display": by.role.word()}) } else { json!({"identifier": {"system": PERSON, "value": by.person}}) };
-    let policy: Vec<String> = (!by.token.is_empty()).then(|| format!("urn:ietf:params:oauth:jti:{}", by.token)).into_iter().collect();
-    let mut out = json!({
-        "type": {"coding": [code("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", participation)]},
-        "role": [{"coding": [code(ROLES, by.role.word())]}],
-        "who": who,
-        "altId": by.issuer,
-        "requestor": true,
-        "purposeOfUse": [{"coding": [code(MODES, by.mode.code())]}],
-    });
-    let Some(members) = out.as_object_mut() else { return Some(out) };
-    if let (Some(Value::Array(roles)), false) = (members.get_mut("role"), by.profession.is_empty()) {
-        roles.push(json!({"coding": [code(PROFESSIONS, &by.profession)]}));
-    }
-    if let Some(Value::Array(roles)) = members.get_mut("role") {
-        roles.push(json!({"coding": [code(LEVELS, by.level.word())]}));
-    }
-    if !policy.is_empty() {
-        members.insert("policy".into(), json!(policy));
-    }
-    Some(out)
 }
 
 /// What went wrong, without a value of anybody: the number of the fault, the rule, and the reason given for breaking the glass.

@@ -3,6 +3,7 @@
 //! search, which BALP asks for: a caller may have put an identifier into it.
 //! Spec: IHE BALP 1.1 (RESTful activity), IHE MHD audit messages.
 
+mod agents;
 mod balp;
 mod by;
 mod checkpoint;

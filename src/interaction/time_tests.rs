@@ -110,7 +110,7 @@ fn total(app: &App, actor: &Actor, now_us: i64, path: &str) -> i64 {
 /// Sample text of a document under a patient of its own.
 fn document() -> Vec<u8> {
     let sample = include_str!("../../conformance-tests/corpus/08-courrier-pdf.xml");
-    let known = sample[sample.find("<recordTarget").unwrap()..].split("extension=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let known = sample.split("<recordTarget").nth(1).unwrap().split("extension=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     sample.replace(&known, INS).into_bytes()
 }
 

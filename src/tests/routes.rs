@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
-use crate::support::{FHIR_JSON, On, Session, TestServer};
+use crate::support::{FHIR_JSON, On, Operations, Session, TestServer, registry_table};
 
 #[derive(serde::Deserialize)]
 struct Resources {
@@ -21,28 +21,10 @@ struct Resource {
     refused: std::collections::HashMap<String, String>,
 }
 
-#[derive(serde::Deserialize)]
-struct Operations {
-    operation: Vec<Operation>,
-}
-
-#[derive(serde::Deserialize)]
-struct Operation {
-    name: String,
-    level: Vec<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-}
-
-fn table<T: serde::de::DeserializeOwned>(name: &str) -> T {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/registry").join(name);
-    toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
 /// Method and address of every route, with a name of its own.
 fn routes() -> Vec<(String, &'static str, String)> {
     let mut out = vec![("metadata".to_owned(), "GET", "metadata".to_owned()), ("transaction".to_owned(), "POST", String::new())];
-    for resource in table::<Resources>("resources.toml").resource {
+    for resource in registry_table::<Resources>("resources.toml").resource {
         for interaction in resource.interactions.iter().chain(resource.refused.keys()) {
             let kind = &resource.kind;
             let (method, path) = match interaction.as_str() {
@@ -59,7 +41,7 @@ fn routes() -> Vec<(String, &'static str, String)> {
             out.push((format!("{kind}-{interaction}"), method, path));
         }
     }
-    for operation in table::<Operations>("operations.toml").operation {
+    for operation in registry_table::<Operations>("operations.toml").operation {
         for level in &operation.level {
             let kind = operation.kind.clone().unwrap_or_default();
             let path = match level.as_str() {

@@ -296,3 +296,23 @@ pub fn small_cda(unique: &str, ins: &str, more_header: &str) -> Vec<u8> {
     )
     .into_bytes()
 }
+
+/// A table of the registry.
+pub fn registry_table<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/registry").join(name);
+    toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The operations of the registry.
+#[derive(serde::Deserialize)]
+pub struct Operations {
+    pub operation: Vec<Operation>,
+}
+
+#[derive(serde::Deserialize)]
+pub struct Operation {
+    pub name: String,
+    pub level: Vec<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+}

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{FHIR_JSON, On, Response, Session, TestServer, json as body_of, sample, small_cda, text};
+use crate::support::{FHIR_JSON, On, Operations, Response, Session, TestServer, json as body_of, registry_table, sample, small_cda, text};
 
 const INS: &str = "258027511234534";
 
@@ -361,17 +361,8 @@ fn search(d: &mut Dice) -> String {
 
 #[test]
 fn every_operation_and_interaction_is_asked_in_both_worlds() {
-    #[derive(serde::Deserialize)]
-    struct Operations {
-        operation: Vec<Operation>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Operation {
-        name: String,
-    }
-    let table = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/registry/operations.toml")).unwrap();
     let named: BTreeSet<&str> = ASKS.iter().map(|a| a.0).chain(NOT_ASKED.iter().map(|n| n.0)).collect();
-    for operation in toml::from_str::<Operations>(&table).unwrap().operation {
+    for operation in registry_table::<Operations>("operations.toml").operation {
         assert!(named.contains(operation.name.as_str()), "the two worlds are not asked ${}", operation.name);
     }
     let resources = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/registry/resources.toml")).unwrap();

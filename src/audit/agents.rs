@@ -1,0 +1,82 @@
+//! Who took part in an event, as agents of its AuditEvent: the structure that called, the server, and the person who acted.
+//! Spec: BALP 1.1 (agent roles swap for reads); OAUTHaccessTokenUse.
+
+use serde_json::{Value, json};
+
+use super::By;
+use super::balp::{DCM, MODES, PERSON, STRUCTURE, code};
+use super::event::{Action, Event};
+use crate::fhir::Role;
+
+/// Professions.
+const PROFESSIONS: &str = "https://mos.esante.gouv.fr/NOS/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante";
+/// In what capacity, and how surely, somebody acted.
+const ROLES: &str = "urn:passerelle:role";
+const LEVELS: &str = "urn:passerelle:authentication";
+
+/// The client and the server, whose DICOM roles depend on the direction of the data.
+pub(super) fn agents(event: &Event) -> Vec<Value> {
+    let (client, server) = match event.action {
+        Action::R => (code(DCM, "110152"), code(DCM, "110153")),
+        Action::D => (code(DCM, "110150"), code("http://terminology.hl7.org/CodeSystem/provenance-participant-type", "custodian")),
+        _ => (code(DCM, "110153"), code(DCM, "110152")),
+    };
+    let person = event.by.as_ref().and_then(|by| person(event.action, by));
+    let mut out = vec![
+        json!({
+            "type": {"coding": [client]},
+            "who": {"identifier": {"system": STRUCTURE, "value": event.structure}, "display": event.organization},
+            "altId": event.fingerprint,
+            "name": name(event),
+            "requestor": person.is_none(),
+            "network": {"address": event.address, "type": "2"},
+        }),
+        json!({
+            "type": {"coding": [server]},
+            "who": {"display": "Passerelle"},
+            "requestor": false,
+            "network": {"address": "localhost", "type": "1"},
+        }),
+    ];
+    out.extend(person);
+    out
+}
+
+/// The certificate the structure showed, and the software that says it called.
+fn name(event: &Event) -> String {
+    let certificate = format!("{} · {}", event.issuer, event.serial);
+    match event.by.as_ref().map(|by| by.software.as_str()) {
+        Some(software) if !software.is_empty() => format!("{software} · {certificate}"),
+        _ => certificate,
+    }
+}
+
+/// The user agent: a practitioner by his number, anybody else by his role; with the access mode, the token and what it was issued by.
+/// Spec: BALP 1.1 OAUTHaccessTokenUse.Minimal (policy) and Comprehensive (who); NOS TRE_R248 (purposeOfUse).
+fn person(action: Action, by: &By) -> Option<Value> {
+    if by.role == Role::Structure {
+        return None;
+    }
+    let participation = if action == Action::R || action == Action::E { "IRCP" } else { "AUT" };
+    let who = if by.person.is_empty() { json!({"display": by.role.word()}) } else { json!({"identifier": {"system": PERSON, "value": by.person}}) };
+    let policy: Vec<String> = (!by.token.is_empty()).then(|| format!("urn:ietf:params:oauth:jti:{}", by.token)).into_iter().collect();
+    let mut out = json!({
+        "type": {"coding": [code("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", participation)]},
+        "role": [{"coding": [code(ROLES, by.role.word())]}],
+        "who": who,
+        "altId": by.issuer,
+        "requestor": true,
+        "purposeOfUse": [{"coding": [code(MODES, by.mode.code())]}],
+    });
+    let Some(members) = out.as_object_mut() else { return Some(out) };
+    if let (Some(Value::Array(roles)), false) = (members.get_mut("role"), by.profession.is_empty()) {
+        roles.push(json!({"coding": [code(PROFESSIONS, &by.profession)]}));
+    }
+    if let Some(Value::Array(roles)) = members.get_mut("role") {
+        roles.push(json!({"coding": [code(LEVELS, by.level.word())]}));
+    }
+    if !policy.is_empty() {
+        members.insert("policy".into(), json!(policy));
+    }
+    Some(out)
+}
