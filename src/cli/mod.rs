@@ -55,10 +55,7 @@ enum Command {
         once: bool,
     },
     /// Make a development PKI: root, intermediate, server and client certificates, CRL.
-    Pki {
-        #[arg(long)]
-        out: PathBuf,
-    },
+    Pki(pki::PkiArguments),
     /// Read the configuration, check it and print it.
     CheckConfig {
         #[arg(long)]
@@ -115,7 +112,7 @@ pub fn run(arguments: Arguments) -> Result<(), String> {
     match arguments.command {
         Command::Serve { data, bind, config } => serve::run(&data, bind, config.as_deref()),
         Command::Demo { data, bind, once } => demo::run(data, &bind, once),
-        Command::Pki { out } => pki::run(&out),
+        Command::Pki(arguments) => pki::run(&arguments),
         Command::CheckConfig { config, data } => check_config::run(config.as_deref(), &data),
         Command::Backup { data, to, config } => backup::backup(&data, &to, config.as_deref()),
         Command::Restore { from, data } => backup::restore(&from, &data),

@@ -90,7 +90,11 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
         development_pki(&data.join("pki"))?;
     }
     let rules = rules(&config)?;
-    let tls = Arc::new(tls::load(tls_paths(&config)).map_err(|e| e.to_string())?);
+    std::fs::create_dir_all(data.join("pki")).map_err(|e| format!("{}: {e}", data.display()))?;
+    let tls = Arc::new(tls::load(tls_paths(data, &config)).map_err(|e| e.to_string())?);
+    if let (Environment::Production, [name, ..]) = (config.database.environment, tls.trial_authorities().as_slice()) {
+        return Err(format!("tls.ca: {name} is an authority for trials; database.environment = production trusts production authorities alone"));
+    }
     let url = DatabaseUrl::parse(&config.database.url)?;
     let store = Store::open(&StoreOptions { url, readers: config.database.readers, queue: config.database.queue }).map_err(shown)?;
     store.pin_environment(config.database.environment.word()).map_err(shown)?;
@@ -173,13 +177,14 @@ fn announce(config: &Config, rules: &Rules) {
     }
 }
 
-fn tls_paths(config: &Config) -> TlsPaths {
+fn tls_paths(data: &Path, config: &Config) -> TlsPaths {
     TlsPaths {
         server_chain: (&config.tls.certificate).into(),
         server_key: (&config.tls.key).into(),
         ca: (&config.tls.ca).into(),
         crl: (&config.tls.crl).into(),
         pkcs12: (!config.tls.pkcs12.is_empty()).then(|| Pkcs12 { file: (&config.tls.pkcs12).into(), password_file: (&config.tls.pkcs12_password_file).into() }),
+        crl_numbers: Some(data.join("pki/crl-numbers")),
     }
 }
 

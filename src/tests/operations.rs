@@ -174,3 +174,40 @@ fn production_needs_the_policy_and_a_name_under_what_is_assumed() {
     assert!(refused(|_| ()).unwrap().contains("assumptions_accepted_by"));
     assert!(refused(|c| c.access.assumptions_accepted_by = "Dr Claire Martin".into()).unwrap().contains("assumptions_accepted_on"));
 }
+
+/// A PKCS#12 file becomes a chain and a key that a client can show; what is not a structure's is refused with the way out.
+#[test]
+fn an_identity_is_imported_from_a_pkcs12_file() {
+    use std::process::Command;
+    let server = TestServer::start(On::Sqlite);
+    let dir = server.dir.join("import");
+    std::fs::create_dir(&dir).unwrap();
+    let pki = |name: &str| server.pki().join(name).display().to_string();
+    let file = dir.join("cabinet.p12").display().to_string();
+    let made = Command::new("openssl")
+        .args(["pkcs12", "-export", "-in", &pki("client-cabinet.pem"), "-inkey", &pki("client-cabinet.key"), "-certfile", &pki("ca.pem"), "-passout", "pass:secret", "-out", &file])
+        .output();
+    if made.is_err() {
+        println!("skipped: the openssl command, which makes the file, is not here");
+        return;
+    }
+    std::fs::write(dir.join("password"), "secret\n").unwrap();
+    let run = |more: &[&str]| {
+        let out = dir.join("out").display().to_string();
+        let all = [&["pki", "import", &file, "--out", &out], more].concat();
+        let done = Command::new(env!("CARGO_BIN_EXE_passerelle")).args(all).output().unwrap();
+        (done.status.success(), String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr))
+    };
+    let password = dir.join("password").display().to_string();
+    let (done, said) = run(&[]);
+    assert!(!done && said.contains("wrong password"), "{said}");
+    let (done, said) = run(&["--password-file", &password, "--name", "client-imported"]);
+    assert!(done && said.contains("1759999991"), "{said}");
+    let mode = std::fs::metadata(dir.join("out/client-imported.key")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    std::fs::copy(server.pki().join("ca.pem"), dir.join("out/ca.pem")).unwrap();
+    let mut client = passerelle::cli::Target::new(&dir.join("out"), "client-imported", server.port).unwrap().connect().unwrap();
+    assert_eq!(client.call("GET", "/health", &[], b"").unwrap().status, 200);
+    let (done, said) = run(&["--password-file", &password, "--name", "client-imported"]);
+    assert!(!done && said.contains("there already"), "{said}");
+}

@@ -40,6 +40,20 @@ pub fn import_p12(bytes: &[u8], password: &str) -> Result<Imported> {
     Ok(Imported { chain_pem, key_pem: key.private_key_to_pem_pkcs8().map_err(&step)? })
 }
 
+/// The leaf of a chain, as DER, when it is inside its validity at `now_s` (seconds since 1970).
+///
+/// # Errors
+/// A chain that cannot be read, a leaf outside its validity.
+pub fn leaf(chain_pem: &[u8], now_s: i64) -> Result<Vec<u8>> {
+    let step = TlsError::of::<openssl::error::ErrorStack>("certificate");
+    let der = X509::from_pem(chain_pem).and_then(|c| c.to_der()).map_err(step)?;
+    let facts = crate::identity::CertificateFacts::read(&der).map_err(TlsError::of("certificate"))?;
+    if now_s < facts.not_before || now_s >= facts.not_after {
+        return Err(TlsError::new("the certificate is outside its validity: ask its authority for a new one"));
+    }
+    Ok(der)
+}
+
 /// The leaf's issuers upwards, whatever their order in the file; the self-signed one and strangers are left out.
 fn issuers(leaf: &X509, mut others: Vec<X509>) -> Vec<X509> {
     let mut out: Vec<X509> = Vec::new();

@@ -15,7 +15,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::crl::Seen;
 use super::error::{Result, TlsError};
+use super::folder::{self, Content};
+use super::numbers;
 use super::p12::import_p12;
 use super::trust::TrustSet;
 use super::verifier::PolicyVerifier;
@@ -40,6 +43,8 @@ pub struct TlsPaths {
     pub ca: PathBuf,
     pub crl: PathBuf,
     pub pkcs12: Option<Pkcs12>,
+    /// Where the numbers of revocation lists are kept across restarts; none for trials.
+    pub crl_numbers: Option<PathBuf>,
 }
 
 /// Seconds after which a failed reload is tried again though no file changed: a list from the near future becomes good by itself.
@@ -89,7 +94,8 @@ impl ResolvesServerCert for Resolver {
 /// The file and the rule it breaks.
 pub fn load(paths: TlsPaths) -> Result<TlsState> {
     let stamp = stamp(&paths);
-    let trust = trust(&paths, None)?;
+    let seen = paths.crl_numbers.as_deref().map(numbers::read).transpose()?.unwrap_or_default();
+    let trust = trust(&paths, &seen)?;
     let (key, not_after) = server_key(&paths)?;
     Ok(TlsState {
         trust: Arc::new(ArcSwap::from_pointee(trust)),
@@ -133,7 +139,7 @@ impl TlsState {
     fn attempt(&self, last: &mut Attempt) -> Result<()> {
         *last = Attempt { stamp: stamp(&self.paths), failed_s: Some(now_s()) };
         let current = self.trust.load();
-        let trust = trust(&self.paths, Some(&current))?;
+        let trust = trust(&self.paths, current.seen())?;
         let (key, not_after) = server_key(&self.paths)?;
         self.trust.store(Arc::new(trust));
         self.identity.key.store(Arc::new(key));
@@ -168,6 +174,11 @@ impl TlsState {
         self.trust.load().still_valid(caller, now_s())
     }
 
+    /// Names of authorities for trials among those trusted.
+    pub fn trial_authorities(&self) -> Vec<String> {
+        self.trust.load().trial_authorities().to_vec()
+    }
+
     /// What the last load left out, and the near end of the server's certificate, for the log.
     pub fn alarms(&self) -> Vec<String> {
         let days = self.identity.not_after.load(Ordering::Acquire).saturating_sub(now_s()).div_euclid(DAY_S);
@@ -192,8 +203,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn trust(paths: &TlsPaths, before: Option<&TrustSet>) -> Result<TrustSet> {
-    TrustSet::build(&read(&paths.ca)?, &read(&paths.crl)?, now_s(), before)
+/// The set of the files now, its numbers kept before it is used.
+fn trust(paths: &TlsPaths, seen: &Seen) -> Result<TrustSet> {
+    let set = TrustSet::after(&folder::pem(&paths.ca, Content::Certificates)?, &folder::pem(&paths.crl, Content::RevocationLists)?, now_s(), seen)?;
+    paths.crl_numbers.as_deref().map(|file| numbers::write(file, set.seen())).transpose()?;
+    Ok(set)
 }
 
 /// The chain with its key, and the end of its leaf in seconds since 1970.
@@ -220,11 +234,13 @@ fn server_key(paths: &TlsPaths) -> Result<(CertifiedKey, i64)> {
 }
 
 fn stamp(paths: &TlsPaths) -> Stamp {
-    let mut files = vec![&paths.ca, &paths.crl];
+    // A folder's own entry too: a file that was taken away is a change.
+    let mut files = vec![paths.ca.clone(), paths.crl.clone()];
+    files.extend([&paths.ca, &paths.crl].into_iter().flat_map(|p| folder::files(p).unwrap_or_default()));
     match &paths.pkcs12 {
-        Some(p12) => files.extend([&p12.file, &p12.password_file]),
-        None => files.extend([&paths.server_chain, &paths.server_key]),
+        Some(p12) => files.extend([p12.file.clone(), p12.password_file.clone()]),
+        None => files.extend([paths.server_chain.clone(), paths.server_key.clone()]),
     }
     let one = |file: &PathBuf| std::fs::metadata(file).ok().map(|m| (m.ino(), m.ctime(), m.ctime_nsec(), m.len()));
-    files.into_iter().map(one).collect()
+    files.iter().map(one).collect()
 }

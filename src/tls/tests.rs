@@ -1,5 +1,6 @@
 //! Tests of the room: real handshakes over loopback, and certificates and lists made for one rule each.
 mod corpus;
+mod folders;
 mod handshake;
 mod lists;
 mod maker;

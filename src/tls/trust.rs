@@ -33,6 +33,7 @@ pub struct TrustSet {
     critical_policies: bool,
     seen: Seen,
     alarms: Vec<String>,
+    trial: Vec<String>,
 }
 
 impl std::fmt::Debug for TrustSet {
@@ -47,12 +48,15 @@ impl TrustSet {
     /// # Errors
     /// An unreadable, expired or unfit authority, an authority without revocation list, a list older than the one in use.
     pub fn build(ca_pem: &[u8], crl_pem: &[u8], now: i64, before: Option<&TrustSet>) -> Result<Self> {
+        Self::after(ca_pem, crl_pem, now, before.map_or(&Seen::default(), |b| &b.seen))
+    }
+
+    /// [`TrustSet::build`] after what was seen before, by this process or by one before it.
+    pub(super) fn after(ca_pem: &[u8], crl_pem: &[u8], now: i64, seen: &Seen) -> Result<Self> {
         let certificates = bounded(CertificateDer::pem_slice_iter(ca_pem), "CA file")?;
         let lists = bounded(CertificateRevocationListDer::pem_slice_iter(crl_pem), "CRL file")?;
         let mut alarms = Vec::new();
         let mut sorted = sort(certificates, now, &mut alarms)?;
-        let nothing = Seen::default();
-        let seen = before.map_or(&nothing, |b| &b.seen);
         let believed = choose(lists, &sorted, now, seen, &mut alarms)?;
         let crls = believed.iter().map(|b| b.der.clone());
         let webpki = WebPkiClientVerifier::builder_with_provider(Arc::clone(&sorted.roots), super::provider())
@@ -68,6 +72,7 @@ impl TrustSet {
             critical_policies: sorted.authorities.iter().any(|a| !a.anchor && a.facts.critical_policies),
             revocation: reach(&sorted.authorities, &believed),
             seen: seen.then(&believed),
+            trial: sorted.authorities.iter().filter_map(|a| trial_name(&a.certificate)).collect(),
             alarms,
         })
     }
@@ -75,6 +80,16 @@ impl TrustSet {
     /// What was left out while loading, for the log and the metrics.
     pub fn alarms(&self) -> &[String] {
         &self.alarms
+    }
+
+    /// What this set knows of lists.
+    pub(super) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Names of authorities that are for trials, as IGC-Santé writes them: TEST is a word of their name.
+    pub fn trial_authorities(&self) -> &[String] {
+        &self.trial
     }
 
     /// The signature schemes and handshake checks of webpki.
@@ -125,6 +140,13 @@ impl TrustSet {
         let path = policies_path::verify(leaf, &self.intermediates, &self.anchors, now_s)?;
         if std::iter::once(facts).chain(&path).all(|f| self.clears(f, now_s)) { Ok(()) } else { Err("revoked".into()) }
     }
+}
+
+/// The common name of an authority that has TEST as a word in its name.
+fn trial_name(certificate: &X509) -> Option<String> {
+    let parts: Vec<String> = certificate.subject_name().entries().filter_map(|e| e.data().to_string().ok()).collect();
+    let trial = parts.iter().any(|p| p.split(|c: char| !c.is_alphanumeric()).any(|word| word == "TEST"));
+    trial.then(|| parts.last().cloned().unwrap_or_default())
 }
 
 /// webpki's own error has no variant in rustls; its text is its name.

@@ -47,7 +47,7 @@ impl Folder {
     }
 
     pub fn paths(&self) -> TlsPaths {
-        TlsPaths { server_chain: self.path("server.pem"), server_key: self.path("server.key"), ca: self.path("ca.pem"), crl: self.path("crl.pem"), pkcs12: None }
+        TlsPaths { server_chain: self.path("server.pem"), server_key: self.path("server.key"), ca: self.path("ca.pem"), crl: self.path("crl.pem"), pkcs12: None, crl_numbers: None }
     }
 
     pub fn load(&self) -> crate::tls::Result<TlsState> {
