@@ -4,7 +4,8 @@
 use super::planning::Planned;
 use super::registry::ResourceRow;
 use super::rights::{self, Deciding};
-use super::{Answer, App, Call, read, update};
+use super::{Answer, App, Call, feeding, read, update};
+use crate::access::Situation;
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{ChangeDocument, Operation, Plan, Precondition, Put, Reader};
@@ -45,7 +46,7 @@ pub(super) fn plan_in(app: &App, reader: &mut Reader<'_>, call: &Call, row: &Res
     let before = rights::before(reader, &row.kind, Some(&current))?;
     plan.operations.extend(rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: current.record, rid: current.rid, after: None, before: before.as_ref() })?);
     if current.document != 0 {
-        plan.operations.extend(withdraw(reader, current.record, current.document)?);
+        plan.operations.extend(withdraw(reader, call, current.record, current.document)?);
     }
     plan.operations.push(Operation::Put(Box::new(Put {
         record: current.record,
@@ -69,7 +70,9 @@ pub(super) fn plan_in(app: &App, reader: &mut Reader<'_>, call: &Call, row: &Res
 ///
 /// # Errors
 /// `Forbidden` for a structure that does not stand behind the document.
-pub(super) fn withdraw(reader: &mut Reader<'_>, record: i64, document: i64) -> Result<Vec<Operation>> {
+pub(super) fn withdraw(reader: &mut Reader<'_>, call: &Call, record: i64, document: i64) -> Result<Vec<Operation>> {
+    feeding::author(call, reader, document, Situation::WithdrawByNonAuthor)?;
+    // Under the policy open too: what was withdrawn does not come back.
     if !reader.is_own(document)? {
         return Err(Fault::new(FaultKind::Forbidden, 360, "a document is deleted only by a structure that stands behind it"));
     }

@@ -5,30 +5,38 @@ use serde_json::Value;
 
 use super::Call;
 use super::patient::ins_of;
-use crate::access::{ChoiceKind, Situation, feeding};
+use crate::access::{ChoiceKind, Rule, Situation, feeding};
+use crate::fhir::fault::FAULT_TABLE;
 use crate::fhir::{Fault, FaultKind, Result, Role};
-use crate::store::Reader;
+use crate::store::{DocumentRow, Reader};
 
 /// Extension of a Patient: how sure its identity is.
 const RELIABILITY: &str = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-identity-reliability";
 /// Statuses under which an INS may circulate.
 const QUALIFIED: &[&str] = &["VALI", "QUAL"];
 
-/// Refuses to add to a closed record.
+/// Whether a record may be added to: open, and fed by whom the table lets feed.
 ///
 /// # Errors
-/// `Forbidden` with the answer of the table.
+/// The answer of the table.
 pub(super) fn open_record(call: &Call, reader: &mut Reader<'_>, record: i64) -> Result<()> {
-    if record == 0 || call.visibility.rules().is_none() || reader.choices(record, ChoiceKind::Closed)?.is_empty() {
+    if record == 0 || call.visibility.rules().is_none() {
         return Ok(());
     }
-    refuse(Situation::ClosedRecord, 650)
+    if !reader.choices(record, ChoiceKind::Closed)?.is_empty() {
+        return refuse(Situation::ClosedRecord, 650);
+    }
+    match reader.answering(|r| r.right(record))?.map(|right| right.rule()) {
+        Some(Rule::Blocked) => refuse(Situation::BlockedPractitioner, 660),
+        Some(Rule::NoAuthorisation | Rule::ConsentExpired) => refuse(Situation::NoAuthorisation, 661),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses an INS on an identity that is said not to be qualified.
 ///
 /// # Errors
-/// `Forbidden` with the answer of the table.
+/// The answer of the table.
 pub(super) fn qualified(call: &Call, patient: &Value) -> Result<()> {
     let said = status(patient);
     if call.visibility.rules().is_none() || said.is_none_or(|s| QUALIFIED.contains(&s)) || ins_of(patient).is_empty() {
@@ -37,10 +45,10 @@ pub(super) fn qualified(call: &Call, patient: &Value) -> Result<()> {
     refuse(Situation::IdentityNotQualified, 651)
 }
 
-/// Refuses a change of a document by who does not stand behind it.
+/// Refuses a change of a document by who does not stand behind it, as the table answers.
 ///
 /// # Errors
-/// `Forbidden` with the answer of the table.
+/// The answer of the table.
 pub(super) fn author(call: &Call, reader: &mut Reader<'_>, document: i64, situation: Situation) -> Result<()> {
     if call.visibility.rules().is_none() || reader.is_own(document)? {
         return Ok(());
@@ -48,8 +56,21 @@ pub(super) fn author(call: &Call, reader: &mut Reader<'_>, document: i64, situat
     refuse(situation, 652)
 }
 
+/// Refuses a change of metadata: by who does not stand behind the document, the médecin traitant among them; the holder changes what he
+/// shows to professionals and nothing else.
+///
+/// # Errors
+/// The answer of the table.
+pub(super) fn metadata(call: &Call, reader: &mut Reader<'_>, document: &DocumentRow, shows_alone: bool) -> Result<()> {
+    if is_holder(call) {
+        return refuse(if shows_alone { Situation::VisibilityByHolder } else { Situation::OtherMetadataByHolder }, 654);
+    }
+    let treating = reader.right(document.record)?.is_some_and(|right| right.rule() == Rule::MedecinTraitant);
+    author(call, reader, document.number, if treating { Situation::MetadataByMedecinTraitant } else { Situation::MetadataByNonAuthor })
+}
+
 /// Whether the caller is the person whose record it is, or acts for it.
-pub(super) fn is_holder(call: &Call) -> bool {
+fn is_holder(call: &Call) -> bool {
     call.visibility.rules().is_some_and(|r| matches!(r.actor.role, Role::Holder | Role::LegalRepresentative))
 }
 
@@ -58,7 +79,8 @@ fn refuse(situation: Situation, number: u16) -> Result<()> {
     if row.allowed {
         return Ok(());
     }
-    Err(Fault::new(FaultKind::Forbidden, number, row.text.clone()))
+    let kind = FAULT_TABLE.iter().find(|k| format!("{:?}", k.kind) == row.kind).map_or(FaultKind::Forbidden, |k| k.kind);
+    Err(Fault::new(kind, number, row.text.clone()))
 }
 
 fn status(patient: &Value) -> Option<&str> {

@@ -9,7 +9,7 @@ use super::document::{self, Replaced};
 use super::planning::{Planned, to_bytes};
 use super::registry::ResourceRow;
 use super::{Answer, App, Call, delete, feeding, notices, read, resource, update};
-use crate::access::{Situation, Span, labels};
+use crate::access::{Span, labels};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{ChangeDocument, Operation, Plan, Precondition, Reader};
@@ -116,7 +116,7 @@ pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, plan: &mut Plan, tar
     permitted(reader, call, target, changes)?;
     let number = add(call, plan, target, changes)?;
     if withdraws(changes) {
-        plan.operations.extend(delete::withdraw(reader, target.row.record, target.row.number)?);
+        plan.operations.extend(delete::withdraw(reader, call, target.row.record, target.row.number)?);
     }
     label_chain(reader, plan, target, changes)?;
     Ok(number)
@@ -125,17 +125,11 @@ pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, plan: &mut Plan, tar
 /// Who may change what: who stands behind the document, and the patient what he shows to professionals.
 /// Spec: CSP R.1111-49 (masking by the holder); PDSM4DMP TD3.3.
 fn permitted(reader: &mut Reader<'_>, call: &Call, target: &Replaced, changes: &[Change]) -> Result<()> {
-    if !feeding::is_holder(call) {
-        return feeding::author(call, reader, target.row.number, Situation::MetadataByNonAuthor);
-    }
     let mut after = target.body.clone();
     xds::apply_metadata(&mut after, changes)?;
-    let visibility = labels::set(xds::label_codes(&after).iter().map(String::as_str)) ^ target.row.labels;
-    let labels_alone = changes.iter().all(|c| matches!(c, Change::SecurityLabel(_)));
-    if labels_alone && visibility & !labels::MASQUE_PS == 0 {
-        return Ok(());
-    }
-    Err(Fault::new(FaultKind::Forbidden, 654, "the patient masks a document to professionals (MASQUE_PS) or shows it again; the rest belongs to its authors"))
+    let changed = labels::set(xds::label_codes(&after).iter().map(String::as_str)) ^ target.row.labels;
+    let shows_alone = changes.iter().all(|c| matches!(c, Change::SecurityLabel(_))) && changed & !labels::MASQUE_PS == 0;
+    feeding::metadata(call, reader, &target.row, shows_alone)
 }
 
 /// The new version and the change of the document's row; returns the version's number.

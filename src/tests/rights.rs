@@ -322,6 +322,13 @@ fn the_state_of_a_record_is_not_written_by_who_feeds_it(server: &TestServer) {
     refused(&doctor.put(&patient, &stored), 403);
     let closed = json!({"resourceType": "Patient", "active": false, "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "158027511234531"}]});
     refused(&server.cabinet().post("Patient", &closed), 403);
+    // An INS does not circulate on an identity that is not qualified.
+    let status = |code: &str| {
+        json!({"resourceType": "Patient", "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "158027511234532"}],
+        "extension": [{"url": "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-identity-reliability", "extension": [{"url": "identityStatus", "valueCoding": {"code": code}}]}]})
+    };
+    refused(&server.cabinet().post("Patient", &status("PROV")), 422);
+    assert_eq!(server.cabinet().post("Patient", &status("VALI")).status, 201);
     let mut administrator = server.acting("client-cabinet", &["--role", "administrator"]);
     assert_eq!(administrator.call("POST", &format!("{patient}/$close"), &[("Accept", FHIR_JSON)], b"").status, 200);
     refused(&administrator.get(&format!("{patient}/$summary")), 403);
