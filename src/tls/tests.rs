@@ -2,6 +2,7 @@
 mod corpus;
 mod folders;
 mod handshake;
+mod limbo;
 mod lists;
 mod maker;
 mod names;

@@ -78,7 +78,7 @@ fn client(pki: &Folder, name: Option<&str>, version: &'static SupportedProtocolV
     client_with(&pki.bytes("ca.pem"), certs.as_ref().map(|(c, k)| (c.as_slice(), k.as_slice())), version)
 }
 
-fn client_with(ca: &[u8], own: Option<(&[u8], &[u8])>, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
+pub fn client_with(ca: &[u8], own: Option<(&[u8], &[u8])>, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(ca).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[version]).unwrap().with_root_certificates(roots);

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
 use openssl::pkcs12::Pkcs12 as File12;
 use openssl::pkey::PKey;
 use openssl::stack::Stack;
 use openssl::x509::X509;
 
-use super::handshake::{meet, ready};
+use super::handshake::{client_with, meet, ready};
 use super::maker::{self, DAY, Spec, pem};
 use super::pki::Folder;
 use crate::identity::CertificateFacts;
@@ -165,6 +167,40 @@ fn a_pkcs12_chain_is_ordered_and_leaves_the_root_out() {
 fn a_pkcs12_file_that_is_none_is_refused() {
     for (bytes, password) in [(&b""[..], "x"), (b"\x30\x03\x02\x01\x03", "x"), (&[0; (1 << 20) + 1], "x"), (b"\x30", "a\0b")] {
         assert!(import_p12(bytes, password).is_err());
+    }
+}
+
+#[test]
+fn twenty_kinds_of_refused_certificate_meet_one_alert() {
+    let pki = pki();
+    let (state, middle, ca) = (pki.load().unwrap(), authority(&pki), pki.bytes("ca.pem"));
+    let changes: [fn(&mut Spec); 20] = [
+        |s| s.to = now() - 1,
+        |s| s.from = now() + DAY,
+        |s| s.purposes = vec![maker::SERVER_AUTH],
+        |s| s.purposes.clear(),
+        |s| s.purposes = vec!["2.5.29.37.0"],
+        |s| s.usage = None,
+        |s| s.usage = Some(maker::NON_REPUDIATION),
+        |s| s.usage = Some(maker::KEY_ENCIPHERMENT),
+        |s| s.usage = Some(maker::DIGITAL_SIGNATURE | maker::CERT_SIGN),
+        |s| s.usage = Some(maker::DIGITAL_SIGNATURE | maker::CRL_SIGN),
+        |s| s.ca = Some(None),
+        |s| s.ca = Some(Some(0)),
+        |s| s.subject.clear(),
+        |s| s.subject.retain(|(nid, _)| *nid != Nid::ORGANIZATIONALUNITNAME),
+        |s| s.subject.retain(|(nid, _)| *nid != Nid::COMMONNAME),
+        |s| s.subject.retain(|(nid, _)| *nid != Nid::COUNTRYNAME),
+        |s| s.subject.push((Nid::ORGANIZATIONALUNITNAME, maker::STRUCTURE.into())),
+        |s| s.digest = MessageDigest::sha1(),
+        |s| s.subject.iter_mut().filter(|(nid, _)| *nid == Nid::ORGANIZATIONALUNITNAME).for_each(|(_, v)| *v = "1 10B0057881".into()),
+        |s| s.subject.iter_mut().filter(|(nid, _)| *nid == Nid::COUNTRYNAME).for_each(|(_, v)| *v = "DE".into()),
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        let spec = Spec::leaf().with(|s| (s.from, s.to) = (now() - DAY, now() + DAY)).with(change);
+        let (cert, key) = (pem(&spec.signed_by(&middle)).into_bytes(), spec.key.private_key_to_pem_pkcs8().unwrap());
+        let (_, got) = meet(&state, &client_with(&ca, Some((&cert, &key)), &rustls::version::TLS13));
+        assert_eq!(got.unwrap_err(), "received fatal alert: AccessDenied", "{index}");
     }
 }
 
