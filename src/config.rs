@@ -47,7 +47,7 @@ impl Default for Server {
 }
 
 /// Certificates. Empty paths mean the development PKI under the data folder.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
     /// Server certificate chain, PEM, leaf first. Default: `DIR/pki/server.pem`.
@@ -62,6 +62,17 @@ pub struct Tls {
     pub ca: String,
     /// Revocation lists of every issuer of a client chain, PEM. Default: `DIR/pki/crl.pem`.
     pub crl: String,
+    /// Addresses (http) of lists that `passerelle crl fetch` brings into the folder `crl`. Default: none.
+    pub crl_urls: Vec<String>,
+    /// Seconds between two fetches, 60–86400. Default 3600.
+    pub crl_fetch_seconds: u64,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        let none = String::new;
+        Self { certificate: none(), key: none(), pkcs12: none(), pkcs12_password_file: none(), ca: none(), crl: none(), crl_urls: Vec::new(), crl_fetch_seconds: 3600 }
+    }
 }
 
 /// The database.
@@ -228,6 +239,7 @@ impl Config {
         if !day.is_empty() && chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").is_err() {
             return Err("configuration: access.assumptions_accepted_on must be a day, for instance 2026-11-25".into());
         }
+        within("tls.crl_fetch_seconds", usize::try_from(self.tls.crl_fetch_seconds).unwrap_or(usize::MAX), 60, 86_400)?;
         within("audit.checkpoint_seconds", usize::try_from(self.audit.checkpoint_seconds).unwrap_or(usize::MAX), 1, 3600)?;
         let one_of = |name: &str, value: &str, all: &[&str]| {
             if all.contains(&value) { Ok(()) } else { Err(format!("configuration: {name} must be one of {}", all.join(", "))) }

@@ -6,6 +6,7 @@ mod backup;
 mod bench;
 mod check_config;
 mod client;
+mod crl;
 mod demo;
 mod issuers;
 mod pki;
@@ -81,6 +82,9 @@ enum Command {
         #[arg(long)]
         data: PathBuf,
     },
+    /// Revocation lists.
+    #[command(subcommand)]
+    Crl(crl::CrlCommand),
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -116,6 +120,7 @@ pub fn run(arguments: Arguments) -> Result<(), String> {
         Command::CheckConfig { config, data } => check_config::run(config.as_deref(), &data),
         Command::Backup { data, to, config } => backup::backup(&data, &to, config.as_deref()),
         Command::Restore { from, data } => backup::restore(&from, &data),
+        Command::Crl(command) => crl::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Token(arguments) => token::run(&arguments),
         Command::Bench { documents, connections, pki, port } => bench::run(documents, connections, pki.zip(port).map(|(pki, port)| bench::Running { pki, port })),

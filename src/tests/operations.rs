@@ -211,3 +211,45 @@ fn an_identity_is_imported_from_a_pkcs12_file() {
     let (done, said) = run(&["--password-file", &password, "--name", "client-imported"]);
     assert!(!done && said.contains("there already"), "{said}");
 }
+
+/// The fetcher brings lists into the folder that the server watches, whole or not at all.
+#[test]
+fn revocation_lists_are_fetched_into_the_watched_folder() {
+    use std::io::{Read, Write};
+    let server = TestServer::start(On::Sqlite);
+    let pem = std::fs::read_to_string(server.pki().join("crl.pem")).unwrap();
+    let list = pem.split_inclusive("-----END X509 CRL-----").next().unwrap().to_owned();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = std::thread::spawn(move || {
+        for _ in 0..3 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = [0; 1024];
+            let read = stream.read(&mut asked).unwrap();
+            let (status, body) = match String::from_utf8_lossy(&asked[..read]).split(' ').nth(1) {
+                Some("/good.crl") => ("200 OK", list.as_str()),
+                Some("/none.crl") => ("404 Not Found", ""),
+                _ => ("200 OK", "<html>"),
+            };
+            stream.write_all(format!("HTTP/1.0 {status}\r\nContent-Type: x\r\n\r\n{body}").as_bytes()).unwrap();
+        }
+    });
+    let folder = server.dir.join("lists");
+    std::fs::create_dir(&folder).unwrap();
+    let run = |paths: &[&str]| {
+        let urls: Vec<String> = paths.iter().map(|p| format!("\"http://127.0.0.1:{port}/{p}\"")).collect();
+        let config = server.dir.join("fetch.toml");
+        std::fs::write(&config, format!("[tls]\ncrl = \"{}\"\ncrl_urls = [{}]\n", folder.display(), urls.join(","))).unwrap();
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
+            .args(["crl", "fetch", "--once", "--data", &server.dir.display().to_string(), "--config", &config.display().to_string()])
+            .output()
+            .unwrap();
+        (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    assert!(run(&["good.crl"]).0);
+    let (done, said) = run(&["none.crl", "page.crl"]);
+    assert!(!done && said.contains("404") && said.contains("no revocation list"), "{said}");
+    serving.join().unwrap();
+    let names: Vec<String> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(names, ["127_0_0_1_good_crl.crl"]);
+}
