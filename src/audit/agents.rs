@@ -10,6 +10,8 @@ use crate::fhir::Role;
 
 /// Professions.
 const PROFESSIONS: &str = "https://mos.esante.gouv.fr/NOS/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante";
+/// How a user is known: by a token.
+const USER_AGENTS: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/UserAgentTypes";
 /// In what capacity, and how surely, somebody acted.
 const ROLES: &str = "urn:passerelle:role";
 const LEVELS: &str = "urn:passerelle:authentication";
@@ -59,9 +61,11 @@ fn person(action: Action, by: &By) -> Option<Value> {
     }
     let participation = if action == Action::R || action == Action::E { "IRCP" } else { "AUT" };
     let who = if by.person.is_empty() { json!({"display": by.role.word()}) } else { json!({"identifier": {"system": PERSON, "value": by.person}}) };
+    let mut kinds = vec![code("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", participation)];
+    kinds.extend(by.user_has_token().then(|| code(USER_AGENTS, "UserOauthAgent")));
     let policy: Vec<String> = (!by.token.is_empty()).then(|| format!("urn:ietf:params:oauth:jti:{}", by.token)).into_iter().collect();
     let mut out = json!({
-        "type": {"coding": [code("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", participation)]},
+        "type": {"coding": kinds},
         "role": [{"coding": [code(ROLES, by.role.word())]}],
         "who": who,
         "altId": by.issuer,

@@ -56,15 +56,22 @@ const PROFILES: &[(Action, &[&str], &str)] = &[
     (Action::E, &["search", "search-type", "search-system"], "Query"),
 ];
 
-/// Transactions that only read, and the middle of their profile's name.
-const MHD_PROFILES: &[(&str, &str)] = &[("ITI-66", "FindDocumentLists"), ("ITI-67", "FindDocumentReferences"), ("ITI-68", "RetrieveDocument")];
+/// Transactions whose profile builds on BALP's: number, name of the profile, type of the data entity when it names one. That of ITI-65
+/// does not: it allows neither the interaction nor the documents beside the SubmissionSet.
+const MHD_PROFILES: &[(&str, &str, Option<&str>)] = &[
+    ("ITI-66", "FindDocumentLists.Audit.Responder", None),
+    ("ITI-67", "FindDocumentReferences.Audit.Responder", None),
+    ("ITI-68", "RetrieveDocument.Audit.Responder", None),
+    ("ITI-105", "SimplifiedPublish.Audit.Recipient", Some("DocumentReference/")),
+    ("ITI-106", "GenerateMetadata.Audit.Recipient", Some("DocumentReference/")),
+];
 
 /// The AuditEvent of an event.
 /// Spec: BALP 1.1; agent roles swap for reads. A profile is claimed only by an event that fulfils it.
 pub fn to_fhir(event: &Event) -> Value {
     let mut meta = json!({"versionId": "1", "lastUpdated": instant(event.at_us)});
     if let Some(members) = meta.as_object_mut() {
-        let profiles = profile(event).map(|profile| [profile].into_iter().chain(sharing(event)).collect::<Vec<_>>());
+        let profiles = profile(event).map(|profile| [profile].into_iter().chain(sharing(event)).chain(authorized(event)).collect::<Vec<_>>());
         let profiles = profiles.map(|all| json!(all));
         members.extend(profiles.map(|p| ("profile".to_owned(), p)));
         // Connexion secrète: the trace itself carries the label. Spec: NOS TRE_A07; VIHF 3.0 confidentiality-code.
@@ -144,12 +151,18 @@ fn profile(event: &Event) -> Option<String> {
     complete.then(|| format!("{BALP}{patient}{name}"))
 }
 
-/// Profiles of IHE MHD on top of BALP: of a search for a patient's documents or lists, and of a retrieval. They ask for what BALP asks
-/// and for the transaction beside the interaction.
-/// Spec: IHE MHD 4.2 ITI-66, ITI-67, ITI-68 security audit considerations.
+/// The profile of IHE MHD on top of BALP's: it asks for what that asks, for the patient and for the transaction beside the interaction.
+/// Spec: IHE MHD 4.2 ITI-66, ITI-67, ITI-68, ITI-105, ITI-106 security audit considerations.
 fn sharing(event: &Event) -> Option<String> {
-    let (_, name) = MHD_PROFILES.iter().find(|(transaction, _)| event.patient.is_some() && event.transaction.as_deref() == Some(transaction))?;
-    Some(format!("https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.{name}.Audit.Responder"))
+    let (_, name, kind) = MHD_PROFILES.iter().find(|(transaction, ..)| event.patient.is_some() && event.transaction.as_deref() == Some(transaction))?;
+    let fits = kind.is_none_or(|kind| event.entities.first().is_some_and(|data| data.starts_with(kind)));
+    fits.then(|| format!("https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.{name}"))
+}
+
+/// The profile of what an access token allowed.
+/// Spec: BALP 1.1 OAUTHaccessTokenUse.Minimal: the jti alone.
+fn authorized(event: &Event) -> Option<String> {
+    event.by.as_ref().filter(|by| by.user_has_token()).map(|_| format!("{BALP}OAUTHaccessTokenUse.Minimal"))
 }
 
 /// The query, when one is recorded and not withheld.
@@ -223,6 +236,29 @@ mod tests {
         assert_eq!(claimed(&Event { query: Some("YQ==".into()), ..event("search-type", Action::E) }).as_deref(), Some("PatientQuery"));
         assert_eq!(claimed(&Event { outcome: Outcome::Refused, ..event("read", Action::R) }), None);
         assert_eq!(claimed(&Event { entities: Vec::new(), ..event("read", Action::R) }), None);
+    }
+
+    #[test]
+    fn a_transaction_and_a_token_have_profiles_of_their_own() {
+        let claimed = |e: &Event| to_fhir(e)["meta"]["profile"].as_array().unwrap().iter().skip(1).map(|p| p.as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let mhd = |name: &str| vec![format!("https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.{name}")];
+        let of = |transaction: &str, e: Event| Event { transaction: Some(transaction.into()), ..e };
+        assert_eq!(claimed(&of("ITI-105", event("create", Action::C))), mhd("SimplifiedPublish.Audit.Recipient"));
+        assert_eq!(claimed(&of("ITI-106", event("generate-metadata", Action::C))), mhd("GenerateMetadata.Audit.Recipient"));
+        assert_eq!(claimed(&of("ITI-68", event("read", Action::R))), mhd("RetrieveDocument.Audit.Responder"));
+        let list = vec!["List/2".into()];
+        assert!(claimed(&of("ITI-105", Event { entities: list, ..event("create", Action::C) })).is_empty());
+        assert!(claimed(&of("ITI-105", Event { patient: None, ..event("create", Action::C) })).is_empty());
+        assert!(claimed(&of("ITI-65", event("transaction", Action::C))).is_empty());
+        let by = json!({"role": "practitioner", "person": "899700218896", "mode": "normal", "level": "direct", "issuer": "https://issuer.example", "token": "t-1"});
+        let made = Event { by: serde_json::from_value(by).unwrap(), ..event("create", Action::C) };
+        assert_eq!(claimed(&made), [format!("{BALP}OAUTHaccessTokenUse.Minimal")]);
+        let fhir = to_fhir(&made);
+        let user = fhir["agent"].as_array().unwrap().iter().find(|a| a["requestor"] == true).unwrap();
+        let types: Vec<&str> = user["type"]["coding"].as_array().unwrap().iter().filter_map(|c| c["code"].as_str()).collect();
+        assert_eq!((types, &user["policy"]), (vec!["AUT", "UserOauthAgent"], &json!(["urn:ietf:params:oauth:jti:t-1"])));
+        let issues = crate::fhir::r4::check(&crate::fhir::gate::parse(&serde_json::to_vec(&fhir).unwrap()).unwrap(), 10);
+        assert!(issues.is_empty(), "{issues:?}");
     }
 
     #[test]

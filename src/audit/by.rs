@@ -31,6 +31,13 @@ pub struct By {
     pub secret: bool,
 }
 
+impl By {
+    /// Whether a user, not a structure's software alone, acted by an access token.
+    pub fn user_has_token(&self) -> bool {
+        self.role != Role::Structure && !self.token.is_empty()
+    }
+}
+
 impl From<&Actor> for By {
     fn from(actor: &Actor) -> Self {
         let person = actor.person.as_ref();

@@ -20,6 +20,11 @@ pub(super) fn place(data: &Path, config: &Config) -> PathBuf {
     if config.audit.anchor.is_empty() { data.join("audit-anchor.log") } else { PathBuf::from(&config.audit.anchor) }
 }
 
+/// Where the copy of the last checkpoint lies: with the data, whatever happens to the file of all of them.
+pub(super) fn head(data: &Path) -> PathBuf {
+    data.join("audit-anchor.head")
+}
+
 /// The key that signs them; its public half lies beside it.
 pub(super) fn key(data: &Path) -> PathBuf {
     data.join("pki/audit-signing.key")
@@ -39,7 +44,7 @@ impl Checkpoints {
     /// A text that names the file.
     pub fn open(data: &Path, config: &Config) -> std::result::Result<Self, String> {
         let place = place(data, config);
-        let anchor = Anchor::open(&place).map_err(|e| format!("{}: {e}", place.display()))?;
+        let anchor = Anchor::open(&place, &head(data)).map_err(|e| format!("{}: {e}", place.display()))?;
         Ok(Self { anchor, key: SigningKey::open_or_make(&key(data)).map_err(|e| e.to_string())?, last: None })
     }
 
@@ -49,7 +54,7 @@ impl Checkpoints {
     /// `Busy` or `Bug` when a chain cannot be read or the checkpoint cannot be written.
     pub fn make(&mut self, app: &App) -> Result<()> {
         let head = |(number, hash): (i64, String)| Head { number, hash };
-        let heads = (head(app.store.audit_head()?), head(app.read_log.head()?));
+        let heads = (head(app.store.audit_head()?), head(app.read_log.head()));
         if self.last.as_ref() == Some(&heads) {
             return Ok(());
         }

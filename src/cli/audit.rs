@@ -6,15 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::anchor;
-use crate::access::Visibility;
-use crate::audit::Checkpoint;
+use crate::audit::{Checkpoint, Head};
 use crate::config::Config;
-use crate::store::{DatabaseUrl, Store, StoreOptions, anchor_lines, chain_hash, verify_read_log};
+use crate::store::{Break, Chain, DatabaseUrl, Store, StoreOptions, anchor_lines, last_checkpoint, walk_read_log};
 
 /// Events this much newer than the last checkpoint (µs) show that checkpoints are missing.
 const SILENCE_US: i64 = 3_600_000_000;
-/// Events read at once.
-const BLOCK: i64 = 2000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -46,14 +43,13 @@ fn verify(data: &Path, given: Option<&Path>, file: Option<&Path>) -> Result<(), 
     if !log.is_file() {
         return Err(format!("{}: there is no log of reads", log.display()));
     }
-    let mut writes = Walk::of("writes", checkpoints.iter().map(|c| &c.writes));
-    walk(&store, &mut writes)?;
-    let mut reads = Walk::of("reads", checkpoints.iter().map(|c| &c.reads));
-    let walked = verify_read_log(&log, |number, line| reads.see(number, line)).map_err(|e| e.to_string());
-    reads.first_wrong()?;
-    walked?;
+    let mut writes = Walk::of("writes", checkpoints.iter().map(|c| &c.writes))?;
+    let (_, broken) = store.walk_audit(|chain, line| writes.see(chain, line)).map_err(|e| e.to_string())?;
+    writes.first_wrong(broken)?;
+    let mut reads = Walk::of("reads", checkpoints.iter().map(|c| &c.reads))?;
+    let walked = walk_read_log(&log, |chain, line| reads.see(chain, line)).map_err(|e| e.to_string())?;
+    reads.first_wrong(walked.broken)?;
     for chain in [&writes, &reads] {
-        chain.first_wrong()?;
         chain.reaches_its_checkpoints()?;
         chain.no_longer_than(checkpoints.last())?;
     }
@@ -70,14 +66,20 @@ fn checkpoints(data: &Path, place: &Path) -> Result<Vec<Checkpoint>, String> {
     }
     let public = anchor::key(data).with_extension("jwks");
     let jwks = std::fs::read(&public).map_err(|e| format!("{}: {e}", public.display()))?;
-    anchor::verified(&lines, &jwks).map_err(|e| format!("{}: {e}", place.display()))
+    let out = anchor::verified(&lines, &jwks).map_err(|e| format!("{}: {e}", place.display()))?;
+    let head = anchor::head(data);
+    match last_checkpoint(&head).map_err(|e| e.to_string())? {
+        None => Err(format!("{}: the copy of the last checkpoint is not there", head.display())),
+        Some(kept) if lines.contains(&kept) => Ok(out),
+        Some(_) => Err(format!("{}: the last checkpoint that was made is missing: the end of the file was cut off, or this is an old copy of it", place.display())),
+    }
 }
 
 /// A walk along one chain, with what the checkpoints say of it.
-struct Walk {
+struct Walk<'a> {
     name: &'static str,
     /// Number → hash of the event, by the checkpoints.
-    expected: BTreeMap<i64, String>,
+    expected: BTreeMap<i64, &'a str>,
     /// Of the last event seen.
     number: i64,
     at_us: i64,
@@ -86,29 +88,43 @@ struct Walk {
     wrong: Option<i64>,
 }
 
-impl Walk {
-    fn of<'a>(name: &'static str, heads: impl Iterator<Item = &'a crate::audit::Head>) -> Self {
-        let expected: BTreeMap<i64, String> = heads.filter(|h| h.number > 0).map(|h| (h.number, h.hash.clone())).collect();
-        let anchored = expected.keys().next_back().copied().unwrap_or(0);
-        Self { name, expected, number: 0, at_us: 0, anchored, wrong: None }
+impl<'a> Walk<'a> {
+    /// # Errors
+    /// Checkpoints that contradict one another: the chain was made anew between them.
+    fn of(name: &'static str, heads: impl Iterator<Item = &'a Head>) -> Result<Self, String> {
+        let (mut expected, mut anchored) = (BTreeMap::new(), 0);
+        for (index, head) in heads.enumerate() {
+            let same = head.number == 0 || *expected.entry(head.number).or_insert(head.hash.as_str()) == head.hash;
+            if head.number < anchored || !same {
+                return Err(format!(
+                    "checkpoint {}: the trail of {name} was made anew before it: it ends at event {}, and the checkpoint before it says otherwise",
+                    index + 1,
+                    head.number
+                ));
+            }
+            anchored = head.number;
+        }
+        Ok(Self { name, expected, number: 0, at_us: 0, anchored, wrong: None })
     }
 
     /// One event, whose place in its chain was checked.
-    fn see(&mut self, number: i64, line: &str) {
-        self.number = number;
-        if self.expected.get(&number).is_some_and(|hash| *hash != chain_hash(line)) {
-            self.wrong.get_or_insert(number);
+    fn see(&mut self, chain: &Chain, line: &str) {
+        self.number = chain.number();
+        if self.wrong.is_none() && self.expected.get(&self.number).is_some_and(|hash| *hash != chain.hash()) {
+            self.wrong = Some(self.number);
         }
         let at = line.split_once("\"at_us\":").and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
         self.at_us = at.unwrap_or(self.at_us);
     }
 
     /// # Errors
-    /// The first event that differs from what a checkpoint says of it: it, or one before it, was changed and chained again.
-    fn first_wrong(&self) -> Result<(), String> {
-        match self.wrong {
-            Some(number) => Err(format!("the trail of {}: event {number} is not the one of its checkpoint: it, or one before it, was changed", self.name)),
-            None => Ok(()),
+    /// The first event that breaks the chain, or that differs from what a checkpoint says of it: it, or one before it, was changed and
+    /// chained again.
+    fn first_wrong(&self, broken: Option<Break>) -> Result<(), String> {
+        match (broken, self.wrong) {
+            (Some(broken), wrong) if wrong.is_none_or(|number| broken.number <= number) => Err(format!("the trail of {} is broken: {broken}", self.name)),
+            (_, Some(number)) => Err(format!("the trail of {}: event {number} is not the one of its checkpoint: it, or one before it, was changed", self.name)),
+            _ => Ok(()),
         }
     }
 
@@ -129,26 +145,6 @@ impl Walk {
                 Err(format!("the checkpoints end an hour or more before event {} of the trail of {}: their file was cut off, or they could not be written", self.number, self.name))
             }
             _ => Ok(()),
-        }
-    }
-}
-
-/// The chain of writes, from the database.
-fn walk(store: &Store, seen: &mut Walk) -> Result<(), String> {
-    let (mut number, mut chain) = (0i64, String::new());
-    loop {
-        let visibility = Visibility::open("", i64::MAX);
-        let some = store.read(&visibility, |r| r.audit_after(number, BLOCK)).map_err(|e| e.to_string())?;
-        if some.is_empty() {
-            return Ok(());
-        }
-        for (n, line) in some {
-            if n != number + 1 || !line.starts_with(&format!("{{\"prev\":\"{chain}\",\"number\":{n},")) {
-                return Err(format!("the trail of writes is broken at event {n}: it, or the one before it, was changed, removed or inserted"));
-            }
-            seen.see(n, &line);
-            chain = chain_hash(&line);
-            number = n;
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
+use super::anchor;
 use crate::config::Config;
 use crate::store::{DatabaseUrl, Store, StoreOptions, verify_backup, verify_read_log};
 
 const DATABASE: &str = "passerelle.db";
 const READ_LOG: &str = "audit-reads.log";
-/// Checkpoints of the trail, where they lie in the data folder.
+/// Checkpoints of the trail, where they lie in a backup.
 const ANCHOR: &str = "audit-anchor.log";
 /// Certificates and keys of a trial server; those of a production server lie where its configuration says.
 const PKI: &str = "pki";
@@ -20,12 +21,13 @@ pub(super) fn backup(data: &Path, to: &Path, file: Option<&Path>) -> Result<(), 
     std::fs::DirBuilder::new().mode(0o700).create(to).map_err(|e| format!("{}: {e}; name a folder that does not exist yet, in one that does", to.display()))?;
     let store = Store::open(&StoreOptions { url, readers: 1, queue: 0 }).map_err(|e| e.to_string())?;
     // Before what they name: a checkpoint never speaks of more than the copy holds.
-    copy(&data.join(ANCHOR), &to.join(ANCHOR))?;
+    copy(&anchor::head(data), &anchor::head(to))?;
+    copy(&anchor::place(data, &config), &to.join(ANCHOR))?;
     store.backup(&to.join(DATABASE)).map_err(|e| e.to_string())?;
     own(&to.join(DATABASE))?;
     copy(&data.join(READ_LOG), &to.join(READ_LOG))?;
     copy_all(&data.join(PKI), &to.join(PKI))?;
-    let (lines, _) = verify_read_log(&to.join(READ_LOG), |_, _| ()).map_err(|e| e.to_string())?;
+    let (lines, _) = verify_read_log(&to.join(READ_LOG)).map_err(|e| e.to_string())?;
     println!("backup verified: {} ({lines} audited reads)", to.display());
     Ok(())
 }
@@ -39,10 +41,11 @@ pub(super) fn restore(from: &Path, data: &Path) -> Result<(), String> {
         return Err(format!("{}: no backup is here; name the folder that `passerelle backup --to` made", from.display()));
     }
     verify_backup(&from.join(DATABASE)).map_err(|e| e.to_string())?;
-    verify_read_log(&from.join(READ_LOG), |_, _| ()).map_err(|e| e.to_string())?;
+    verify_read_log(&from.join(READ_LOG)).map_err(|e| e.to_string())?;
     std::fs::create_dir_all(data).map_err(|e| format!("{}: {e}", data.display()))?;
     copy(&from.join(DATABASE), &data.join(DATABASE))?;
     copy(&from.join(READ_LOG), &data.join(READ_LOG))?;
+    copy(&anchor::head(from), &anchor::head(data))?;
     copy(&from.join(ANCHOR), &data.join(ANCHOR))?;
     copy_all(&from.join(PKI), &data.join(PKI))?;
     println!("restored into {}", data.display());

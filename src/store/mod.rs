@@ -7,6 +7,7 @@
 mod anchor;
 mod backup;
 mod cache;
+mod chain;
 mod conn;
 mod counters;
 mod documents;
@@ -28,9 +29,10 @@ mod writer;
 
 use std::sync::Arc;
 
-pub use anchor::{Anchor, lines as anchor_lines};
+pub use anchor::{Anchor, last_kept as last_checkpoint, lines as anchor_lines};
 pub use backup::verify as verify_backup;
 pub use cache::Cache;
+pub use chain::{Break, Chain, chained as chain_hash};
 pub use conn::DatabaseUrl;
 pub use counters::Counters;
 pub use documents::DocumentRow;
@@ -39,11 +41,11 @@ pub use footprint::Footprint;
 pub use jobs::DueJob;
 pub use plan::{AuditLine, ChangeDocument, Cut, Facts, Index, Job, NewDocument, Operation, Plan, Precondition, Put};
 pub use read::{Found, Reader, VersionRow};
-pub use read_log::{Pending, ReadLog, verify as verify_read_log};
+pub use read_log::{Pending, ReadLog, Walked, verify as verify_read_log, walk as walk_read_log};
 pub use rights::DecidedFacts;
 pub use search::{Condition, DatePrefix, DateTest, Page, PageKey, Query, Sort};
 pub use settings::Settings;
-pub use writer::{Written, chained as chain_hash};
+pub use writer::Written;
 
 use crate::access::Visibility;
 use crate::fhir::Result;

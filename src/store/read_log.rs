@@ -11,8 +11,9 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::writer::chained;
+use super::chain::{Break, Chain, chained};
 use crate::fhir::{Fault, FaultKind, Result};
 
 /// Events that may wait for the fsync thread.
@@ -49,6 +50,8 @@ pub struct ReadLog {
     queue: SyncSender<Entry>,
     thread: std::thread::JoinHandle<()>,
     path: PathBuf,
+    /// Number and hash of the last line that is on the disk.
+    head: Arc<Mutex<(i64, String)>>,
 }
 
 impl ReadLog {
@@ -58,15 +61,17 @@ impl ReadLog {
     /// `Bug` when the file cannot be opened, `RuleBroken` when its chain is broken.
     pub fn open(path: &Path) -> Result<Self> {
         let fail = |e: std::io::Error| Fault::new(FaultKind::Bug, 191, "the audit log could not be opened").because(e);
-        let (mut number, mut chain, good) = walk(path, |_, _| ())?;
+        let walked = whole(path)?;
         let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(fail)?;
         file.set_permissions(Permissions::from_mode(0o600)).map_err(fail)?;
-        if file.metadata().map_err(fail)?.len() > good {
+        if file.metadata().map_err(fail)?.len() > walked.good {
             // A last line without its end (power loss while writing) was never acknowledged.
-            file.set_len(good).map_err(fail)?;
+            file.set_len(walked.good).map_err(fail)?;
         }
         file.sync_all().map_err(fail)?;
+        let head = Arc::new(Mutex::new((walked.chain.number(), walked.chain.hash().to_owned())));
         let (queue, receive) = sync_channel::<Entry>(QUEUE);
+        let durable = Arc::clone(&head);
         let thread = std::thread::Builder::new()
             .name("read-log".into())
             .spawn(move || {
@@ -78,13 +83,13 @@ impl ReadLog {
                             Err(_) => break,
                         }
                     }
-                    if !append(&mut file, batch, &mut number, &mut chain) {
+                    if !append(&mut file, batch, &durable) {
                         break;
                     }
                 }
             })
             .map_err(fail)?;
-        Ok(Self { queue, thread, path: path.to_owned() })
+        Ok(Self { queue, thread, path: path.to_owned(), head })
     }
 
     /// Whether the log takes events: it stops for good when one could not be written.
@@ -105,18 +110,10 @@ impl ReadLog {
         Ok(Pending(wait))
     }
 
-    /// Where the chain of the log stands: number and hash of its last line.
-    ///
-    /// # Errors
-    /// `Bug` when the file cannot be read.
-    pub fn head(&self) -> Result<(i64, String)> {
-        let mut head = (0, String::new());
-        self.newest(|line| {
-            let number = line.split_once("\"number\":").and_then(|(_, rest)| rest.split(',').next()?.parse().ok());
-            head = (number.unwrap_or(0), chained(line));
-            ControlFlow::Break(())
-        })?;
-        Ok(head)
+    /// Where the chain of the log stands: number and hash of the last line that is on the disk. What is written and not yet synced is
+    /// not in it: a power loss may still take it.
+    pub fn head(&self) -> (i64, String) {
+        self.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Looks at the lines of the log, newest first, until `see` breaks. A line that is being written is not looked at.
@@ -159,19 +156,19 @@ fn backwards(path: &Path, mut see: impl FnMut(&str) -> ControlFlow<()>) -> std::
 }
 
 /// Writes a batch; `false` when it may not be on the disk, after which nothing more is written.
-fn append(file: &mut File, batch: Vec<Entry>, number: &mut i64, chain: &mut String) -> bool {
+fn append(file: &mut File, batch: Vec<Entry>, durable: &Mutex<(i64, String)>) -> bool {
     let mut text = String::new();
-    let (mut n, mut head) = (*number, chain.clone());
+    let (mut number, mut head) = durable.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for event in batch.iter().flat_map(|entry| &entry.lines) {
-        n += 1;
-        let line = format!("{{\"prev\":\"{head}\",\"number\":{n},\"event\":{event}}}");
+        number += 1;
+        let line = format!("{{\"prev\":\"{head}\",\"number\":{number},\"event\":{event}}}");
         head = chained(&line);
         text.push_str(&line);
         text.push('\n');
     }
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).is_ok();
     if written {
-        (*number, *chain) = (n, head);
+        *durable.lock().unwrap_or_else(PoisonError::into_inner) = (number, head);
     } else {
         // A failed fsync must never be retried as if nothing had happened: the log stops, and with it every disclosure.
         tracing::error!("the audit log could not be written; nothing is disclosed until the server is started again");
@@ -182,35 +179,62 @@ fn append(file: &mut File, batch: Vec<Entry>, number: &mut i64, chain: &mut Stri
     written
 }
 
-/// Walks the chain of a log file, changing nothing, and shows each line with its number; returns the last number and the hash of the
-/// last line. A line that is being written is not looked at.
+/// Checks the chain of a log file, changing nothing; returns the last number and the hash of the last line. A line that is being
+/// written is not looked at.
 ///
 /// # Errors
-/// `RuleBroken` naming the first line whose hash does not follow.
-pub fn verify(path: &Path, see: impl FnMut(i64, &str)) -> Result<(i64, String)> {
-    walk(path, see).map(|(number, chain, _)| (number, chain))
+/// `RuleBroken` naming the first event that is not what was written, `Bug` when the file cannot be read.
+pub fn verify(path: &Path) -> Result<(i64, String)> {
+    whole(path).map(|walked| (walked.chain.number(), walked.chain.hash().to_owned()))
 }
 
-/// [`verify`], with the length of the whole lines in bytes.
-fn walk(path: &Path, mut see: impl FnMut(i64, &str)) -> Result<(i64, String, u64)> {
-    let fail = |e: std::io::Error| Fault::new(FaultKind::Bug, 195, "the audit log could not be read").because(e);
-    let Ok(file) = File::open(path) else { return Ok((0, String::new(), 0)) };
-    let (mut number, mut chain, mut good) = (0i64, String::new(), 0u64);
-    let mut reader = BufReader::new(file);
-    let mut line = String::new();
-    loop {
-        line.clear();
-        let read = reader.read_line(&mut line).map_err(fail)?;
-        let Some(whole) = line.strip_suffix('\n') else {
-            return Ok((number, chain, good));
-        };
-        number += 1;
-        if !whole.starts_with(&format!("{{\"prev\":\"{chain}\",\"number\":{number},")) {
-            return Err(Fault::new(FaultKind::RuleBroken, 196, format!("the audit log is broken at line {number}: it, or the one before it, was changed, removed or inserted")));
+fn whole(path: &Path) -> Result<Walked> {
+    let walked = walk(path, |_, _| ())?;
+    match &walked.broken {
+        Some(broken) => {
+            Err(Fault::new(FaultKind::RuleBroken, 196, format!("the audit log is broken: {broken}; put the log of a backup in its place, or keep it as evidence and move it away")))
         }
-        see(number, whole);
-        chain = chained(whole);
-        good += u64::try_from(read).unwrap_or(0);
+        None => Ok(walked),
+    }
+}
+
+/// A walk through a log file.
+#[derive(Debug)]
+pub struct Walked {
+    pub chain: Chain,
+    /// Bytes of the whole lines that were walked.
+    pub good: u64,
+    /// Where the walk ended before the end of the log.
+    pub broken: Option<Break>,
+}
+
+/// Walks a log file, changing nothing, and shows each line with the chain up to it.
+///
+/// # Errors
+/// `Bug` when the file cannot be read.
+pub fn walk(path: &Path, mut see: impl FnMut(&Chain, &str)) -> Result<Walked> {
+    let fail = |e: std::io::Error| Fault::new(FaultKind::Bug, 195, "the audit log could not be read").because(e);
+    let mut walked = Walked { chain: Chain::default(), good: 0, broken: None };
+    let mut reader = match File::open(path) {
+        Ok(file) => BufReader::with_capacity(1 << 16, file),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(walked),
+        Err(e) => return Err(fail(e)),
+    };
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        let read = reader.read_until(b'\n', &mut bytes).map_err(fail)?;
+        let Some(line) = bytes.strip_suffix(b"\n") else {
+            walked.broken = walked.chain.end().err();
+            return Ok(walked);
+        };
+        let line = std::str::from_utf8(line).unwrap_or_default();
+        if let Err(broken) = walked.chain.follow(line) {
+            walked.broken = Some(broken);
+            return Ok(walked);
+        }
+        see(&walked.chain, line);
+        walked.good += u64::try_from(read).unwrap_or(0);
     }
 }
 
@@ -231,16 +255,16 @@ mod tests {
         for n in 0..3 {
             log.append(vec![format!("{{\"n\":{n}}}")]).unwrap().wait().unwrap();
         }
-        assert_eq!(verify(&path, |_, _| ()).unwrap().0, 3);
+        assert_eq!(verify(&path).unwrap().0, 3);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{text}{{\"prev\":\"torn")).unwrap();
-        assert_eq!(verify(&path, |_, _| ()).unwrap().0, 3);
+        assert_eq!(verify(&path).unwrap().0, 3);
         assert_ne!(std::fs::read_to_string(&path).unwrap(), text, "looking changes nothing");
         drop(log);
         let _again = ReadLog::open(&path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "opening cuts the torn line off");
         std::fs::write(&path, text.replace("{\"n\":1}", "{\"n\":7}")).unwrap();
-        assert!(verify(&path, |_, _| ()).unwrap_err().to_string().contains("line 3"));
+        assert!(verify(&path).unwrap_err().to_string().contains("event 2 was changed"));
         std::fs::remove_file(&path).unwrap();
     }
 

@@ -2,12 +2,53 @@
 
 use diesel::prelude::*;
 
+use super::Store;
+use super::chain::{Break, Chain, chained};
 use super::conn::fault;
 use super::read::Reader;
 use super::schema::{audit_event, directory, document};
 use super::visible::visible;
-use super::writer::chained;
+use crate::access::Visibility;
 use crate::fhir::Result;
+
+/// Events that one read of the verifier takes.
+const BLOCK: i64 = 2000;
+
+/// A row of the trail of writes: its number, when and in which commit it was written, to whose record it belongs, and its line.
+type Row = (i64, i64, i64, i64, String);
+
+impl Store {
+    /// Walks the chain of writes from its beginning, changing nothing, and shows each line with the chain up to it; what is broken
+    /// ends the walk.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn walk_audit(&self, mut see: impl FnMut(&Chain, &str)) -> Result<(Chain, Option<Break>)> {
+        let visibility = Visibility::open("", i64::MAX);
+        let mut chain = Chain::default();
+        loop {
+            let rows = self.read(&visibility, |reader| reader.audit_rows(chain.number(), BLOCK))?;
+            if rows.is_empty() {
+                let broken = chain.end().err();
+                return Ok((chain, broken));
+            }
+            for row in &rows {
+                if let Err(broken) = chain.follow(&row.4).and_then(|()| columns(chain.number(), row)) {
+                    return Ok((chain, Some(broken)));
+                }
+                see(&chain, &row.4);
+            }
+        }
+    }
+}
+
+/// A row says of its event what the line says, by which searches find it. Lines of before name the commit alone.
+fn columns(event: i64, (number, at_us, record, commit, line): &Row) -> std::result::Result<(), Break> {
+    let (head, _) = line.split_once(",\"event\":").unwrap_or((line, ""));
+    let says = |name: &str, value: i64| head.split_once(name).is_none_or(|(_, rest)| rest.split(',').next().and_then(|n| n.parse().ok()) == Some(value));
+    let whole = says("\"number\":", *number) && says("\"commit\":", *commit) && says("\"written_us\":", *at_us) && says("\"record\":", *record);
+    if whole { Ok(()) } else { Err(Break::at(event, "was moved: its row names another number, commit, time or record than its line")) }
+}
 
 impl Reader<'_> {
     /// Of some ids of a type, those whose place this caller may know: what it may see, and the deleted documents it stands behind.
@@ -71,16 +112,20 @@ impl Reader<'_> {
         Ok(last.map(|(number, line)| (number, chained(&line))).unwrap_or_default())
     }
 
-    /// All audit lines in order from `after`, for the verifier.
+    /// Audit lines in order from `after`.
     ///
     /// # Errors
     /// `Bug` or `Busy` from the database.
     pub fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<(i64, String)>> {
+        Ok(self.audit_rows(after, limit)?.into_iter().map(|row| (row.0, row.4)).collect())
+    }
+
+    fn audit_rows(&mut self, after: i64, limit: i64) -> Result<Vec<Row>> {
         audit_event::table
             .filter(audit_event::number.gt(after))
             .order(audit_event::number)
             .limit(limit)
-            .select((audit_event::number, audit_event::line))
+            .select((audit_event::number, audit_event::at_us, audit_event::record, audit_event::commit_number, audit_event::line))
             .load(self.conn)
             .map_err(fault)
     }

@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use diesel::connection::TransactionManager;
 use diesel::prelude::*;
-use sha2::{Digest, Sha256};
 
 use diesel::r2d2::R2D2Connection;
 
+use super::chain::chained;
 use super::conn::{Conn, DatabaseUrl, fault};
 use super::counters::Counters;
 use super::lock::{self, Lock};
@@ -251,9 +251,4 @@ impl From<Fault> for Rollback {
 /// µs since 1970, UTC.
 fn now_us() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_micros()).ok()).unwrap_or(0)
-}
-
-/// Hash that the next audit line carries as `prev`.
-pub fn chained(line: &str) -> String {
-    Sha256::digest(line.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
 }

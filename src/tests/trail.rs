@@ -47,6 +47,13 @@ impl Traced {
         std::fs::write(&path, lines.iter().map(|l| format!("{l}\n")).collect::<String>()).unwrap();
     }
 
+    /// Starts a server on the data once more, and stops it.
+    fn run(&self) -> Result<(), String> {
+        let mut config = passerelle::config::Config::default();
+        config.server.bind = "127.0.0.1:0".into();
+        passerelle::cli::start(&self.server.dir, config).map(passerelle::cli::Server::stop)
+    }
+
     /// Whether all is whole, and what is said.
     fn verify(&self) -> (bool, String) {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"));
@@ -90,11 +97,11 @@ fn what_is_whole_is_said_to_be_whole() {
 fn the_log_of_reads_cannot_be_rewritten() {
     type Change = fn(&mut Vec<String>);
     let kinds: [(&str, Change, &str); 7] = [
-        ("a changed letter", |l| l[1] = l[1].replace("Cabinet", "Cabinat").replace("CABINET", "CABINAT"), "broken at line 3"),
+        ("a changed letter", |l| l[1] = l[1].replace("Cabinet", "Cabinat").replace("CABINET", "CABINAT"), "trail of reads is broken: event 2 was changed"),
         ("a changed last event", |l| l[4] = l[4].replace("\"Success\"", "\"Refused\""), "event 5 is not the one of its checkpoint"),
-        ("a removed event", |l| drop(l.remove(2)), "broken at line 3"),
-        ("an inserted event", |l| l.insert(2, l[1].clone()), "broken at line 3"),
-        ("two events exchanged", |l| l.swap(1, 2), "broken at line 2"),
+        ("a removed event", |l| drop(l.remove(2)), "event 3 is missing: event 4 stands in its place"),
+        ("an inserted event", |l| l.insert(2, l[1].clone()), "event 2 stands a second time"),
+        ("two events exchanged", |l| l.swap(1, 2), "event 2 is missing: event 3 stands in its place"),
         ("the end cut off", |l| l.truncate(3), "events 4 to 5 of its checkpoints are missing"),
         (
             "a chain made anew",
@@ -114,20 +121,24 @@ fn the_log_of_reads_cannot_be_rewritten() {
 
 fn writes(on: On) {
     let kinds = [
-        ("a changed letter", "UPDATE audit_event SET line = REPLACE(line, 'Success', 'Refused') WHERE number = 2", "broken at event 3"),
+        ("a changed letter", "UPDATE audit_event SET line = REPLACE(line, 'Success', 'Refused') WHERE number = 2", "trail of writes is broken: event 2 was changed"),
         ("a changed last event", "UPDATE audit_event SET line = REPLACE(line, 'Success', 'Refused') WHERE number = 5", "event 5 is not the one of its checkpoint"),
-        ("a removed event", "DELETE FROM audit_event WHERE number = 3", "broken at event 4"),
-        ("the first removed", "DELETE FROM audit_event WHERE number = 1", "broken at event 2"),
+        ("a removed event", "DELETE FROM audit_event WHERE number = 3", "event 3 is missing: event 4 stands in its place"),
+        ("the first removed", "DELETE FROM audit_event WHERE number = 1", "event 1 is missing: event 2 stands in its place"),
         (
             "an inserted event",
             "INSERT INTO audit_event (number, at_us, record, commit_number, line) SELECT 6, at_us, record, commit_number, line FROM audit_event WHERE number = 5",
-            "broken at event 6",
+            "event 5 stands a second time",
         ),
         (
             "two events exchanged",
             "UPDATE audit_event SET number = -2 WHERE number = 2; UPDATE audit_event SET number = 2 WHERE number = 3; UPDATE audit_event SET number = 3 WHERE number = -2",
-            "broken at event 2",
+            "event 2 is missing: event 3 stands in its place",
         ),
+        ("moved in time", "UPDATE audit_event SET at_us = 0 WHERE number = 2", "event 2 was moved"),
+        ("moved out of sight", "UPDATE audit_event SET commit_number = 9000000000000000000 WHERE number = 5", "event 5 was moved"),
+        ("moved to another record", "UPDATE audit_event SET record = 999 WHERE number = 4", "event 4 was moved"),
+        ("moved behind the last", "UPDATE audit_event SET number = 6 WHERE number = 5", "event 5 was moved"),
         ("the end cut off", "DELETE FROM audit_event WHERE number > 3", "events 4 to 5 of its checkpoints are missing"),
         ("everything removed", "DELETE FROM audit_event", "events 1 to 5 of its checkpoints are missing"),
     ];
@@ -153,10 +164,11 @@ fn the_trail_of_writes_cannot_be_rewritten_on_postgres() {
 #[test]
 fn checkpoints_cannot_be_rewritten() {
     type Change = fn(&mut Vec<String>);
-    let kinds: [(&str, Change, &str); 4] = [
+    let kinds: [(&str, Change, &str); 5] = [
         ("a changed checkpoint", |l| l[0] = flipped(&l[0]), "checkpoint 1: "),
         ("a removed checkpoint", |l| drop(l.remove(0)), "checkpoint 1: the one before it was changed or removed"),
         ("a repeated checkpoint", |l| l.insert(0, l[0].clone()), "checkpoint 2: the one before it was changed or removed"),
+        ("the last checkpoint cut off", |l| drop(l.pop()), "the last checkpoint that was made is missing"),
         ("no checkpoint left", Vec::clear, "there are no checkpoints"),
     ];
     for (what, change, named) in kinds {
@@ -169,6 +181,29 @@ fn checkpoints_cannot_be_rewritten() {
     let other = Traced::new(On::Sqlite);
     std::fs::copy(other.server.dir.join("audit-anchor.log"), traced.server.dir.join("audit-anchor.log")).unwrap();
     traced.found("another server's checkpoints", "its signature does not hold");
+}
+
+/// The server that goes on after its trail was made anew signs what it finds; the checkpoints of before it still say what was there.
+#[test]
+fn a_trail_made_anew_while_the_server_was_down_is_found_after_it_ran_again() {
+    let traced = Traced::new(On::Sqlite);
+    traced.lines("audit-reads.log", |l| l[4] = l[4].replace("\"Success\"", "\"Refused\""));
+    traced.run().unwrap();
+    traced.found("the last event", "the trail of reads was made anew");
+    let traced = Traced::new(On::Sqlite);
+    traced.lines("audit-reads.log", Vec::clear);
+    traced.run().unwrap();
+    traced.found("all of them", "the trail of reads was made anew");
+}
+
+/// A server does not go on from checkpoints whose end is missing, and says what to do.
+#[test]
+fn a_server_refuses_to_build_on_checkpoints_that_were_cut() {
+    let traced = Traced::new(On::Sqlite);
+    traced.lines("audit-anchor.log", |l| drop(l.pop()));
+    assert!(traced.run().unwrap_err().contains("P-0199"));
+    std::fs::remove_file(traced.server.dir.join("audit-anchor.log")).unwrap();
+    assert!(traced.run().unwrap_err().contains("audit-anchor.head"));
 }
 
 /// A signed line with one letter of its payload changed.

@@ -377,7 +377,8 @@ pub(super) fn receipt(conn: &mut Conn, receipt: Option<&(String, Vec<u8>)>, at: 
 pub(super) fn audit(conn: &mut Conn, lines: &[AuditLine], mut number: i64, mut chain: String, at: Written) -> std::result::Result<(String, i64), super::Rollback> {
     for one in lines {
         number += 1;
-        let line = format!("{{\"prev\":\"{chain}\",\"number\":{number},\"commit\":{},\"event\":{}}}", at.commit, one.line);
+        // What its row says stands in the line as well: a row moved in time or out of sight shows.
+        let line = format!("{{\"prev\":\"{chain}\",\"number\":{number},\"commit\":{},\"written_us\":{},\"record\":{},\"event\":{}}}", at.commit, at.at_us, one.record, one.line);
         chain = chained(&line);
         diesel::insert_into(audit_event::table)
             .values((
