@@ -80,6 +80,15 @@ impl CertificateFacts {
     }
 }
 
+/// The content of a certificate's subjectPublicKey.
+///
+/// # Errors
+/// [`IdentityError::Unreadable`].
+pub fn public_key(der: &[u8]) -> Result<Vec<u8>, IdentityError> {
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|_| IdentityError::Unreadable)?;
+    Ok(certificate.public_key().subject_public_key.data.to_vec())
+}
+
 /// A serial number without leading zeros, so that two encodings compare equal.
 pub(super) fn plain_serial(raw: &[u8]) -> Vec<u8> {
     raw.iter().copied().skip_while(|b| *b == 0).collect()

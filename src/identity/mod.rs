@@ -14,7 +14,7 @@ mod structure;
 mod token;
 
 pub use caller::{Caller, Subject, subject};
-pub use certificate::{CertificateFacts, KeyKind};
+pub use certificate::{CertificateFacts, KeyKind, public_key};
 pub use error::IdentityError;
 pub use revocation::RevocationFacts;
 pub use structure::{StructIdNat, canonical_structure};

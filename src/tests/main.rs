@@ -19,7 +19,6 @@ mod house;
 mod operations;
 mod rest;
 mod rights;
-
 mod routes;
 mod search;
 mod sharing;
@@ -30,3 +29,4 @@ mod together;
 mod tokens;
 mod trail;
 mod two_worlds;
+mod vectors;

@@ -5,10 +5,14 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::X509;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, ServerConnection, SupportedProtocolVersion};
 
+use super::maker::{Authority, DAY, STRUCTURE, Spec, curve, policies, rsa};
 use super::pki::Folder;
 use crate::identity::Caller;
 use crate::tls::{KeyAlgorithm, PkiOptions, TlsState, client_config, connect, provider};
@@ -160,6 +164,50 @@ fn every_refused_certificate_meets_the_same_alert() {
 fn a_stolen_certificate_without_its_key_is_refused() {
     let pki = Folder::with_pki(&PkiOptions::default());
     assert!(client_config(&pki.bytes("ca.pem"), &pki.bytes("client-cabinet.pem"), &pki.bytes("client-imagerie.key")).is_err());
+}
+
+/// A certificate and a key, which need not be its own: what a thief of the certificate alone can show.
+#[derive(Debug)]
+struct Shown(Arc<rustls::sign::CertifiedKey>);
+
+impl rustls::client::ResolvesClientCert for Shown {
+    fn resolve(&self, _hints: &[&[u8]], _schemes: &[rustls::SignatureScheme]) -> Option<Arc<rustls::sign::CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_certificate_with_critical_policies_gets_in_with_its_own_key_alone() {
+    let pki = Folder::with_pki(&PkiOptions::default());
+    let state = pki.load().unwrap();
+    let issuer = X509::stack_from_pem(&pki.bytes("ca.pem")).unwrap().remove(1);
+    let authority = Authority { cert: issuer, key: PKey::private_key_from_pem(&pki.bytes("ca-intermediate.key")).unwrap() };
+    let now = chrono::Utc::now().timestamp();
+    for key in [curve(Nid::X9_62_PRIME256V1), curve(Nid::SECP384R1), rsa(2048)] {
+        let spec = Spec::leaf().with(|s| {
+            (s.from, s.to, s.key) = (now - DAY, now + DAY, key.clone());
+            s.more.push(("2.5.29.32", true, policies()));
+        });
+        let leaf = CertificateDer::from(spec.signed_by(&authority).to_der().unwrap());
+        let other = if key.rsa().is_ok() { rsa(2048) } else { curve(key.ec_key().unwrap().group().curve_name().unwrap()) };
+        for version in BOTH {
+            let showing = |key: &PKey<Private>| {
+                let der = PrivateKeyDer::from_pem_slice(&key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+                let shown = rustls::sign::CertifiedKey::new(vec![leaf.clone()], provider().key_provider.load_private_key(der).unwrap());
+                let mut client = (*client_with(&pki.bytes("ca.pem"), None, version)).clone();
+                client.client_auth_cert_resolver = Arc::new(Shown(Arc::new(shown)));
+                meet(&state, &Arc::new(client))
+            };
+            assert_eq!(showing(&key).0.unwrap().caller.unwrap().structure.canonical(), STRUCTURE);
+            let (seen, got) = showing(&other);
+            assert!(seen.unwrap_err().contains("BadSignature"));
+            assert!(got.is_err());
+        }
+    }
 }
 
 #[test]
