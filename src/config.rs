@@ -60,6 +60,10 @@ pub struct Tls {
     pub pkcs12_password_file: String,
     /// Trust anchors and intermediates of the clients, PEM. Default: `DIR/pki/ca.pem`.
     pub ca: String,
+    /// Authorities that issue persons' certificates, PEM file or folder; those of `ca` then issue structures' alone. Default: none.
+    pub ca_persons: String,
+    /// Whether a professional's card is accepted as client certificate. Default: no.
+    pub persons: bool,
     /// Revocation lists of every issuer of a client chain, PEM. Default: `DIR/pki/crl.pem`.
     pub crl: String,
     /// Addresses (http) of lists that `passerelle crl fetch` brings into the folder `crl`. Default: none.
@@ -71,7 +75,18 @@ pub struct Tls {
 impl Default for Tls {
     fn default() -> Self {
         let none = String::new;
-        Self { certificate: none(), key: none(), pkcs12: none(), pkcs12_password_file: none(), ca: none(), crl: none(), crl_urls: Vec::new(), crl_fetch_seconds: 3600 }
+        Self {
+            certificate: none(),
+            key: none(),
+            pkcs12: none(),
+            pkcs12_password_file: none(),
+            ca: none(),
+            ca_persons: none(),
+            persons: false,
+            crl: none(),
+            crl_urls: Vec::new(),
+            crl_fetch_seconds: 3600,
+        }
     }
 }
 

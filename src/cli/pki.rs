@@ -65,7 +65,7 @@ fn import(file: &Path, out: &Path, name: Option<&str>, password_file: Option<&Pa
     let leaf = crate::tls::leaf(&imported.chain_pem, chrono::Utc::now().timestamp()).map_err(|e| format!("{}: {e}", file.display()))?;
     let whose = match subject(&leaf) {
         Ok(Subject::Structure(caller)) => format!("{} ({})", caller.organization, caller.structure.value()),
-        Ok(Subject::Person) => return Err(format!("{}: {}; persons act through tokens", file.display(), IdentityError::Person)),
+        Ok(Subject::Person(_)) => return Err(format!("{}: {}; persons act through tokens", file.display(), IdentityError::Person)),
         // A server's certificate names a host.
         Err(_) => "a certificate that names no structure: good for the server, not for a client".to_owned(),
     };

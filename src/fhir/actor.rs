@@ -166,6 +166,12 @@ impl Actor {
             token_id: String::new(),
         }
     }
+
+    /// A professional known by the card alone: direct authentication, in the normal mode.
+    pub fn certified(id: &str, profession: &str) -> Self {
+        let person = Person { id: id.to_owned(), profession: profession.to_owned(), specialty: String::new(), situation: String::new() };
+        Self { role: Role::Practitioner, person: Some(person), level: Level::Direct, scopes: vec!["user/*.cruds".to_owned()], ..Self::structure() }
+    }
 }
 
 #[cfg(test)]

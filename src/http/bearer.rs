@@ -5,13 +5,13 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 
 use crate::fhir::{Actor, Fault, FaultKind, Result};
-use crate::identity::{Caller, TokenError, Tokens};
+use crate::identity::{Caller, CertifiedPerson, TokenError, Tokens};
 
 /// Numbers of the faults that are the request's and not the token's.
 pub(super) const INVALID_REQUEST: [u16; 2] = [540, 541];
 
-/// Who acts through the caller's software: the token's actor, or the structure alone without a token. No other header says
-/// anything about identity.
+/// Who acts through the caller's software: the token's actor; without one the professional whose card it is, or the structure alone.
+/// No other header says anything about identity.
 ///
 /// # Errors
 /// `Unauthenticated` for a token that does not hold on this connection, `BadValue` for a token in the address or two headers.
@@ -22,7 +22,7 @@ pub(super) fn actor(req: &HttpRequest, tokens: &Tokens, caller: &Caller, now_s: 
     }
     let mut headers = req.headers().get_all(header::AUTHORIZATION);
     let Some(value) = headers.next() else {
-        return Ok(Actor::structure());
+        return Ok(caller.person.as_ref().map_or_else(Actor::structure, |p| Actor::certified(&p.id, &p.profession)));
     };
     if headers.next().is_some() {
         return Err(Fault::new(FaultKind::BadValue, 541, "one Authorization header alone is accepted"));
@@ -30,6 +30,10 @@ pub(super) fn actor(req: &HttpRequest, tokens: &Tokens, caller: &Caller, now_s: 
     let token = value.to_str().ok().and_then(|t| t.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let (_, token) = token.ok_or_else(|| Fault::new(FaultKind::Unauthenticated, 542, "the only scheme is Authorization: Bearer"))?;
     let verified = tokens.check(token, &caller.fingerprint, now_s).map_err(refused)?;
+    let other = |p: &CertifiedPerson| verified.actor.person.as_ref().is_none_or(|acting| acting.id != p.id);
+    if caller.person.as_ref().is_some_and(other) {
+        return Err(refused(TokenError::Person));
+    }
     Ok(verified.actor.clone())
 }
 

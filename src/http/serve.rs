@@ -50,6 +50,7 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Me
     let address = listener.local_addr()?;
     let shared = Shared { budget: Budget::new(config.limits.bodies_bytes), slots: Arc::new(Semaphore::new(config.server.threads * 8)), metrics, gate, app, tls: Arc::clone(&tls) };
     let tls_config = tls.server_config().map_err(std::io::Error::other)?;
+    let persons = config.tls.persons;
     let server = HttpServer::new(move || {
         Actix::new()
             .app_data(web::Data::new(shared.clone()))
@@ -60,10 +61,10 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Me
             .route("/fhir/.well-known/smart-configuration", web::get().to(oauth::smart_configuration))
             .default_service(web::to(handle))
     })
-    .on_connect(|io, ext| {
+    .on_connect(move |io, ext| {
         if let Some(stream) = io.downcast_ref::<TlsStream<TcpStream>>() {
             let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-            ext.insert(Peer(leaf.and_then(|der| Caller::from_leaf(der).ok())));
+            ext.insert(Peer(leaf.and_then(|der| Caller::from_leaf(der, persons).ok())));
         }
     })
     // The last segment of an answer does not wait for an acknowledgement that a client delays by 40 ms.

@@ -1,5 +1,5 @@
-//! The caller: the structure named by a verified client certificate.
-//! Spec: ANS IGC-Santé, ORG AUTH_CLI (`C=FR, ST, O, OU=Struct_IdNat, CN`).
+//! The caller: the structure named by a verified client certificate, and the person when it is one's card.
+//! Spec: ANS IGC-Santé, ORG AUTH_CLI (`C=FR, ST, O, OU=Struct_IdNat, CN`); cards (`O, OU=Struct_IdNat, title, GN, SN, CN=PS_IdNat`).
 
 use x509_parser::asn1_rs::oid;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -28,25 +28,38 @@ pub struct Caller {
     /// DER of the issuer's name and the serial's bytes: what revocation lists are looked up by.
     pub issuer_der: Vec<u8>,
     pub serial_bytes: Vec<u8>,
+    /// The professional whose certificate it is; none for a structure's.
+    pub person: Option<CertifiedPerson>,
+}
+
+/// A professional, as a card names one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertifiedPerson {
+    /// PS_IdNat: 8 + RPPS or 0 + ADELI.
+    pub id: String,
+    /// Code of TRE_G15.
+    pub profession: String,
 }
 
 /// What a client certificate's subject names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     Structure(Box<Caller>),
-    /// A card or a person's software certificate: well formed, but not a caller of this API.
-    Person,
+    /// A card or a person's software certificate: well formed; a caller of this API where it is configured so, and when it names a
+    /// professional and the structure it was issued for.
+    Person(std::result::Result<Box<Caller>, IdentityError>),
 }
 
 impl Caller {
-    /// Reads the caller from a leaf certificate that the TLS room has verified.
+    /// Reads the caller from a leaf certificate that the TLS room has verified; `persons`: whether a person's is accepted.
     ///
     /// # Errors
-    /// Any [`IdentityError`]; `Person` for a person's certificate.
-    pub fn from_leaf(der: &[u8]) -> Result<Self, IdentityError> {
+    /// Any [`IdentityError`]; `Person` for a person's certificate where none is accepted.
+    pub fn from_leaf(der: &[u8], persons: bool) -> Result<Self, IdentityError> {
         match subject(der)? {
             Subject::Structure(caller) => Ok(*caller),
-            Subject::Person => Err(IdentityError::Person),
+            Subject::Person(caller) if persons => caller.map(|c| *c),
+            Subject::Person(_) => Err(IdentityError::Person),
         }
     }
 
@@ -70,10 +83,15 @@ pub fn subject(der: &[u8]) -> Result<Subject, IdentityError> {
     let common_name = name.common_name.ok_or(IdentityError::Missing("CN"))?;
     let named = name.surname.is_some() || name.given_name.is_some() || name.title.is_some();
     if named || person_number(common_name) || person_extension(&certificate) {
-        return Ok(Subject::Person);
+        let person = certified(common_name, &certificate);
+        return Ok(Subject::Person(person.and_then(|p| caller(&certificate, &name, common_name, facts, Some(p)))));
     }
+    caller(&certificate, &name, common_name, facts, None).map(Subject::Structure)
+}
+
+fn caller(certificate: &X509Certificate<'_>, name: &Name<'_>, common_name: &str, facts: CertificateFacts, person: Option<CertifiedPerson>) -> Result<Box<Caller>, IdentityError> {
     let unit = name.unit.ok_or(IdentityError::Missing("OU (Struct_IdNat)"))?;
-    Ok(Subject::Structure(Box::new(Caller {
+    Ok(Box::new(Caller {
         structure: StructIdNat::parse(unit)?,
         organization: name.organization.ok_or(IdentityError::Missing("O"))?.to_owned(),
         common_name: common_name.to_owned(),
@@ -83,7 +101,21 @@ pub fn subject(der: &[u8]) -> Result<Subject, IdentityError> {
         not_after: facts.not_after,
         issuer_der: facts.issuer,
         serial_bytes: facts.serial,
-    })))
+        person,
+    }))
+}
+
+/// The professional of a card: number in the CN, profession in an extension (an INTEGER). Cards of a structure's staff
+/// (CPE: the structure's number, a slash, theirs) name none.
+fn certified(common_name: &str, certificate: &X509Certificate<'_>) -> Result<CertifiedPerson, IdentityError> {
+    if !person_number(common_name) || common_name.contains('/') {
+        return Err(IdentityError::Grammar("CN (PS_IdNat of a professional)"));
+    }
+    let extension = certificate.extensions().iter().find(|e| e.oid == oid!(1.2.250.1.71.1.2.7)).ok_or(IdentityError::Missing("profession (1.2.250.1.71.1.2.7)"))?;
+    match extension.value {
+        [2, 1, code @ 1..=99] => Ok(CertifiedPerson { id: common_name.to_owned(), profession: code.to_string() }),
+        _ => Err(IdentityError::Grammar("profession (1.2.250.1.71.1.2.7)")),
+    }
 }
 
 /// A PS_IdNat: 0 + ADELI, 8 + RPPS, or a structure's number with the person's number in it after a slash. Cards carry the

@@ -13,7 +13,7 @@ mod revocation;
 mod structure;
 mod token;
 
-pub use caller::{Caller, Subject, subject};
+pub use caller::{Caller, CertifiedPerson, Subject, subject};
 pub use certificate::{CertificateFacts, KeyKind, public_key};
 pub use error::IdentityError;
 pub use revocation::RevocationFacts;

@@ -58,6 +58,7 @@ fn caller() -> Caller {
         not_after: i64::MAX,
         issuer_der: Vec::new(),
         serial_bytes: Vec::new(),
+        person: None,
     }
 }
 

@@ -31,6 +31,49 @@ fn a_token_of_the_development_issuer_holds_on_its_own_certificate_alone() {
     assert_eq!(forwarded.status, 401);
 }
 
+/// A professional's card, issued by the development PKI into its folder as `carte`.
+fn card(server: &TestServer, id: &str) {
+    use rcgen::{CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose};
+    let file = |name: &str| server.pki().join(name);
+    let authorities = std::fs::read_to_string(file("ca.pem")).unwrap();
+    let middle = authorities.split_inclusive("-----END CERTIFICATE-----").nth(1).unwrap();
+    let issuer = Issuer::from_ca_cert_pem(middle, KeyPair::from_pem(&std::fs::read_to_string(file("ca-intermediate.key")).unwrap()).unwrap()).unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    let subject = [(DnType::CountryName, "FR"), (DnType::OrganizationName, "CABINET D'ESSAI"), (DnType::OrganizationalUnitName, "1759999991"), (DnType::CommonName, id)];
+    for (kind, value) in subject {
+        params.distinguished_name.push(kind, value);
+    }
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params.custom_extensions = vec![CustomExtension::from_oid_content(&[1, 2, 250, 1, 71, 1, 2, 7], vec![2, 1, 10])];
+    let now = std::time::SystemTime::now();
+    (params.not_before, params.not_after) = ((now - std::time::Duration::from_secs(60)).into(), (now + std::time::Duration::from_secs(3600)).into());
+    let key = KeyPair::generate().unwrap();
+    std::fs::write(file("carte.pem"), params.signed_by(&key, &issuer).unwrap().pem()).unwrap();
+    std::fs::write(file("carte.key"), key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn a_card_is_refused_unless_configured_and_then_is_its_professional() {
+    let refusing = TestServer::enforced(On::Sqlite);
+    card(&refusing, "899700218896");
+    refused(&refusing.client("carte").get("metadata"), 401);
+    let server = TestServer::with(On::Sqlite, |c| {
+        c.access.policy = passerelle::config::AccessPolicy::Enforced;
+        c.tls.persons = true;
+    });
+    card(&server, "899700218896");
+    let reference = server.client("carte").deposited(&crate::support::small_cda("2.25.301", "258027511234534", ""));
+    let own = format!("DocumentReference/{}", reference["id"].as_str().unwrap());
+    assert_eq!(server.client("carte").get(&own).status, 200, "who deposited it");
+    assert_eq!(server.doctor(&[]).get(&own).status, 200, "the same person, by a token");
+    refused(&server.client("client-cabinet").get(&own), 403);
+    let token = token(&server, &["--client", "carte", "--rpps", "899700000001", "--profession", "10"]);
+    let other = server.client("carte").call("GET", "metadata", &[("Authorization", &format!("Bearer {token}"))], b"");
+    refused(&other, 401);
+}
+
 #[test]
 fn a_token_in_the_address_two_headers_and_other_schemes_are_refused() {
     let server = TestServer::start(On::Sqlite);

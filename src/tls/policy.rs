@@ -1,7 +1,7 @@
 //! Our own rules on a client certificate, after webpki's.
 //! Spec: RFC 5280 §4.2.1.3 and §4.2.1.12; ANS IGC-Santé ORG AUTH_CLI.
 
-use crate::identity::{CertificateFacts, IdentityError, KeyKind, subject};
+use crate::identity::{CertificateFacts, IdentityError, KeyKind, Subject, subject};
 
 /// Certificates a client may send.
 const CHAIN_MAX_CERTIFICATES: usize = 3;
@@ -38,7 +38,8 @@ pub(super) fn leaf(facts: &CertificateFacts) -> Result<(), &'static str> {
     }
 }
 
-/// The grammar of the subject; a person's certificate passes here and is answered 401 by the API.
-pub(super) fn name(der: &[u8]) -> Result<(), IdentityError> {
-    subject(der).map(|_| ())
+/// Whether the certificate is a person's, by the grammar of its subject. A person's passes here, and the API answers 401 unless it is
+/// configured to accept cards.
+pub(super) fn is_person(der: &[u8]) -> Result<bool, IdentityError> {
+    subject(der).map(|s| matches!(s, Subject::Person(_)))
 }

@@ -20,7 +20,7 @@ use super::error::{Result, TlsError};
 use super::folder::{self, Content};
 use super::numbers;
 use super::p12::import_p12;
-use super::trust::TrustSet;
+use super::trust::{Authorities, TrustSet};
 use super::verifier::PolicyVerifier;
 use crate::identity::{Caller, CertificateFacts};
 
@@ -41,6 +41,8 @@ pub struct TlsPaths {
     pub server_chain: PathBuf,
     pub server_key: PathBuf,
     pub ca: PathBuf,
+    /// Authorities that issue persons' certificates; those of `ca` then issue structures' alone.
+    pub ca_persons: Option<PathBuf>,
     pub crl: PathBuf,
     pub pkcs12: Option<Pkcs12>,
     /// Where the numbers of revocation lists are kept across restarts; none for trials.
@@ -205,7 +207,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// The set of the files now, its numbers kept before it is used.
 fn trust(paths: &TlsPaths, seen: &Seen) -> Result<TrustSet> {
-    let set = TrustSet::after(&folder::pem(&paths.ca, Content::Certificates)?, &folder::pem(&paths.crl, Content::RevocationLists)?, now_s(), seen)?;
+    let persons = paths.ca_persons.as_deref().map(|path| folder::pem(path, Content::Certificates)).transpose()?;
+    let authorities = Authorities { structures: &folder::pem(&paths.ca, Content::Certificates)?, persons: persons.as_deref() };
+    let set = TrustSet::after(&authorities, &folder::pem(&paths.crl, Content::RevocationLists)?, now_s(), seen)?;
     paths.crl_numbers.as_deref().map(|file| numbers::write(file, set.seen())).transpose()?;
     Ok(set)
 }
@@ -235,8 +239,9 @@ fn server_key(paths: &TlsPaths) -> Result<(CertifiedKey, i64)> {
 
 fn stamp(paths: &TlsPaths) -> Stamp {
     // A folder's own entry too: a file that was taken away is a change.
-    let mut files = vec![paths.ca.clone(), paths.crl.clone()];
-    files.extend([&paths.ca, &paths.crl].into_iter().flat_map(|p| folder::files(p).unwrap_or_default()));
+    let watched: Vec<&PathBuf> = [&paths.ca, &paths.crl].into_iter().chain(&paths.ca_persons).collect();
+    let mut files: Vec<PathBuf> = watched.iter().map(|p| (*p).clone()).collect();
+    files.extend(watched.into_iter().flat_map(|p| folder::files(p).unwrap_or_default()));
     match &paths.pkcs12 {
         Some(p12) => files.extend([p12.file.clone(), p12.password_file.clone()]),
         None => files.extend([paths.server_chain.clone(), paths.server_key.clone()]),

@@ -3,7 +3,7 @@
 //! Intermediates come from the operator's file alone; what a client sends beside its leaf is counted and ignored.
 //! Spec: RFC 5280 §6.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use openssl::x509::X509;
@@ -22,6 +22,19 @@ use crate::identity::{Caller, CertificateFacts};
 /// Certificates and lists a file may hold.
 const FILE_MAX_ITEMS: usize = 64;
 
+/// Certificates of authorities, PEM.
+pub(super) struct Authorities<'a> {
+    pub structures: &'a [u8],
+    /// Those that issue persons' certificates, when they are told apart; a root may be in both.
+    pub persons: Option<&'a [u8]>,
+}
+
+/// Names (DER) of the authorities that issue certificates of either kind.
+struct Issuers {
+    structures: HashSet<Vec<u8>>,
+    persons: HashSet<Vec<u8>>,
+}
+
 /// A fully checked set; never changed, only replaced.
 pub struct TrustSet {
     webpki: Arc<dyn ClientCertVerifier>,
@@ -34,6 +47,8 @@ pub struct TrustSet {
     seen: Seen,
     alarms: Vec<String>,
     trial: Vec<String>,
+    /// None when any authority may issue either kind.
+    issuers: Option<Issuers>,
 }
 
 impl std::fmt::Debug for TrustSet {
@@ -48,12 +63,20 @@ impl TrustSet {
     /// # Errors
     /// An unreadable, expired or unfit authority, an authority without revocation list, a list older than the one in use.
     pub fn build(ca_pem: &[u8], crl_pem: &[u8], now: i64, before: Option<&TrustSet>) -> Result<Self> {
-        Self::after(ca_pem, crl_pem, now, before.map_or(&Seen::default(), |b| &b.seen))
+        Self::after(&Authorities { structures: ca_pem, persons: None }, crl_pem, now, before.map_or(&Seen::default(), |b| &b.seen))
     }
 
     /// [`TrustSet::build`] after what was seen before, by this process or by one before it.
-    pub(super) fn after(ca_pem: &[u8], crl_pem: &[u8], now: i64, seen: &Seen) -> Result<Self> {
-        let certificates = bounded(CertificateDer::pem_slice_iter(ca_pem), "CA file")?;
+    pub(super) fn after(authorities: &Authorities<'_>, crl_pem: &[u8], now: i64, seen: &Seen) -> Result<Self> {
+        let structures = bounded(CertificateDer::pem_slice_iter(authorities.structures), "CA file")?;
+        let persons = authorities.persons.map(|pem| bounded(CertificateDer::pem_slice_iter(pem), "CA file of persons")).transpose()?;
+        let issuers = persons.as_ref().map(|p| Ok::<_, TlsError>(Issuers { structures: names(&structures)?, persons: names(p)? })).transpose()?;
+        let mut certificates = structures;
+        for one in persons.into_iter().flatten() {
+            if !certificates.contains(&one) {
+                certificates.push(one);
+            }
+        }
         let lists = bounded(CertificateRevocationListDer::pem_slice_iter(crl_pem), "CRL file")?;
         let mut alarms = Vec::new();
         let mut sorted = sort(certificates, now, &mut alarms)?;
@@ -74,6 +97,7 @@ impl TrustSet {
             seen: seen.then(&believed),
             trial: sorted.authorities.iter().filter_map(|a| trial_name(&a.certificate)).collect(),
             alarms,
+            issuers,
         })
     }
 
@@ -112,7 +136,9 @@ impl TrustSet {
             Err(error) if (facts.critical_policies || self.critical_policies) && is_unknown_extension(&error) => self.with_policies(leaf, &facts, now_s)?,
             Err(error) => return Err(error.to_string()),
         }
-        policy::name(leaf).map_err(|e| e.to_string())
+        let person = policy::is_person(leaf).map_err(|e| e.to_string())?;
+        let fits = self.issuers.as_ref().is_none_or(|i| if person { &i.persons } else { &i.structures }.contains(&facts.issuer));
+        if fits { Ok(()) } else { Err("its authority does not issue certificates of this kind".into()) }
     }
 
     /// Whether a caller verified earlier may still be answered at `now_s` (seconds since 1970): not expired, not revoked, and
@@ -140,6 +166,10 @@ impl TrustSet {
         let path = policies_path::verify(leaf, &self.intermediates, &self.anchors, now_s)?;
         if std::iter::once(facts).chain(&path).all(|f| self.clears(f, now_s)) { Ok(()) } else { Err("revoked".into()) }
     }
+}
+
+fn names(certificates: &[CertificateDer<'_>]) -> Result<HashSet<Vec<u8>>> {
+    certificates.iter().map(|der| CertificateFacts::read(der).map(|f| f.subject).map_err(TlsError::of("CA file"))).collect()
 }
 
 /// The common name of an authority that has TEST as a word in its name.

@@ -42,6 +42,8 @@ pub enum TokenError {
     Role,
     /// Several activities and none chosen, or one that is not the person's.
     Activity,
+    /// The certificate is another person's.
+    Person,
     /// The session at the identity provider has ended.
     Session,
     /// The set of keys cannot be read, or names a key twice.
@@ -75,6 +77,7 @@ impl fmt::Display for TokenError {
             Self::Scope => "no word of scope is one of this server's",
             Self::Role => "the issuer may not speak for this role",
             Self::Activity => "several activities and none of them chosen",
+            Self::Person => "the client certificate is another person's",
             Self::Session => "the session at the identity provider has ended",
             Self::KeySet => "the set of keys cannot be read or names a key twice",
         })

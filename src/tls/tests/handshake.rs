@@ -63,7 +63,7 @@ fn serve(mut socket: TcpStream, mut tls: ServerConnection) -> Result<Seen, Strin
         version: tls.protocol_version(),
         kind: tls.handshake_kind(),
         alpn: tls.alpn_protocol().map(<[u8]>::to_vec),
-        caller: leaf.and_then(|der| Caller::from_leaf(der).ok()),
+        caller: leaf.and_then(|der| Caller::from_leaf(der, false).ok()),
     })
 }
 

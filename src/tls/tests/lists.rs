@@ -14,7 +14,7 @@ fn partition(uri: &str) -> (&'static str, bool, Vec<u8>) {
 }
 
 fn of(leaf: &Spec, issuer: &Authority) -> Caller {
-    Caller::from_leaf(&leaf.signed_by(issuer).to_der().unwrap()).unwrap()
+    Caller::from_leaf(&leaf.signed_by(issuer).to_der().unwrap(), false).unwrap()
 }
 
 fn reload(ca: &str, lists: &str, before: &TrustSet) -> crate::tls::Result<TrustSet> {

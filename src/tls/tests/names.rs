@@ -5,7 +5,10 @@ use openssl::nid::Nid;
 use rcgen::{CertificateParams, DnType, DnValue, KeyPair};
 
 use super::maker::*;
-use crate::identity::{Caller, IdentityError, StructIdNat, Subject, subject as read};
+use crate::identity::{Caller, CertifiedPerson, IdentityError, StructIdNat, Subject, subject as read};
+use crate::tls::TrustSet;
+use crate::tls::crl::Seen;
+use crate::tls::trust::Authorities;
 
 type Form = (&'static str, fn(String) -> StructIdNat);
 type Change = fn(&mut Vec<(Nid, String)>);
@@ -15,7 +18,7 @@ fn named(change: impl FnOnce(&mut Vec<(Nid, String)>)) -> Spec {
 }
 
 fn caller(spec: &Spec) -> Result<Caller, IdentityError> {
-    Caller::from_leaf(&spec.signed_by(&World::new().middle).to_der().unwrap())
+    Caller::from_leaf(&spec.signed_by(&World::new().middle).to_der().unwrap(), false)
 }
 
 fn set(subject: &mut [(Nid, String)], nid: Nid, text: &str) {
@@ -46,7 +49,7 @@ fn a_caller_carries_issuer_serial_fingerprint_and_end() {
     let world = World::new();
     let spec = Spec::leaf().with(|s| s.serial = 0x00c0_ffee);
     let cert = spec.signed_by(&world.middle);
-    let caller = Caller::from_leaf(&cert.to_der().unwrap()).unwrap();
+    let caller = Caller::from_leaf(&cert.to_der().unwrap(), false).unwrap();
     assert_eq!((caller.organization.as_str(), caller.common_name.as_str()), ("CABINET", "logiciel"));
     assert_eq!(caller.issuer, "C=FR, O=ESSAI, CN=ORGANISATIONS");
     assert_eq!(caller.issuer_der, world.middle.cert.subject_name().to_der().unwrap());
@@ -125,6 +128,50 @@ fn a_card_is_known_by_its_extensions_whatever_its_subject() {
         assert_eq!(caller(&Spec::leaf().with(|s| s.more.push((oid, false, vec![2, 1, 0])))), Err(IdentityError::Person), "{oid}");
     }
     assert!(caller(&Spec::leaf().with(|s| s.more.push(("1.2.250.1.71.1.2.5", false, vec![4, 1, 0x83])))).is_ok(), "the product flag is no card");
+}
+
+#[test]
+fn a_card_names_its_professional_where_cards_are_accepted() {
+    const PROFESSION: &str = "1.2.250.1.71.1.2.7";
+    let card = |change: Change, profession: &[u8]| {
+        let spec = named(|s| {
+            s.push((Nid::TITLE, "Médecin".into()));
+            set(s, Nid::COMMONNAME, "899700000001");
+            change(s);
+        });
+        let spec = spec.with(|s| s.more.push((PROFESSION, false, profession.to_vec())));
+        Caller::from_leaf(&spec.signed_by(&World::new().middle).to_der().unwrap(), true)
+    };
+    let named = card(|_| (), &[2, 1, 10]).unwrap();
+    assert_eq!(named.person, Some(CertifiedPerson { id: "899700000001".into(), profession: "10".into() }));
+    assert_eq!(named.structure.canonical(), STRUCTURE);
+    let refused: [(Change, &[u8], IdentityError); 5] = [
+        (|s| set(s, Nid::COMMONNAME, "10B0057881/CPET0002"), &[2, 1, 10], IdentityError::Grammar("CN (PS_IdNat of a professional)")),
+        (|s| set(s, Nid::COMMONNAME, "Médecin"), &[2, 1, 10], IdentityError::Grammar("CN (PS_IdNat of a professional)")),
+        (|s| s.retain(|a| a.0 != Nid::ORGANIZATIONALUNITNAME), &[2, 1, 10], IdentityError::Missing("OU (Struct_IdNat)")),
+        (|_| (), &[2, 1, 0], IdentityError::Grammar("profession (1.2.250.1.71.1.2.7)")),
+        (|_| (), &[12, 2, 49, 48], IdentityError::Grammar("profession (1.2.250.1.71.1.2.7)")),
+    ];
+    for (change, profession, error) in refused {
+        assert_eq!(card(change, profession), Err(error));
+    }
+}
+
+#[test]
+fn an_authority_of_persons_issues_no_structure_s_certificate_and_the_other_way_round() {
+    let world = World::new();
+    let persons = Authority::below(&Spec::authority("PERSONNES", Some(0)), &world.root);
+    let (structures, of_persons) = (world.ca_pem(), pem(&world.root.cert) + &pem(&persons.cert));
+    let lists = world.lists() + &persons.list().pem(&persons);
+    let authorities = Authorities { structures: structures.as_bytes(), persons: Some(of_persons.as_bytes()) };
+    let apart = TrustSet::after(&authorities, lists.as_bytes(), NOW, &Seen::default()).unwrap();
+    let together = build(&(structures.clone() + &pem(&persons.cert)), &lists).unwrap();
+    let (structure, card) = (Spec::leaf(), named(|s| s.push((Nid::TITLE, "Médecin".into()))));
+    let kind = Err("its authority does not issue certificates of this kind".to_owned());
+    for (spec, issuer, expected) in [(&structure, &world.middle, Ok(())), (&card, &persons, Ok(())), (&structure, &persons, kind.clone()), (&card, &world.middle, kind)] {
+        assert_eq!(verify(&apart, &spec.signed_by(issuer)), expected);
+        assert_eq!(verify(&together, &spec.signed_by(issuer)), Ok(()));
+    }
 }
 
 #[test]

@@ -47,7 +47,15 @@ impl Folder {
     }
 
     pub fn paths(&self) -> TlsPaths {
-        TlsPaths { server_chain: self.path("server.pem"), server_key: self.path("server.key"), ca: self.path("ca.pem"), crl: self.path("crl.pem"), pkcs12: None, crl_numbers: None }
+        TlsPaths {
+            server_chain: self.path("server.pem"),
+            server_key: self.path("server.key"),
+            ca: self.path("ca.pem"),
+            ca_persons: None,
+            crl: self.path("crl.pem"),
+            pkcs12: None,
+            crl_numbers: None,
+        }
     }
 
     pub fn load(&self) -> crate::tls::Result<TlsState> {
@@ -55,7 +63,7 @@ impl Folder {
     }
 
     pub fn caller(&self, name: &str) -> Caller {
-        Caller::from_leaf(&self.leaf(name).to_der().unwrap()).unwrap()
+        Caller::from_leaf(&self.leaf(name).to_der().unwrap(), false).unwrap()
     }
 
     pub fn leaf(&self, name: &str) -> X509 {
