@@ -66,10 +66,14 @@ pub struct Tls {
     pub persons: bool,
     /// Revocation lists of every issuer of a client chain, PEM. Default: `DIR/pki/crl.pem`.
     pub crl: String,
-    /// Addresses (http) of lists that `passerelle crl fetch` brings into the folder `crl`. Default: none.
+    /// Folder of OCSP answers about the certificates that were met. Default: none.
+    pub ocsp: String,
+    /// Addresses (http) of lists that `passerelle revocation fetch` brings into the folder `crl`. Default: none.
     pub crl_urls: Vec<String>,
+    /// Address (http) of the OCSP responder that it asks. Default: none.
+    pub ocsp_url: String,
     /// Seconds between two fetches, 60–86400. Default 3600.
-    pub crl_fetch_seconds: u64,
+    pub fetch_seconds: u64,
 }
 
 impl Default for Tls {
@@ -84,8 +88,10 @@ impl Default for Tls {
             ca_persons: none(),
             persons: false,
             crl: none(),
+            ocsp: none(),
             crl_urls: Vec::new(),
-            crl_fetch_seconds: 3600,
+            ocsp_url: none(),
+            fetch_seconds: 3600,
         }
     }
 }
@@ -254,7 +260,7 @@ impl Config {
         if !day.is_empty() && chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").is_err() {
             return Err("configuration: access.assumptions_accepted_on must be a day, for instance 2026-11-25".into());
         }
-        within("tls.crl_fetch_seconds", usize::try_from(self.tls.crl_fetch_seconds).unwrap_or(usize::MAX), 60, 86_400)?;
+        within("tls.fetch_seconds", usize::try_from(self.tls.fetch_seconds).unwrap_or(usize::MAX), 60, 86_400)?;
         within("audit.checkpoint_seconds", usize::try_from(self.audit.checkpoint_seconds).unwrap_or(usize::MAX), 1, 3600)?;
         let one_of = |name: &str, value: &str, all: &[&str]| {
             if all.contains(&value) { Ok(()) } else { Err(format!("configuration: {name} must be one of {}", all.join(", "))) }

@@ -6,10 +6,10 @@ mod backup;
 mod bench;
 mod check_config;
 mod client;
-mod crl;
 mod demo;
 mod issuers;
 mod pki;
+mod revocation;
 mod serve;
 mod token;
 mod watch;
@@ -82,9 +82,9 @@ enum Command {
         #[arg(long)]
         data: PathBuf,
     },
-    /// Revocation lists.
+    /// Revocation lists and OCSP answers.
     #[command(subcommand)]
-    Crl(crl::CrlCommand),
+    Revocation(revocation::RevocationCommand),
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -120,7 +120,7 @@ pub fn run(arguments: Arguments) -> Result<(), String> {
         Command::CheckConfig { config, data } => check_config::run(config.as_deref(), &data),
         Command::Backup { data, to, config } => backup::backup(&data, &to, config.as_deref()),
         Command::Restore { from, data } => backup::restore(&from, &data),
-        Command::Crl(command) => crl::run(&command),
+        Command::Revocation(command) => revocation::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Token(arguments) => token::run(&arguments),
         Command::Bench { documents, connections, pki, port } => bench::run(documents, connections, pki.zip(port).map(|(pki, port)| bench::Running { pki, port })),

@@ -184,6 +184,7 @@ fn tls_paths(data: &Path, config: &Config) -> TlsPaths {
         ca: (&config.tls.ca).into(),
         ca_persons: (!config.tls.ca_persons.is_empty()).then(|| (&config.tls.ca_persons).into()),
         crl: (&config.tls.crl).into(),
+        ocsp: (!config.tls.ocsp.is_empty()).then(|| (&config.tls.ocsp).into()),
         pkcs12: (!config.tls.pkcs12.is_empty()).then(|| Pkcs12 { file: (&config.tls.pkcs12).into(), password_file: (&config.tls.pkcs12_password_file).into() }),
         crl_numbers: Some(data.join("pki/crl-numbers")),
     }

@@ -34,6 +34,9 @@ pub(super) async fn files(app: Arc<App>, tls: Arc<TlsState>, own_pki: Option<Pat
             Ok(false) => {}
             Err(e) => tracing::error!(cause = %e, "access tables could not be reloaded; the previous ones stay in force"),
         }
+        if let Err(e) = tls.write_noted() {
+            tracing::error!(cause = %e, "certificates to ask about by OCSP could not be noted");
+        }
         match tls.reload_if_changed() {
             Ok(true) => {
                 tracing::info!("certificates and revocation lists reloaded");

@@ -51,6 +51,7 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Me
     let shared = Shared { budget: Budget::new(config.limits.bodies_bytes), slots: Arc::new(Semaphore::new(config.server.threads * 8)), metrics, gate, app, tls: Arc::clone(&tls) };
     let tls_config = tls.server_config().map_err(std::io::Error::other)?;
     let persons = config.tls.persons;
+    let met = Arc::clone(&tls);
     let server = HttpServer::new(move || {
         Actix::new()
             .app_data(web::Data::new(shared.clone()))
@@ -64,6 +65,7 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Me
     .on_connect(move |io, ext| {
         if let Some(stream) = io.downcast_ref::<TlsStream<TcpStream>>() {
             let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            leaf.iter().for_each(|der| met.note(der));
             ext.insert(Peer(leaf.and_then(|der| Caller::from_leaf(der, persons).ok())));
         }
     })

@@ -241,7 +241,7 @@ fn revocation_lists_are_fetched_into_the_watched_folder() {
         let config = server.dir.join("fetch.toml");
         std::fs::write(&config, format!("[tls]\ncrl = \"{}\"\ncrl_urls = [{}]\n", folder.display(), urls.join(","))).unwrap();
         let done = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
-            .args(["crl", "fetch", "--once", "--data", &server.dir.display().to_string(), "--config", &config.display().to_string()])
+            .args(["revocation", "fetch", "--once", "--data", &server.dir.display().to_string(), "--config", &config.display().to_string()])
             .output()
             .unwrap();
         (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
@@ -252,4 +252,100 @@ fn revocation_lists_are_fetched_into_the_watched_folder() {
     serving.join().unwrap();
     let names: Vec<String> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(names, ["127_0_0_1_good_crl.crl"]);
+}
+
+/// A responder of the development PKI's second authority: the openssl command answers from an index; what is asked comes by HTTP.
+fn respond(server: &TestServer, listener: std::net::TcpListener) {
+    let pki = server.pki();
+    let authorities = openssl::x509::X509::stack_from_pem(&std::fs::read(pki.join("ca.pem")).unwrap()).unwrap();
+    std::fs::write(pki.join("middle.pem"), authorities[1].to_pem().unwrap()).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
+            let question = loop {
+                let read = stream.read(&mut part).unwrap();
+                bytes.extend(&part[..read]);
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let length = text.split_once("Content-Length: ").and_then(|(_, rest)| rest.split("\r\n").next()?.parse::<usize>().ok());
+                let start = bytes.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4);
+                if let Some(question) = length.zip(start).and_then(|(n, at)| bytes.get(at..at + n)) {
+                    break question.to_vec();
+                }
+            };
+            std::fs::write(pki.join("q.der"), question).unwrap();
+            let out = std::process::Command::new("openssl")
+                .current_dir(&pki)
+                .args(["ocsp", "-index", "index.txt", "-CA", "middle.pem", "-rsigner", "middle.pem", "-rkey", "ca-intermediate.key"])
+                .args(["-reqin", "q.der", "-respout", "a.der", "-ndays", "1"])
+                .output()
+                .unwrap();
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            let answer = std::fs::read(pki.join("a.der")).unwrap();
+            stream.write_all(&[format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", answer.len()).as_bytes(), &answer].concat()).unwrap();
+        }
+    });
+}
+
+/// What the responder knows: one client good, the other as said.
+fn index(server: &TestServer, second: &str) {
+    let serial = |name: &str| {
+        let leaf = openssl::x509::X509::from_pem(&std::fs::read(server.pki().join(format!("{name}.pem"))).unwrap()).unwrap();
+        leaf.serial_number().to_bn().unwrap().to_hex_str().unwrap().to_string()
+    };
+    let line = |state: &str, name: &str| format!("{state}\t{}\tunknown\t/CN={name}\n", serial(name));
+    let text = line("V\t391231235959Z\t", "client-cabinet") + &line(second, "client-laboratoire");
+    std::fs::write(server.pki().join("index.txt"), text).unwrap();
+}
+
+#[test]
+fn an_ocsp_answer_revokes_on_new_and_on_open_connections() {
+    if std::process::Command::new("openssl").arg("version").output().is_err() {
+        println!("left out: the openssl command, which plays the responder, is not installed");
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("passerelle-ocsp-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let server = TestServer::with(On::Sqlite, |c| c.tls.ocsp = folder.display().to_string());
+    let (mut good, mut open) = (server.cabinet(), server.client("client-laboratoire"));
+    for session in [&mut good, &mut open] {
+        assert_eq!(session.call("GET", "/health", &[], b"").status, 200);
+    }
+    let until = |what: &mut dyn FnMut() -> bool| {
+        (0..60).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(250));
+            what()
+        })
+    };
+    let count = |end: &str| std::fs::read_dir(&folder).unwrap().flatten().filter(|e| e.path().extension().is_some_and(|x| x == end)).count();
+    assert!(until(&mut || count("cer") == 2), "both certificates are noted");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = server.dir.join("fetch.toml");
+    std::fs::write(&config, format!("[tls]\nocsp = \"{}\"\nocsp_url = \"http://{}/\"\n", folder.display(), listener.local_addr().unwrap())).unwrap();
+    respond(&server, listener);
+    let fetch = |second: &str| {
+        index(&server, second);
+        let fetched = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
+            .args(["revocation", "fetch", "--once", "--data", &server.dir.display().to_string(), "--config", &config.display().to_string()])
+            .output()
+            .unwrap();
+        assert!(fetched.status.success(), "{}", String::from_utf8_lossy(&fetched.stderr));
+    };
+    fetch("R\t391231235959Z\t260101000000Z");
+    assert_eq!(count("ocsp"), 2);
+    assert!(until(&mut || open.call("GET", "/health", &[], b"").status == 401), "an open connection is refused");
+    let again = passerelle::cli::Target::new(&server.pki(), "client-laboratoire", server.port).unwrap();
+    assert!(again.connect().and_then(|mut c| c.call("GET", "/health", &[], b"")).is_err());
+    assert_eq!(good.call("GET", "/health", &[], b"").status, 200);
+    // An answer that cannot be read clears nobody; a good one does.
+    for file in std::fs::read_dir(&folder).unwrap().flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|x| x == "ocsp")) {
+        std::fs::write(file.with_extension("new"), b"nothing").unwrap();
+        std::fs::rename(file.with_extension("new"), &file).unwrap();
+    }
+    let mut answered = || again.connect().and_then(|mut c| c.call("GET", "/health", &[], b"")).is_ok_and(|a| a.status == 200);
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    assert!(!answered());
+    fetch("V\t391231235959Z\t");
+    assert!(until(&mut answered));
+    std::fs::remove_dir_all(&folder).unwrap();
 }

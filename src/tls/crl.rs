@@ -45,14 +45,16 @@ pub(super) struct Seen {
     pub numbers: Numbers,
     /// Scopes of the lists in use.
     pub scopes: HashSet<Scope>,
+    /// Issuer (DER) and serial of what OCSP answers revoked, until an answer clears it.
+    pub answered: HashSet<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Seen {
-    /// After this set comes one with these lists.
-    pub fn then(&self, lists: &[Believed]) -> Self {
+    /// After this set comes one with these lists, and these revocations by OCSP.
+    pub fn then(&self, lists: &[Believed], answered: HashSet<(Vec<u8>, Vec<u8>)>) -> Self {
         let mut numbers = self.numbers.clone();
         numbers.extend(lists.iter().map(|l| (l.scope(), l.number().to_vec())));
-        Self { numbers, scopes: lists.iter().map(Believed::scope).collect() }
+        Self { numbers, scopes: lists.iter().map(Believed::scope).collect(), answered }
     }
 }
 

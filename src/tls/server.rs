@@ -19,8 +19,9 @@ use super::crl::Seen;
 use super::error::{Result, TlsError};
 use super::folder::{self, Content};
 use super::numbers;
+use super::ocsp::{self, Met};
 use super::p12::import_p12;
-use super::trust::{Authorities, TrustSet};
+use super::trust::{Authorities, Revocations, TrustSet};
 use super::verifier::PolicyVerifier;
 use crate::identity::{Caller, CertificateFacts};
 
@@ -44,6 +45,8 @@ pub struct TlsPaths {
     /// Authorities that issue persons' certificates; those of `ca` then issue structures' alone.
     pub ca_persons: Option<PathBuf>,
     pub crl: PathBuf,
+    /// Folder of OCSP answers, and of the certificates they are asked for.
+    pub ocsp: Option<PathBuf>,
     pub pkcs12: Option<Pkcs12>,
     /// Where the numbers of revocation lists are kept across restarts; none for trials.
     pub crl_numbers: Option<PathBuf>,
@@ -73,6 +76,7 @@ pub struct TlsState {
     trust: Arc<ArcSwap<TrustSet>>,
     identity: Arc<Resolver>,
     generation: AtomicU64,
+    met: Met,
     /// Also keeps two reloads from crossing.
     last: Mutex<Attempt>,
 }
@@ -103,6 +107,7 @@ pub fn load(paths: TlsPaths) -> Result<TlsState> {
         trust: Arc::new(ArcSwap::from_pointee(trust)),
         identity: Arc::new(Resolver { key: ArcSwap::from_pointee(key), not_after: AtomicI64::new(not_after) }),
         generation: AtomicU64::new(1),
+        met: Met::default(),
         last: Mutex::new(Attempt { stamp, failed_s: None }),
         paths,
     })
@@ -176,6 +181,21 @@ impl TlsState {
         self.trust.load().still_valid(caller, now_s())
     }
 
+    /// Notes a client's certificate to ask about by OCSP, when that is configured.
+    pub fn note(&self, leaf: &[u8]) {
+        if self.paths.ocsp.is_some() {
+            self.met.note(leaf);
+        }
+    }
+
+    /// Writes down the certificates that were noted.
+    ///
+    /// # Errors
+    /// A file that cannot be written, a folder that is full.
+    pub fn write_noted(&self) -> Result<()> {
+        self.paths.ocsp.as_deref().map_or(Ok(()), |folder| self.met.write(folder))
+    }
+
     /// Names of authorities for trials among those trusted.
     pub fn trial_authorities(&self) -> Vec<String> {
         self.trust.load().trial_authorities().to_vec()
@@ -209,7 +229,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
 fn trust(paths: &TlsPaths, seen: &Seen) -> Result<TrustSet> {
     let persons = paths.ca_persons.as_deref().map(|path| folder::pem(path, Content::Certificates)).transpose()?;
     let authorities = Authorities { structures: &folder::pem(&paths.ca, Content::Certificates)?, persons: persons.as_deref() };
-    let set = TrustSet::after(&authorities, &folder::pem(&paths.crl, Content::RevocationLists)?, now_s(), seen)?;
+    let answers = paths.ocsp.as_deref().map(ocsp::answers).transpose()?.unwrap_or_default();
+    let revocations = Revocations { lists: &folder::pem(&paths.crl, Content::RevocationLists)?, answers: &answers };
+    let set = TrustSet::after(&authorities, &revocations, now_s(), seen)?;
     paths.crl_numbers.as_deref().map(|file| numbers::write(file, set.seen())).transpose()?;
     Ok(set)
 }
@@ -242,6 +264,8 @@ fn stamp(paths: &TlsPaths) -> Stamp {
     let watched: Vec<&PathBuf> = [&paths.ca, &paths.crl].into_iter().chain(&paths.ca_persons).collect();
     let mut files: Vec<PathBuf> = watched.iter().map(|p| (*p).clone()).collect();
     files.extend(watched.into_iter().flat_map(|p| folder::files(p).unwrap_or_default()));
+    // Answers are renamed into place, which changes the folder.
+    files.extend(paths.ocsp.clone());
     match &paths.pkcs12 {
         Some(p12) => files.extend([p12.file.clone(), p12.password_file.clone()]),
         None => files.extend([paths.server_chain.clone(), paths.server_key.clone()]),

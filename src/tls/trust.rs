@@ -16,6 +16,7 @@ use rustls::server::danger::ClientCertVerifier;
 use super::authority::{Revocation, reach, sort};
 use super::crl::{Seen, choose};
 use super::error::{Result, TlsError};
+use super::ocsp::{Answered, Responders};
 use super::{policies_path, policy};
 use crate::identity::{Caller, CertificateFacts};
 
@@ -27,6 +28,12 @@ pub(super) struct Authorities<'a> {
     pub structures: &'a [u8],
     /// Those that issue persons' certificates, when they are told apart; a root may be in both.
     pub persons: Option<&'a [u8]>,
+}
+
+/// What is known of revocations: lists, PEM, and OCSP answers.
+pub(super) struct Revocations<'a> {
+    pub lists: &'a [u8],
+    pub answers: &'a [Answered],
 }
 
 /// Names (DER) of the authorities that issue certificates of either kind.
@@ -63,11 +70,11 @@ impl TrustSet {
     /// # Errors
     /// An unreadable, expired or unfit authority, an authority without revocation list, a list older than the one in use.
     pub fn build(ca_pem: &[u8], crl_pem: &[u8], now: i64, before: Option<&TrustSet>) -> Result<Self> {
-        Self::after(&Authorities { structures: ca_pem, persons: None }, crl_pem, now, before.map_or(&Seen::default(), |b| &b.seen))
+        Self::after(&Authorities { structures: ca_pem, persons: None }, &Revocations { lists: crl_pem, answers: &[] }, now, before.map_or(&Seen::default(), |b| &b.seen))
     }
 
     /// [`TrustSet::build`] after what was seen before, by this process or by one before it.
-    pub(super) fn after(authorities: &Authorities<'_>, crl_pem: &[u8], now: i64, seen: &Seen) -> Result<Self> {
+    pub(super) fn after(authorities: &Authorities<'_>, revocations: &Revocations<'_>, now: i64, seen: &Seen) -> Result<Self> {
         let structures = bounded(CertificateDer::pem_slice_iter(authorities.structures), "CA file")?;
         let persons = authorities.persons.map(|pem| bounded(CertificateDer::pem_slice_iter(pem), "CA file of persons")).transpose()?;
         let issuers = persons.as_ref().map(|p| Ok::<_, TlsError>(Issuers { structures: names(&structures)?, persons: names(p)? })).transpose()?;
@@ -77,7 +84,7 @@ impl TrustSet {
                 certificates.push(one);
             }
         }
-        let lists = bounded(CertificateRevocationListDer::pem_slice_iter(crl_pem), "CRL file")?;
+        let lists = bounded(CertificateRevocationListDer::pem_slice_iter(revocations.lists), "CRL file")?;
         let mut alarms = Vec::new();
         let mut sorted = sort(certificates, now, &mut alarms)?;
         let believed = choose(lists, &sorted, now, seen, &mut alarms)?;
@@ -87,14 +94,27 @@ impl TrustSet {
             .enforce_revocation_expiration()
             .build()
             .map_err(TlsError::of("client certificate verifier"))?;
+        let mut revocation = reach(&sorted.authorities, &believed);
+        let responders = Responders::known(sorted.authorities.iter().map(|a| a.certificate.clone()));
+        let mut answered = seen.answered.clone();
+        for one in revocations.answers {
+            if let Err(reason) = believe_answer(one, &responders, &mut answered) {
+                alarms.push(format!("an OCSP answer is left out: {reason}"));
+            }
+        }
+        for (issuer, serial) in &answered {
+            revocation.entry(issuer.clone()).and_modify(|r| {
+                r.serials.insert(serial.clone());
+            });
+        }
         Ok(Self {
             webpki,
             intermediates: std::mem::take(&mut sorted.intermediates),
             anchors: sorted.anchors,
             partitioned: believed.iter().any(|b| b.facts.partition.is_some()),
             critical_policies: sorted.authorities.iter().any(|a| !a.anchor && a.facts.critical_policies),
-            revocation: reach(&sorted.authorities, &believed),
-            seen: seen.then(&believed),
+            revocation,
+            seen: seen.then(&believed, answered),
             trial: sorted.authorities.iter().filter_map(|a| trial_name(&a.certificate)).collect(),
             alarms,
             issuers,
@@ -166,6 +186,18 @@ impl TrustSet {
         let path = policies_path::verify(leaf, &self.intermediates, &self.anchors, now_s)?;
         if std::iter::once(facts).chain(&path).all(|f| self.clears(f, now_s)) { Ok(()) } else { Err("revoked".into()) }
     }
+}
+
+/// An answer can revoke, and clear what an answer before it revoked; never what a list revokes.
+fn believe_answer(one: &Answered, responders: &Responders, answered: &mut HashSet<(Vec<u8>, Vec<u8>)>) -> Result<()> {
+    let facts = CertificateFacts::read(&one.certificate).map_err(TlsError::of("certificate beside an OCSP answer"))?;
+    let named = (facts.issuer, facts.serial);
+    if responders.revoked(&one.certificate, &one.answer)? {
+        answered.insert(named)
+    } else {
+        answered.remove(&named)
+    };
+    Ok(())
 }
 
 fn names(certificates: &[CertificateDer<'_>]) -> Result<HashSet<Vec<u8>>> {

@@ -53,6 +53,7 @@ impl Folder {
             ca: self.path("ca.pem"),
             ca_persons: None,
             crl: self.path("crl.pem"),
+            ocsp: None,
             pkcs12: None,
             crl_numbers: None,
         }
