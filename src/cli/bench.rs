@@ -26,6 +26,9 @@ const TEMPLATES: &[&str] = &[
     include_str!("../../conformance-tests/corpus/07-prescription.xml"),
 ];
 const PATIENTS: usize = 100;
+/// Connections and reads of the figure of audited reads.
+const READING: usize = 64;
+const AUDITED: usize = 20_000;
 
 /// A running server given on the command line: its PKI folder and its port.
 pub(super) struct Running {
@@ -100,6 +103,7 @@ fn own_server(data: &Path, documents: usize, connections: usize) -> Result<(), S
         }
     }
     let (list, summary) = both_reads(&target, &open.busy, &open.hundred)?;
+    audited(&target, &open.busy)?;
     println!(
         "decision and filtering, p50          list x {:.2}   $summary x {:.2}",
         list.as_secs_f64() / open.list.as_secs_f64(),
@@ -144,6 +148,17 @@ fn both_reads(target: &Target, busy: &BenchPatient, hundred: &BenchPatient) -> R
     let list = reads(target, "ITI-67 list of 20 of 1,000", &format!("/fhir/DocumentReference?patient={}&status=current&_sort=-date&_count=20", busy.id), 500)?;
     let summary = reads(target, "$summary of 100 documents", &format!("/fhir/Patient/{}/$summary", hundred.id), 200)?;
     Ok((list, summary))
+}
+
+/// Reads of one resource, each with its durable trace, over many connections.
+fn audited(target: &Target, busy: &BenchPatient) -> Result<(), String> {
+    let found = target.connect()?.call("GET", &format!("/fhir/DocumentReference?patient={}&_count=1", busy.id), &[("Accept", "application/fhir+json")], b"")?;
+    let found: Value = serde_json::from_slice(&found.body).map_err(|e| e.to_string())?;
+    let path = found.pointer("/entry/0/resource/id").and_then(Value::as_str).map(|id| format!("/fhir/DocumentReference/{id}")).ok_or("no document")?;
+    let (mut times, took) = load(target, READING, AUDITED, move |_| ("GET", path.clone(), Vec::new()))?;
+    let rate = f64_of(u64::try_from(AUDITED).unwrap_or(0)) / took.as_secs_f64();
+    println!("audited read, {READING} connections  {rate:>11.0} reads/s {}", shown(&mut times));
+    Ok(())
 }
 
 /// Index rows and bytes per resource, and the size of the database.
@@ -290,14 +305,21 @@ fn provide(patient: &BenchPatient, n: usize, template: usize) -> Vec<u8> {
     bundle.to_string().into_bytes()
 }
 
+/// Method, path and body.
+type Request = (&'static str, String, Vec<u8>);
+
+fn transaction(body: Vec<u8>) -> Request {
+    ("POST", "/fhir".to_owned(), body)
+}
+
 /// Sends `total` requests over `connections`; returns the time of each.
-fn load(target: &Target, connections: usize, total: usize, body: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> Result<(Vec<Duration>, Duration), String> {
+fn load(target: &Target, connections: usize, total: usize, request: impl Fn(usize) -> Request + Send + Sync + 'static) -> Result<(Vec<Duration>, Duration), String> {
     let next = Arc::new(AtomicUsize::new(0));
-    let body = Arc::new(body);
+    let request = Arc::new(request);
     let start = Instant::now();
     let threads: Vec<_> = (0..connections)
         .map(|_| {
-            let (target, next, body) = (target.clone(), Arc::clone(&next), Arc::clone(&body));
+            let (target, next, request) = (target.clone(), Arc::clone(&next), Arc::clone(&request));
             std::thread::spawn(move || -> Result<Vec<Duration>, String> {
                 let mut client = target.connect()?;
                 let mut times = Vec::new();
@@ -306,9 +328,9 @@ fn load(target: &Target, connections: usize, total: usize, body: impl Fn(usize) 
                     if n >= total {
                         return Ok(times);
                     }
-                    let bytes = body(n);
+                    let (method, path, bytes) = request(n);
                     let start = Instant::now();
-                    let answer = client.call("POST", "/fhir", &[("Content-Type", "application/fhir+json"), ("Prefer", "return=minimal")], &bytes)?;
+                    let answer = client.call(method, &path, &[("Content-Type", "application/fhir+json"), ("Prefer", "return=minimal")], &bytes)?;
                     times.push(start.elapsed());
                     if answer.status != 200 {
                         return Err(format!("HTTP {} {}", answer.status, String::from_utf8_lossy(answer.body.get(..400).unwrap_or(&answer.body))));
@@ -326,7 +348,7 @@ fn load(target: &Target, connections: usize, total: usize, body: impl Fn(usize) 
 
 fn ingest(target: &Target, patients: &[BenchPatient], documents: usize, connections: usize) -> Result<(), String> {
     let patients = patients.get(2..).map(<[BenchPatient]>::to_vec).unwrap_or_default();
-    let (mut times, took) = load(target, connections, documents, move |n| patients.get(n % patients.len().max(1)).map(|p| provide(p, n, 0)).unwrap_or_default())?;
+    let (mut times, took) = load(target, connections, documents, move |n| patients.get(n % patients.len().max(1)).map(|p| transaction(provide(p, n, 0))).unwrap_or_default())?;
     let rate = f64_of(u64::try_from(documents).unwrap_or(0)) / took.as_secs_f64();
     println!("ITI-65, {} KB CDA, {connections} connections {rate:>8.0} documents/s {}", TEMPLATES.first().map_or(0, |t| t.len() / 1000), shown(&mut times));
     Ok(())
@@ -334,7 +356,7 @@ fn ingest(target: &Target, patients: &[BenchPatient], documents: usize, connecti
 
 fn fill(target: &Target, patient: &BenchPatient, documents: usize, connections: usize) -> Result<(), String> {
     let patient = patient.clone();
-    load(target, connections, documents, move |n| provide(&patient, n, n)).map(|_| ())
+    load(target, connections, documents, move |n| transaction(provide(&patient, n, n))).map(|_| ())
 }
 
 /// Prints p50 and p99 and gives p50 back.

@@ -1,5 +1,6 @@
 //! Reading over one snapshot, with the caller's visibility inside every query.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use diesel::IntoSql;
@@ -334,7 +335,15 @@ const UNPACK_LIMIT: usize = 192 << 20;
 
 pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
     let size = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten().and_then(|n| usize::try_from(n).ok()).unwrap_or(UNPACK_LIMIT);
-    zstd::bulk::decompress(bytes, size.min(UNPACK_LIMIT)).map_err(|e| damaged(173, e))
+    UNPACKER.with_borrow_mut(|unpacker| match unpacker {
+        Ok(unpacker) => unpacker.decompress(bytes, size.min(UNPACK_LIMIT)).map_err(|e| damaged(173, e)),
+        Err(e) => Err(damaged(173, e)),
+    })
+}
+
+thread_local! {
+    /// Making one costs more than unpacking a resource.
+    static UNPACKER: RefCell<std::io::Result<zstd::bulk::Decompressor<'static>>> = RefCell::new(zstd::bulk::Decompressor::new());
 }
 
 fn damaged(number: u16, cause: impl std::fmt::Display) -> Fault {
