@@ -173,7 +173,7 @@ mod tests {
         ("DocumentReference", READING, &[P, H, L]),
         ("DocumentReference", &["create", "delete", "generate-metadata"], &[P, S]),
         ("DocumentReference", &["patch"], &[P, S, H, L]),
-        ("DocumentReference", &["explain-access"], &[P, H, L]),
+        ("DocumentReference", &["render", "explain-access"], &[P, H, L]),
         ("List", READING, &[P, H, L]),
         ("Binary", &["read"], &[P, H, L]),
         ("Binary", &["create"], &[P, S]),
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_structure_never_reads_a_patient_and_an_auditor_reads_the_trail_alone() {
         let directory = ["Practitioner", "PractitionerRole", "Organization", "Location", "Medication"];
-        let reading = READING.iter().chain(&["summary", "explain-access", "export"]);
+        let reading = READING.iter().chain(&["summary", "render", "explain-access", "export"]);
         for (kind, interaction) in embedded(&ENTRIES).keys() {
             let told = reading.clone().any(|i| i == interaction) && !directory.contains(&kind.as_str());
             if told && (kind.as_str(), interaction.as_str()) != ("Patient", "search-type") {

@@ -23,6 +23,7 @@ mod path;
 mod problem;
 mod procedure;
 mod read;
+mod render;
 mod report;
 mod statement;
 mod table;
@@ -42,6 +43,7 @@ use crate::fhir::Issue;
 
 pub use header::header;
 pub use read::{ClinicalDocument, read};
+pub use render::{Attachment, Heading, Rendered, attachment, fragment_anchor, path_anchor, render, xhtml};
 
 /// A resource made from one statement of the document, without `id`.
 #[derive(Debug, Clone)]

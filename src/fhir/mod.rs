@@ -6,6 +6,7 @@ pub mod classification;
 pub mod document_entry;
 pub mod fault;
 pub mod gate;
+pub mod html;
 pub mod r4;
 pub mod search;
 pub mod splice;

@@ -36,6 +36,10 @@ pub fn answer(answer: Answer, format: Format, base_url: &str) -> Result<HttpResp
             out.insert_header((header::CONTENT_DISPOSITION, "attachment"));
             out.content_type(mime).body(bytes)
         }
+        Body::Shown { mime, bytes, policy } => {
+            out.insert_header((header::CONTENT_SECURITY_POLICY, policy)).insert_header((header::REFERRER_POLICY, "no-referrer"));
+            out.content_type(mime).body(bytes)
+        }
     })
 }
 

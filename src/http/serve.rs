@@ -108,7 +108,7 @@ async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Share
     let outcome = serve(&req, payload, &shared, query.clone(), accept, format.is_some()).await;
     let (name, response) = match outcome {
         Ok((name, answer)) => {
-            let raw = matches!(answer.body, interaction::Body::Raw { .. } | interaction::Body::Empty);
+            let raw = matches!(answer.body, interaction::Body::Raw { .. } | interaction::Body::Shown { .. } | interaction::Body::Empty);
             let response = match format.or(raw.then_some(Format::Json)) {
                 Some(format) => respond::answer(answer, format, &shared.app.base_url),
                 None => Err(not_acceptable()),
@@ -232,6 +232,9 @@ fn run(app: &App, mut call: Call, acceptable: bool) -> Result<(String, interacti
 
 /// What may be answered whatever Accept says: nothing, or the document itself. Bundles and operations are asked before they write.
 fn answers_without_resource(call: &Call) -> bool {
+    if interaction::media_of(&call.path).is_some_and(|media| call.accept.is_empty() || call.accept.iter().any(|m| m == media || m == "*/*" || m == "text/*")) {
+        return true;
+    }
     let binary = call.path.first().is_some_and(|p| p == "Binary");
     let plain = call.path.first().is_some_and(|_| call.path.iter().all(|p| !p.starts_with('$') && p != "_search"));
     call.method == Method::Delete || plain && call.prefer.returns.as_deref() == Some("minimal") || binary && matches!(call.method, Method::Get | Method::Post)

@@ -13,6 +13,13 @@ pub enum Body {
         mime: String,
         bytes: Vec<u8>,
     },
+    /// Something a browser shows in place: a page of ours, or a file recognised by its first bytes.
+    Shown {
+        mime: &'static str,
+        bytes: Vec<u8>,
+        /// Content-Security-Policy.
+        policy: &'static str,
+    },
 }
 
 /// An answer. What it disclosed or did is in the event of its [`super::Call`].

@@ -4,8 +4,8 @@ use super::address::{form_pairs, is_id};
 use super::registry::{ResourceRow, registry};
 use super::{Answer, App, Call, Method};
 use super::{
-    audit_event, authorize, capability, create, delete, deposit, erase, everything, explain, generate_metadata, history, notices, patch, read, record_state, search, summary,
-    transaction, update,
+    audit_event, authorize, capability, create, delete, deposit, erase, everything, explain, generate_metadata, history, notices, patch, read, record_state, render, search,
+    summary, transaction, update,
 };
 use crate::access::{SYSTEM, may};
 use crate::fhir::{Fault, FaultKind, Result};
@@ -100,6 +100,7 @@ fn run(app: &App, call: &Call, method: Method, row: &ResourceRow, id: Option<&st
         ("everything", Some(id)) => everything::everything(app, call, id),
         ("export", Some(id)) => everything::export(app, call, id),
         ("erase", Some(id)) => erase::erase(app, call, id),
+        ("render", Some(id)) => render::document(app, call, id),
         ("explain-access", Some(id)) => explain::of_document(app, call, id),
         ("summary", Some(id)) => summary::of_patient(app, call, id),
         ("summary", None) => summary::by_identifier(app, call),

@@ -73,6 +73,9 @@ pub struct OperationRow {
     #[serde(rename = "type", default)]
     pub kind: Option<String>,
     pub affects_state: bool,
+    /// What it answers instead of a resource.
+    #[serde(default)]
+    pub media: Option<String>,
     pub definition: String,
     pub summary: String,
     pub parameters: Vec<String>,
@@ -134,6 +137,12 @@ impl Registry {
     pub fn operation(&self, name: &str, level: &str, kind: Option<&str>) -> Option<&OperationRow> {
         self.operations.iter().find(|o| o.name == name && o.level.iter().any(|l| l == level) && (level == "system" || o.kind.as_deref() == kind))
     }
+}
+
+/// What an operation at an address answers instead of a resource.
+pub fn media_of(path: &[String]) -> Option<&'static str> {
+    let [kind, .., operation] = path else { return None };
+    registry().operation(operation.strip_prefix('$')?, if path.len() == 3 { "instance" } else { "type" }, Some(kind))?.media.as_deref()
 }
 
 impl ResourceRow {

@@ -17,6 +17,7 @@ mod exchange;
 mod golden;
 mod house;
 mod operations;
+mod render;
 mod rest;
 mod rights;
 mod routes;

@@ -1,0 +1,134 @@
+//! The body of a CDA as HTML: its sections in order, its attachments, and an anchor at everything that can be cited.
+//!
+//! `n-…` is an element of the narrative, by its ID; `p-…` is a section or an entry, by its path. The document's own stylesheet is never
+//! executed, nothing is fetched, and what is not understood keeps its words.
+//! Spec: CDA R2 §4.3.5 Section Narrative Block, §4.2.6 nonXMLBody; CI-SIS volet structuration minimale.
+
+mod attachments;
+mod narrative;
+
+pub use attachments::Attachment;
+pub use narrative::xhtml;
+
+use self::attachments::Attachments;
+use self::narrative::Block;
+use super::ClinicalDocument;
+use super::concept::code_of;
+use crate::fhir::html::Html;
+use crate::fhir::xml::Element;
+
+/// Sections below sections.
+const MAX_SECTIONS: usize = 16;
+
+/// A section, for the table of contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// Identifier of its element.
+    pub anchor: String,
+    pub title: String,
+    /// 0 for a section of the body.
+    pub depth: usize,
+}
+
+/// What is shown of a body.
+#[derive(Debug, Default)]
+pub struct Rendered {
+    pub html: Html,
+    pub headings: Vec<Heading>,
+    /// The one attachment that is the whole document (level 1).
+    pub whole: Option<usize>,
+}
+
+/// The body of a document. Attachment `n` is at the address `attachment(n)`.
+pub fn render(document: &ClinicalDocument, attachment: &dyn Fn(usize) -> String) -> Rendered {
+    let attachments = Attachments::of(&document.root);
+    let mut page = Page { out: Rendered::default(), block: Block::new(&document.root, &attachments, attachment) };
+    for (index, component) in document.root.all("component").enumerate() {
+        if let Some(body) = component.child("structuredBody") {
+            page.sections(body, &format!("component[{index}]/structuredBody"), 0);
+        }
+        if let Some(text) = component.at("nonXMLBody/text") {
+            match attachments.number(text) {
+                Some(number) => page.out.whole = Some(number),
+                None => page.out.html.leaf("pre", &[], &text.text()),
+            }
+        }
+    }
+    page.out
+}
+
+/// An attachment of a document by its number; `None` when there is none or its base64 is broken.
+pub fn attachment(document: &ClinicalDocument, number: usize) -> Option<Attachment> {
+    Attachments::of(&document.root).decoded(number)
+}
+
+/// The anchor of a section or an entry, from its path.
+pub fn path_anchor(path: &str) -> String {
+    let joined: String = path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    "p-".to_owned() + &joined.split('-').filter(|p| !p.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// The anchor of an element of the narrative, from its ID.
+pub fn fragment_anchor(id: &str) -> String {
+    id.chars().fold("n-".to_owned(), |out, c| match c {
+        c if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') => out + c.encode_utf8(&mut [0; 4]),
+        c => out + &format!("_{:x}_", u32::from(c)),
+    })
+}
+
+struct Page<'a> {
+    out: Rendered,
+    block: Block<'a>,
+}
+
+impl<'a> Page<'a> {
+    fn sections(&mut self, holder: &'a Element, path: &str, depth: usize) {
+        for (index, component) in holder.all("component").enumerate() {
+            if let Some(section) = component.child("section") {
+                self.section(section, &format!("{path}/component[{index}]/section"), depth);
+            }
+        }
+    }
+
+    fn section(&mut self, section: &'a Element, path: &str, depth: usize) {
+        if depth > MAX_SECTIONS {
+            return self.out.html.leaf("p", &[("class", "note")], "Des sections imbriquées au-delà de seize niveaux ne sont pas affichées.");
+        }
+        let anchor = path_anchor(path);
+        let title = title_of(section);
+        self.out.headings.push(Heading { anchor: anchor.clone(), title: title.clone(), depth });
+        self.out.html.open("section", &[("id", &anchor)]);
+        self.out.html.leaf(heading(depth), &[], &title);
+        for (index, _) in section.all("entry").enumerate() {
+            self.out.html.leaf("span", &[("class", "anchor"), ("id", &path_anchor(&format!("{path}/entry[{index}]")))], "");
+        }
+        match section.child("text") {
+            Some(text) => self.block.section(text, &mut self.out.html),
+            None if section.child("component").is_none() => self.out.html.leaf("p", &[("class", "note")], "Cette section n'a pas de texte."),
+            None => {}
+        }
+        self.block.left_over(section, &mut self.out.html);
+        self.sections(section, path, depth + 1);
+        self.out.html.close("section");
+    }
+}
+
+/// Its title, else what its code says.
+fn title_of(section: &Element) -> String {
+    let said = |e: &Element| Some(e.plain()).filter(|t| !t.is_empty());
+    let coded = |e: &Element| e.attr("displayName").map(str::to_owned).or_else(|| code_of(e).map(|c| format!("Section {c}")));
+    section.child("title").and_then(said).or_else(|| section.child("code").and_then(coded)).unwrap_or_else(|| "Section sans titre".to_owned())
+}
+
+fn heading(depth: usize) -> &'static str {
+    match depth {
+        0 => "h2",
+        1 => "h3",
+        2 => "h4",
+        3 => "h5",
+        _ => "h6",
+    }
+}
+
+#[cfg(test)]
+mod tests;
