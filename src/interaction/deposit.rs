@@ -200,6 +200,7 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
     };
     remarks.extend(stated.warnings.iter().cloned());
     let reference = document::labelled(reference(app, call, &slots, &chosen, bare, &replaced)?, document::inherited(&replaced))?;
+    let reference = document::titled(reference, &document::title(call, entry, &stated))?;
     let mut plan = Plan { operations: std::mem::take(&mut chosen.operations), preconditions: std::mem::take(&mut chosen.preconditions), ..Plan::default() };
     let ready = Ready {
         slots: &slots,

@@ -10,6 +10,7 @@ use super::statements::{self, Statements};
 use super::{App, Call, feeding, notices, resource};
 use crate::access::{Sight, Situation, Span, labels, person_key};
 use crate::fhir::classification;
+use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
 use crate::fhir::{Coding, DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result};
 use crate::store::{ChangeDocument, DocumentRow, NewDocument, Operation, Plan, Precondition, Reader};
@@ -122,6 +123,32 @@ pub(super) fn labelled(bytes: Vec<u8>, set: i32) -> Result<Vec<u8>> {
         None => Edit { start: node.end - 1, end: node.end - 1, text: format!(",\"securityLabel\":[{text}]") },
     };
     Ok(splice::apply(&bytes, vec![edit]))
+}
+
+/// Extension of a DocumentReference with the title that this server gives it, beside its author's.
+pub(super) const GENERATED_TITLE: &str = "urn:passerelle:generated-title";
+
+/// A DocumentReference (its bytes) with its generated title, in the place of one that a client sent along; everything else stays byte
+/// for byte.
+pub(super) fn titled(bytes: Vec<u8>, title: &str) -> Result<Vec<u8>> {
+    if title.is_empty() {
+        return Ok(bytes);
+    }
+    let node = crate::fhir::gate::parse(&bytes)?;
+    let all = node.get("extension").map(Node::items).unwrap_or_default();
+    let text = json!({"url": GENERATED_TITLE, "valueString": title}).to_string();
+    let edit = match (all.iter().find(|e| e.get("url").and_then(Node::text) == Some(GENERATED_TITLE)), all.last()) {
+        (Some(sent), _) => Edit { start: sent.start, end: sent.end, text },
+        (None, Some(last)) => Edit { start: last.end, end: last.end, text: format!(",{text}") },
+        (None, None) => Edit { start: node.end - 1, end: node.end - 1, text: format!(",\"extension\":[{text}]") },
+    };
+    Ok(splice::apply(&bytes, vec![edit]))
+}
+
+/// The title that this server gives a document.
+pub(super) fn title(call: &Call, entry: &DocumentEntry, stated: &Statements) -> String {
+    let stated: Vec<(&str, &Value)> = stated.resources.iter().map(|r| (r.path.as_str(), &r.resource)).collect();
+    crate::keyinfo::generated_title(entry, &stated, &crate::fhir::time::instant(call.now_us))
 }
 
 /// The concepts of the labels of a set that a DocumentReference does not show yet.

@@ -167,6 +167,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         slots.binary_id.clone_from(id);
     }
     let bytes = document::labelled(own_bytes(app, &sent, &slots, &payload)?, document::inherited(&replaced))?;
+    let bytes = document::titled(bytes, &document::title(call, &entry, &stated))?;
     let binary_id = slots.binary_id.clone();
     let adopted = payload.staged.is_some();
     let ready = Ready {

@@ -15,6 +15,7 @@ mod dates;
 mod document;
 mod french;
 mod group;
+mod headline;
 mod line;
 mod medication;
 mod narrative;
@@ -36,6 +37,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+pub use headline::generated_title;
 pub use text::{french_text, title};
 
 /// A document that facts were taken from, as a reader wants it named.
@@ -102,22 +104,19 @@ pub fn summary_bytes(input: &mut SummaryInput<'_>) -> Vec<u8> {
 }
 
 fn told<T>(input: &mut SummaryInput<'_>, write: impl FnOnce(&document::Bundle<'_>) -> T) -> T {
-    let index = concept::Index::new(input.facts, input.base_url);
-    let statements = statement::read(input.facts, input.sources, &index);
-    let groups = group::form(input.facts, &index, &statements);
-    let document_urls: Vec<String> = input.sources.iter().map(|s| format!("{}/{}", input.base_url, s.document_reference)).collect();
-    let citations: Vec<citation::Citation> = input.sources.iter().map(citation::Citation::of).collect();
-    let now_us = dates::start_us(input.now).unwrap_or(i64::MAX);
-    let context = line::Context {
-        now: input.now,
-        now_us,
-        index: &index,
-        facts: input.facts,
-        sources: input.sources,
-        statements: &statements,
-        citations: &citations,
-        document_urls: &document_urls,
-    };
-    let sections = section::fill(&context, groups);
-    bundle::compose(input, &context, &sections, write)
+    let (facts, documents, base_url, now) = (input.facts, input.sources, input.base_url, input.now);
+    sections(facts, documents, base_url, now, |context, filled| bundle::compose(input, context, &filled, write))
+}
+
+/// The facts of some documents in their sections, each line told.
+fn sections<T>(facts: &[Fact<'_>], sources: &[Source], base_url: &str, now: &str, then: impl FnOnce(&line::Context<'_>, Vec<section::Filled>) -> T) -> T {
+    let index = concept::Index::new(facts, base_url);
+    let statements = statement::read(facts, sources, &index);
+    let groups = group::form(facts, &index, &statements);
+    let document_urls: Vec<String> = sources.iter().map(|s| format!("{base_url}/{}", s.document_reference)).collect();
+    let citations: Vec<citation::Citation> = sources.iter().map(citation::Citation::of).collect();
+    let now_us = dates::start_us(now).unwrap_or(i64::MAX);
+    let context = line::Context { now, now_us, index: &index, facts, sources, statements: &statements, citations: &citations, document_urls: &document_urls };
+    let filled = section::fill(&context, groups);
+    then(&context, filled)
 }

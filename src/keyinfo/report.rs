@@ -66,7 +66,7 @@ fn titled(source: &Source) -> Option<String> {
 }
 
 /// What a report concludes.
-fn conclusion(report: &Value) -> Option<String> {
+pub(super) fn conclusion(report: &Value) -> Option<String> {
     let words = text(report, "/conclusion");
     let coded: Vec<String> = items(report, "conclusionCode").filter_map(label).collect();
     let all = if words.is_empty() { coded.join(", ") } else { words.to_owned() };

@@ -1,7 +1,7 @@
 //! `$deposit`: the bare document in, everything else derived.
 
 use crate::on_both;
-use crate::support::{FHIR_JSON, TestServer, json, refused, resources, sample, small_cda, text};
+use crate::support::{FHIR_JSON, On, TestServer, json, refused, resources, sample, small_cda, text};
 
 on_both! {
     a_deposit_answers_201_then_200_with_the_same_location
@@ -276,4 +276,27 @@ fn a_local_number_never_joins_two_ins(server: &TestServer) {
     assert_ne!(one["subject"], two["subject"]);
     let alone = String::from_utf8(with_local("2.25.93", "270037500000121", "19700312")).unwrap().replace("<id root=\"1.2.250.1.213.1.4.10\" extension=\"270037500000121\"/>", "");
     refused(&cabinet.deposit(alone.as_bytes()), 412);
+}
+
+/// A list can be read without opening anything, whichever road a document came by.
+#[test]
+fn every_document_has_a_generated_title_beside_its_author_s() {
+    let server = TestServer::start(On::Sqlite);
+    let title = |reference: &serde_json::Value| {
+        let all = reference["extension"].as_array().cloned().unwrap_or_default();
+        all.into_iter().filter(|e| e["url"] == "urn:passerelle:generated-title").map(|e| e["valueString"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let prescription = server.cabinet().deposited(&sample("07-prescription.xml"));
+    assert_eq!(title(&prescription), ["Prescription de produits de santé · Médecine Générale · 05/10/2026 · APIXABAN 5 mg, LEVOTHYROX 75 microgrammes, METFORMINE 1000 mg + 1"]);
+    assert_eq!(prescription["content"][0]["attachment"]["title"], "Prescription de médicaments");
+    // By ITI-105, with a title that a client sent along: it is replaced.
+    let patient = prescription["subject"]["reference"].as_str().unwrap();
+    let body = serde_json::json!({"resourceType": "DocumentReference", "status": "current", "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": "urn:oid:2.25.901"},
+        "extension": [{"url": "urn:passerelle:generated-title", "valueString": "Tout va bien"}, {"url": "urn:x", "valueString": "y"}],
+        "type": {"coding": [{"system": "http://loinc.org", "code": "18748-4"}]}, "subject": {"reference": patient},
+        "context": {"period": {"start": "2026-03-10"}}, "content": [{"attachment": {"contentType": "application/pdf", "title": "Radio", "data": "JVBERi0xLjQ="}}]});
+    let answer = server.cabinet().post("DocumentReference", &body);
+    let stored = json(&answer);
+    assert_eq!(title(&stored), ["CR d'imagerie médicale · 10/03/2026"], "{stored}");
+    assert_eq!(stored["extension"].as_array().unwrap().len(), 2);
 }

@@ -227,7 +227,7 @@ impl<'a> Block<'a> {
         }
         for number in numbers {
             self.shown.insert(number);
-            self.file(number, "Image du document", out);
+            self.file(number, "Fichier du document", out);
         }
         out.close("div");
     }

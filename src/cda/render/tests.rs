@@ -78,7 +78,7 @@ fn files_are_shown_where_the_text_says_and_once() {
     let document = document(&body);
     let out = render(&document, &|n| format!("file/{n}"));
     let html = out.html.as_str();
-    assert_eq!(html.matches("<img src=\"file/0\" alt=\"Image du document\">").count(), 1, "{html}");
+    assert_eq!(html.matches("<img src=\"file/0\" alt=\"Fichier du document\">").count(), 1, "{html}");
     assert!(html.contains("Image ou fichier absent du document.") && html.contains("<a href=\"file/1\">Pièce jointe n° 2 (application/pdf)</a>"), "{html}");
     assert_eq!(attachment(&document, 0).map(|a| a.bytes), Some(b"\x89PNG\r\n\x1a\n".to_vec()));
     assert_eq!(attachment(&document, 2), None);

@@ -116,27 +116,33 @@ fn text(value: &Value, pointer: &str) -> Option<String> {
 
 /// Name, birth date, sex and INS as the document says them.
 fn patient(patient: &Value) -> Option<String> {
-    let born = text(patient, "/birthDate").map(|d| format!("né(e) le {}", day(&d)));
-    let sex = match patient.get("gender").and_then(Value::as_str) {
-        Some("female") => Some("sexe féminin".to_owned()),
-        Some("male") => Some("sexe masculin".to_owned()),
-        _ => None,
+    let (born, sex) = match patient.get("gender").and_then(Value::as_str) {
+        Some("female") => ("née le", Some("sexe féminin".to_owned())),
+        Some("male") => ("né le", Some("sexe masculin".to_owned())),
+        _ => ("né(e) le", None),
     };
+    let born = text(patient, "/birthDate").map(|d| format!("{born} {}", day(&d)));
     let identifiers = patient.get("identifier").and_then(Value::as_array).into_iter().flatten();
     let ins = identifiers.filter(|i| i["system"].as_str().is_some_and(|s| s.starts_with(INS))).find_map(|i| text(i, "/value")).map(|v| format!("INS {v}"));
     let parts: Vec<String> = [name(patient), born, sex, ins].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Prefix, given names and family name of a resource that has names.
+/// Civility and title of exercise as they are written in front of a name.
+/// Spec: NOS TRE_R81-Civilite, TRE_R11-CiviliteExercice.
+const TITLES: &[(&str, &str)] = &[("M", "M."), ("MME", "Mme"), ("MLLE", "Mme"), ("DR", "Dr"), ("PR", "Pr")];
+
+/// A name as it is written in France: one title, the one of exercise before the civility, given names, family name.
 fn name(resource: &Value) -> Option<String> {
     let names = resource.get("name").and_then(Value::as_array)?;
     let chosen = names.iter().find(|n| n["use"] == "usual").or_else(|| names.first())?;
     let words = |key: &str| chosen.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
-    let mut all = words("prefix");
-    all.extend(words("given"));
+    let known = |word: &String| TITLES.iter().find(|(code, _)| code.eq_ignore_ascii_case(word)).map(|(_, title)| (*title).to_owned());
+    let (prefix, suffix) = (words("prefix"), words("suffix"));
+    let title = suffix.iter().find_map(known).or_else(|| prefix.iter().find_map(known)).or_else(|| prefix.first().cloned());
+    let mut all: Vec<String> = title.into_iter().chain(words("given")).collect();
     all.extend(chosen.get("family").and_then(Value::as_str).map(str::to_owned));
-    all.extend(words("suffix"));
+    all.extend(suffix.into_iter().filter(|word| known(word).is_none()));
     let joined = all.join(" ");
     if joined.trim().is_empty() { text(chosen, "/text") } else { Some(joined) }
 }
@@ -165,6 +171,14 @@ mod tests {
     #[test]
     fn days_are_french_and_no_more_precise_than_said() {
         assert_eq!([day("2026-03-10T10:15:00+01:00"), day("2026-03"), day("2026")], ["10/03/2026", "03/2026", "2026"]);
+    }
+
+    #[test]
+    fn a_name_has_one_title_in_front() {
+        let of = |prefix: &str, suffix: &str| name(&serde_json::json!({"name": [{"family": "AUBERTIN", "given": ["Claire"], "prefix": [prefix], "suffix": [suffix]}]}));
+        assert_eq!(of("MME", "DR").as_deref(), Some("Dr Claire AUBERTIN"));
+        assert_eq!(of("M", "de Paris").as_deref(), Some("M. Claire AUBERTIN de Paris"));
+        assert_eq!(of("Prof.", "PR").as_deref(), Some("Pr Claire AUBERTIN"));
     }
 
     #[test]
