@@ -9,6 +9,7 @@ mod allergy;
 mod codes;
 mod codesystems;
 mod concept;
+mod coverage;
 mod datatypes;
 mod dispense;
 mod dosage;
@@ -41,8 +42,10 @@ use serde_json::Value;
 
 use crate::fhir::Issue;
 
+pub use coverage::{Coverage, Left, coverage};
 pub use header::header;
 pub use read::{ClinicalDocument, read};
+pub use table::unexercised;
 pub use render::{Attachment, Heading, Rendered, attachment, fragment_anchor, path_anchor, render, xhtml};
 
 /// A resource made from one statement of the document, without `id`.

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -46,13 +47,15 @@ struct Row {
     transform: Transform,
     map: Option<&'static CodeMap>,
     only: Option<String>,
+    /// It wrote something since the program started.
+    used: AtomicBool,
 }
 
 static TABLES: LazyLock<HashMap<&'static str, Vec<Row>>> = LazyLock::new(|| FILES.iter().map(|(name, text)| (*name, rows(text))).collect());
 
 fn rows(text: &str) -> Vec<Row> {
     let raw = toml::from_str::<File>(text).map(|f| f.row).unwrap_or_default();
-    raw.into_iter().filter_map(|r| Some(Row { transform: transform(&r.transform)?, map: r.map.as_deref().and_then(codes::map), from: r.from, to: r.to, only: r.only })).collect()
+    raw.into_iter().filter_map(|r| Some(Row { transform: transform(&r.transform)?, map: r.map.as_deref().and_then(codes::map), from: r.from, to: r.to, only: r.only, used: AtomicBool::new(false) })).collect()
 }
 
 /// Applies a table to a statement. `variant` is compared with `only` of the rows.
@@ -61,10 +64,17 @@ pub(super) fn apply(table: &str, e: &Element, narrative: &Narrative, variant: &s
     for row in rows.iter().filter(|r| r.only.as_deref().is_none_or(|o| o == variant)) {
         for found in select(e, &row.from).into_iter().take(MAX_REPEATS) {
             if let Some(value) = (row.transform)(&Input { e: found, narrative, map: row.map }) {
+                row.used.store(true, Ordering::Relaxed);
                 write(out, &row.to, value);
             }
         }
     }
+}
+
+/// The rows that wrote nothing since the program started: table, from, to.
+pub fn unexercised() -> Vec<(&'static str, &'static str, &'static str)> {
+    let all = FILES.iter().flat_map(|(name, _)| TABLES.get(name).into_iter().flatten().map(move |row| (*name, row)));
+    all.filter(|(_, row)| !row.used.load(Ordering::Relaxed)).map(|(name, row)| (name, row.from.as_str(), row.to.as_str())).collect()
 }
 
 fn write(out: &mut Map<String, Value>, to: &str, value: Output) {

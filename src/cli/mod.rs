@@ -4,6 +4,7 @@ mod anchor;
 mod audit;
 mod backup;
 mod bench;
+mod cda;
 mod check_config;
 mod client;
 mod demo;
@@ -85,6 +86,9 @@ enum Command {
     /// Revocation lists and OCSP answers.
     #[command(subcommand)]
     Revocation(revocation::RevocationCommand),
+    /// What is made of CDA documents.
+    #[command(subcommand)]
+    Cda(cda::CdaCommand),
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -121,6 +125,7 @@ pub fn run(arguments: Arguments) -> Result<(), String> {
         Command::Backup { data, to, config } => backup::backup(&data, &to, config.as_deref()),
         Command::Restore { from, data } => backup::restore(&from, &data),
         Command::Revocation(command) => revocation::run(&command),
+        Command::Cda(command) => cda::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Token(arguments) => token::run(&arguments),
         Command::Bench { documents, connections, pki, port } => bench::run(documents, connections, pki.zip(port).map(|(pki, port)| bench::Running { pki, port })),

@@ -1,0 +1,86 @@
+//! `passerelle cda …`: what this server makes of documents, without a server.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use crate::cda;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CdaCommand {
+    /// Print, per document, statements found, mapped and kept as text only, and the rows of the mapping tables that none exercised.
+    Coverage {
+        /// CDA files, or folders of them.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// Name every statement that stays as text: its place, code and template.
+        #[arg(long)]
+        statements: bool,
+    },
+}
+
+pub(super) fn run(command: &CdaCommand) -> Result<(), String> {
+    let CdaCommand::Coverage { paths, statements } = command;
+    let mut files = Vec::new();
+    for path in paths {
+        gather(path, &mut files)?;
+    }
+    coverage(&files, *statements);
+    Ok(())
+}
+
+fn gather(path: &Path, out: &mut Vec<PathBuf>) -> Result<(), String> {
+    if !path.is_dir() {
+        out.push(path.to_owned());
+        return Ok(());
+    }
+    let wrong = |e: std::io::Error| format!("{}: {e}", path.display());
+    let mut all: Vec<PathBuf> = std::fs::read_dir(path).map_err(wrong)?.map(|e| e.map(|e| e.path()).map_err(wrong)).collect::<Result<_, _>>()?;
+    all.retain(|p| p.is_dir() || p.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml")));
+    all.sort();
+    all.iter().try_for_each(|p| gather(p, out))
+}
+
+fn coverage(files: &[PathBuf], each: bool) {
+    println!("statements  mapped  within  around  as text  resources  document");
+    let mut sum = cda::Coverage::default();
+    let mut kinds: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut unread = 0;
+    for file in files {
+        let read = std::fs::read(file).map_err(|e| e.to_string()).and_then(|bytes| cda::read(&bytes).map_err(|e| e.to_string()));
+        let one = match read {
+            Ok(document) => cda::coverage(&document),
+            Err(reason) => {
+                unread += 1;
+                println!("{:>10}  {}: {reason}", "-", file.display());
+                continue;
+            }
+        };
+        println!("{:>10}  {:>6}  {:>6}  {:>6}  {:>7}  {:>9}  {}", one.statements, one.mapped, one.within, one.around, one.left.len(), one.resources, file.display());
+        for left in &one.left {
+            let (code, template) = (left.code.as_deref().unwrap_or("-"), left.template.as_deref().unwrap_or("-"));
+            *kinds.entry((left.name.clone(), template.to_owned())).or_default() += 1;
+            if each {
+                println!("            {} code {code} template {template}", left.path);
+            }
+        }
+        sum.statements += one.statements;
+        sum.mapped += one.mapped;
+        sum.within += one.within;
+        sum.around += one.around;
+        sum.resources += one.resources;
+    }
+    let left: usize = kinds.values().sum();
+    println!("{:>10}  {:>6}  {:>6}  {:>6}  {left:>7}  {:>9}  {} documents, {unread} of them not read", sum.statements, sum.mapped, sum.within, sum.around, sum.resources, files.len());
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(|((name, template), count)| (std::cmp::Reverse(*count), name.clone(), template.clone()));
+    println!("\nkept as text only, by statement and template:");
+    for ((name, template), count) in kinds.iter().take(40) {
+        println!("{count:>10}  {name} {template}");
+    }
+    println!("\nrows that no document exercised:");
+    for (table, from, to) in cda::unexercised() {
+        println!("            {table}.toml: {from} → {to}");
+    }
+}
