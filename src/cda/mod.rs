@@ -45,8 +45,8 @@ use crate::fhir::Issue;
 pub use coverage::{Coverage, Left, coverage};
 pub use header::header;
 pub use read::{ClinicalDocument, read};
-pub use table::unexercised;
 pub use render::{Attachment, Heading, Rendered, attachment, fragment_anchor, path_anchor, render, xhtml};
+pub use table::unexercised;
 
 /// A resource made from one statement of the document, without `id`.
 #[derive(Debug, Clone)]

@@ -55,7 +55,11 @@ static TABLES: LazyLock<HashMap<&'static str, Vec<Row>>> = LazyLock::new(|| FILE
 
 fn rows(text: &str) -> Vec<Row> {
     let raw = toml::from_str::<File>(text).map(|f| f.row).unwrap_or_default();
-    raw.into_iter().filter_map(|r| Some(Row { transform: transform(&r.transform)?, map: r.map.as_deref().and_then(codes::map), from: r.from, to: r.to, only: r.only, used: AtomicBool::new(false) })).collect()
+    raw.into_iter()
+        .filter_map(|r| {
+            Some(Row { transform: transform(&r.transform)?, map: r.map.as_deref().and_then(codes::map), from: r.from, to: r.to, only: r.only, used: AtomicBool::new(false) })
+        })
+        .collect()
 }
 
 /// Applies a table to a statement. `variant` is compared with `only` of the rows.

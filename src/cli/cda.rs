@@ -72,7 +72,15 @@ fn coverage(files: &[PathBuf], each: bool) {
         sum.resources += one.resources;
     }
     let left: usize = kinds.values().sum();
-    println!("{:>10}  {:>6}  {:>6}  {:>6}  {left:>7}  {:>9}  {} documents, {unread} of them not read", sum.statements, sum.mapped, sum.within, sum.around, sum.resources, files.len());
+    println!(
+        "{:>10}  {:>6}  {:>6}  {:>6}  {left:>7}  {:>9}  {} documents, {unread} of them not read",
+        sum.statements,
+        sum.mapped,
+        sum.within,
+        sum.around,
+        sum.resources,
+        files.len()
+    );
     let mut kinds: Vec<_> = kinds.into_iter().collect();
     kinds.sort_by_key(|((name, template), count)| (std::cmp::Reverse(*count), name.clone(), template.clone()));
     println!("\nkept as text only, by statement and template:");
