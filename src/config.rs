@@ -158,6 +158,8 @@ impl Default for Audit {
 pub struct Documents {
     /// `strict`: a deposit must fulfil the PDSm profiles. `tolerant`: breaches become warnings. Default `tolerant`.
     pub validation: Validation,
+    /// Folder of mapping tables (TOML) added to those of the program. Default: none.
+    pub cda_maps: String,
 }
 
 /// See [`Documents::validation`].

@@ -5,30 +5,36 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::maps;
 use crate::fhir::xml::Element;
 
+/// File names.
+pub(super) const CODES_NAME: &str = "codes.toml";
+pub(super) const TEMPLATES_NAME: &str = "templates.toml";
 const CODES: &str = include_str!("../../fhir-profiles/cda-maps/codes.toml");
 const TEMPLATES: &str = include_str!("../../fhir-profiles/cda-maps/templates.toml");
 
 #[derive(Deserialize, Default)]
+#[serde(default)]
 struct CodesFile {
     map: HashMap<String, CodeMap>,
     set: HashMap<String, CodeSet>,
 }
 
 /// CDA code → R4 code, and the system of the latter.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 pub(super) struct CodeMap {
     pub system: Option<String>,
     codes: HashMap<String, String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct CodeSet {
     codes: HashSet<String>,
 }
 
 #[derive(Deserialize, Default)]
+#[serde(default)]
 struct TemplatesFile {
     kind: Vec<Kind>,
 }
@@ -40,8 +46,58 @@ struct Kind {
     templates: HashSet<String>,
 }
 
-static CODES_FILE: LazyLock<CodesFile> = LazyLock::new(|| toml::from_str(CODES).unwrap_or_default());
-static TEMPLATES_FILE: LazyLock<TemplatesFile> = LazyLock::new(|| toml::from_str(TEMPLATES).unwrap_or_default());
+static CODES_FILE: LazyLock<CodesFile> = LazyLock::new(|| merged_codes(toml::from_str(CODES).unwrap_or_default(), maps::added(CODES_NAME)));
+static TEMPLATES_FILE: LazyLock<TemplatesFile> = LazyLock::new(|| merged_templates(toml::from_str(TEMPLATES).unwrap_or_default(), maps::added(TEMPLATES_NAME)));
+
+/// Codes of an added file come over ours.
+fn merged_codes(mut own: CodesFile, added: Option<&str>) -> CodesFile {
+    let added: CodesFile = added.and_then(|text| toml::from_str(text).ok()).unwrap_or_default();
+    for (name, map) in added.map {
+        let into = own.map.entry(name).or_default();
+        into.system = map.system.or(into.system.take());
+        into.codes.extend(map.codes);
+    }
+    for (name, set) in added.set {
+        own.set.entry(name).or_default().codes.extend(set.codes);
+    }
+    own
+}
+
+fn merged_templates(mut own: TemplatesFile, added: Option<&str>) -> TemplatesFile {
+    let added: TemplatesFile = added.and_then(|text| toml::from_str(text).ok()).unwrap_or_default();
+    for kind in added.kind {
+        // The operator's template means this kind, whatever ours said.
+        for known in &mut own.kind {
+            if known.name == kind.name && known.element == kind.element {
+                known.templates.extend(kind.templates.iter().cloned());
+            } else if known.element == kind.element {
+                known.templates.retain(|t| !kind.templates.contains(t));
+            }
+        }
+    }
+    own
+}
+
+/// What an added `codes.toml` names that is not known, and why that is wrong.
+pub(super) fn check_codes(text: &str) -> Result<Option<(String, String)>, toml::de::Error> {
+    let added: CodesFile = toml::from_str(text)?;
+    let own: CodesFile = toml::from_str(CODES).unwrap_or_default();
+    let unknown = added.set.keys().find(|name| !own.set.contains_key(*name));
+    Ok(unknown.map(|name| (format!("set.{name}"), format!("no rule asks for a set {name:?}; codes can be added to those there are"))))
+}
+
+/// What an added `templates.toml` names that is not known, and why that is wrong.
+pub(super) fn check_templates(text: &str) -> Result<Option<(String, String)>, toml::de::Error> {
+    let added: TemplatesFile = toml::from_str(text)?;
+    let own: TemplatesFile = toml::from_str(TEMPLATES).unwrap_or_default();
+    let unknown = added.kind.iter().find(|k| !own.kind.iter().any(|o| o.name == k.name && o.element == k.element));
+    Ok(unknown.map(|k| (format!("{:?}", k.name), format!("no kind of statement is {:?} on {:?}; templates can be added to those there are", k.name, k.element))))
+}
+
+/// Names of the maps, those of an added file too.
+pub(super) fn map_names(added: Option<&str>) -> HashSet<String> {
+    merged_codes(toml::from_str(CODES).unwrap_or_default(), added).map.into_keys().collect()
+}
 
 impl CodeMap {
     /// The R4 code of a CDA code.

@@ -16,6 +16,7 @@ mod dosage;
 mod header;
 mod immunization;
 mod laboratory;
+mod maps;
 mod medication;
 mod narrative;
 mod observation;
@@ -44,6 +45,7 @@ use crate::fhir::Issue;
 
 pub use coverage::{Coverage, Left, coverage};
 pub use header::header;
+pub use maps::{add_maps, mapping_version};
 pub use read::{ClinicalDocument, read};
 pub use render::{Attachment, Heading, Rendered, attachment, fragment_anchor, path_anchor, render, xhtml};
 pub use table::unexercised;

@@ -35,7 +35,6 @@ fn holds(e: &Element, condition: &str) -> bool {
 }
 
 /// Whether a path is written as this module reads it.
-#[cfg(test)]
 pub(super) fn well_formed(path: &str) -> bool {
     path.split('/').all(|step| {
         let (name, condition) = split(step);

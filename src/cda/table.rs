@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::codes::{self, CodeMap};
+use super::maps;
 use super::narrative::Narrative;
 use super::path::select;
 use super::transform::{Input, Output, Transform, transform};
@@ -31,14 +32,39 @@ struct File {
     row: Vec<RawRow>,
 }
 
+/// A row as it is written.
 #[derive(Deserialize)]
-struct RawRow {
-    from: String,
-    to: String,
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRow {
+    pub from: String,
+    pub to: String,
     #[serde(rename = "as")]
-    transform: String,
-    map: Option<String>,
-    only: Option<String>,
+    pub transform: String,
+    pub map: Option<String>,
+    pub only: Option<String>,
+    /// Where it comes from.
+    #[serde(default)]
+    pub spec: String,
+}
+
+/// The rows of a text, each with its place.
+pub(super) fn raw(text: &str) -> Result<Vec<toml::Spanned<RawRow>>, toml::de::Error> {
+    #[derive(Deserialize)]
+    struct Spanned {
+        #[serde(default)]
+        row: Vec<toml::Spanned<RawRow>>,
+    }
+    toml::from_str::<Spanned>(text).map(|file| file.row)
+}
+
+/// File names of the row tables.
+pub(super) fn file_names() -> Vec<String> {
+    FILES.iter().map(|(name, _)| format!("{name}.toml")).chain([codes::CODES_NAME.to_owned(), codes::TEMPLATES_NAME.to_owned()]).collect()
+}
+
+/// Whether a file name is one of a row table.
+pub(super) fn is_file(name: &str) -> bool {
+    FILES.iter().any(|(known, _)| name.strip_suffix(".toml") == Some(known))
 }
 
 struct Row {
@@ -51,7 +77,15 @@ struct Row {
     used: AtomicBool,
 }
 
-static TABLES: LazyLock<HashMap<&'static str, Vec<Row>>> = LazyLock::new(|| FILES.iter().map(|(name, text)| (*name, rows(text))).collect());
+static TABLES: LazyLock<HashMap<&'static str, Vec<Row>>> = LazyLock::new(|| FILES.iter().map(|(name, text)| (*name, merged(rows(text), name))).collect());
+
+/// The operator's rows come first, in the place of ours of the same from, to and only.
+fn merged(own: Vec<Row>, name: &str) -> Vec<Row> {
+    let mut out = maps::added(&format!("{name}.toml")).map(rows).unwrap_or_default();
+    let ours: Vec<Row> = own.into_iter().filter(|row| !out.iter().any(|o| o.from == row.from && o.to == row.to && o.only == row.only)).collect();
+    out.extend(ours);
+    out
+}
 
 fn rows(text: &str) -> Vec<Row> {
     let raw = toml::from_str::<File>(text).map(|f| f.row).unwrap_or_default();

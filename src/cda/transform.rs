@@ -48,6 +48,11 @@ pub(super) fn transform(name: &str) -> Option<Transform> {
     TRANSFORMS.iter().find(|(n, _)| *n == name).map(|(_, t)| *t)
 }
 
+/// Every name.
+pub(super) fn names() -> Vec<&'static str> {
+    TRANSFORMS.iter().map(|(name, _)| *name).collect()
+}
+
 /// The R4 code, the document's own after it.
 fn mapped_concept(i: &Input) -> Option<Output> {
     let table = i.map?;

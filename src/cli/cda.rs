@@ -17,11 +17,35 @@ pub(super) enum CdaCommand {
         /// Name every statement that stays as text: its place, code and template.
         #[arg(long)]
         statements: bool,
+        /// Folder of mapping tables added to ours, as documents.cda_maps.
+        #[arg(long)]
+        maps: Option<PathBuf>,
     },
 }
 
+/// Reads the mapping tables of a folder and adds them to ours, for the whole process.
+///
+/// # Errors
+/// The file that cannot be read; file, line and reason of what is wrong in it.
+pub(super) fn add_maps(folder: &Path) -> Result<(), String> {
+    let wrong = |e: std::io::Error| format!("documents.cda_maps: {}: {e}", folder.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(wrong)? {
+        let path = entry.map_err(wrong)?.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.push((name, std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?));
+        }
+    }
+    if files.is_empty() {
+        return Err(format!("documents.cda_maps: {} holds no .toml file", folder.display()));
+    }
+    cda::add_maps(files).map_err(|reason| format!("{}: {reason}", folder.display()))
+}
+
 pub(super) fn run(command: &CdaCommand) -> Result<(), String> {
-    let CdaCommand::Coverage { paths, statements } = command;
+    let CdaCommand::Coverage { paths, statements, maps } = command;
+    maps.as_deref().map_or(Ok(()), add_maps)?;
     let mut files = Vec::new();
     for path in paths {
         gather(path, &mut files)?;

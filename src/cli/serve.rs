@@ -54,6 +54,9 @@ pub(super) fn run(data: &Path, bind: Option<String>, file: Option<&Path>) -> Res
         config.server.bind = bind;
     }
     super::logs(&config.log.level, config.log.format == "json");
+    if !config.documents.cda_maps.is_empty() {
+        super::cda::add_maps(Path::new(&config.documents.cda_maps))?;
+    }
     let server = start(data, config)?;
     let line = format!("listening on https://{}", server.address);
     until_signal(&server, &line)?;

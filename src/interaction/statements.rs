@@ -9,12 +9,9 @@ use super::document::Slots;
 use super::patient::Chosen;
 use super::planning::to_bytes;
 use super::{App, Call, resource};
-use crate::fhir::{DocumentEntry, Issue, Result, time};
+use crate::fhir::{DocumentEntry, Issue, IssueType, Result, gate, r4, time};
 use crate::store::Facts;
 use crate::{cda, xds};
-
-/// Version of the mapping tables, written beside each block of facts.
-const MAPPING: &str = concat!("cda-maps/", env!("CARGO_PKG_VERSION"));
 
 /// What a document states, before it has ids.
 #[derive(Default)]
@@ -26,7 +23,15 @@ pub(super) struct Statements {
 /// The facts of a CDA, whose references to itself and to its patient are those given.
 pub(super) fn of_cda(document: &cda::ClinicalDocument, slots: &Slots, chosen: &Chosen) -> Statements {
     let derived = cda::derive(document, &slots.reference(), &chosen.reference());
-    Statements { resources: derived.resources, warnings: derived.warnings }
+    let (resources, broken): (Vec<_>, Vec<_>) = derived.resources.into_iter().partition(|r| is_valid(&r.resource));
+    let told = broken.iter().map(|r| Issue::warning(IssueType::Informational, &r.path, "the statement cannot be written as a valid resource; it stays in the document only"));
+    let warnings = derived.warnings.into_iter().chain(told).collect();
+    Statements { resources, warnings }
+}
+
+/// Whether a derived resource is what FHIR R4 says it must be.
+fn is_valid(resource: &Value) -> bool {
+    to_bytes(resource).is_ok_and(|bytes| gate::parse(&bytes).is_ok_and(|node| r4::check(&node, 1).is_empty()))
 }
 
 /// The facts of a FHIR document.
@@ -59,7 +64,7 @@ pub(super) fn block(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, entr
     let provenance = provenance(&id, &now, slots, entry, &ids);
     ids.push(("Provenance".to_owned(), id));
     let block = to_bytes(&json!({"provenance": provenance, "resources": resources}))?;
-    Ok(Some(Facts { record: chosen.record, document: slots.number, mapping: MAPPING.to_owned(), ids, block }))
+    Ok(Some(Facts { record: chosen.record, document: slots.number, mapping: cda::mapping_version(), ids, block }))
 }
 
 /// How many earlier statements share this one's path: a path may give several resources of a type.
@@ -75,10 +80,16 @@ fn link(value: &mut Value, names: &HashMap<String, String>, depth: usize) {
     }
     match value {
         Value::Object(members) => {
-            if let Some(Value::String(text)) = members.get_mut("reference")
-                && let Some(name) = names.get(text.as_str())
-            {
-                text.clone_from(name);
+            if let Some(Value::String(text)) = members.get_mut("reference") {
+                match names.get(text.as_str()) {
+                    Some(name) => text.clone_from(name),
+                    // What it names was left out.
+                    None if text.starts_with("path:") => {
+                        members.shift_remove("reference");
+                        members.insert("display".into(), json!("énoncé resté dans le document"));
+                    }
+                    None => {}
+                }
             }
             members.values_mut().for_each(|v| link(v, names, depth + 1));
         }
@@ -102,7 +113,7 @@ fn provenance(id: &str, now: &str, slots: &Slots, entry: &DocumentEntry, ids: &[
     json!({
         "resourceType": "Provenance", "id": id, "meta": {"versionId": "1", "lastUpdated": now},
         "target": targets, "recorded": now,
-        "activity": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-DocumentCompletion", "code": "AU"}], "text": MAPPING},
+        "activity": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-DocumentCompletion", "code": "AU"}], "text": cda::mapping_version()},
         "agent": agents,
         "entity": [{"role": "source", "what": {"reference": slots.reference()}}],
     })

@@ -299,4 +299,9 @@ fn every_document_has_a_generated_title_beside_its_author_s() {
     let stored = json(&answer);
     assert_eq!(title(&stored), ["CR d'imagerie médicale · 10/03/2026"], "{stored}");
     assert_eq!(stored["extension"].as_array().unwrap().len(), 2);
+    // Archiving writes an extension; the title stays.
+    let archive = serde_json::json!([{"op": "add", "path": "/extension", "value": [{"url": "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived", "valueBoolean": true}]}]);
+    let path = format!("DocumentReference/{}", prescription["id"].as_str().unwrap());
+    let archived = server.cabinet().call("PATCH", &path, &[("Content-Type", "application/json-patch+json")], archive.to_string().as_bytes());
+    assert_eq!((archived.status, title(&json(&archived))), (200, title(&prescription)));
 }

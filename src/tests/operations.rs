@@ -349,3 +349,30 @@ fn an_ocsp_answer_revokes_on_new_and_on_open_connections() {
     assert!(until(&mut answered));
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// A table of the operator's says what a code of a vendor means; a wrong one stops the start and says where.
+#[test]
+fn mapping_tables_are_added_from_a_folder_and_a_wrong_one_stops_the_start() {
+    let folder = std::env::temp_dir().join(format!("passerelle-maps-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let coverage = || {
+        let sample = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance-tests/corpus/01-synthese-medicale.xml");
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(["cda", "coverage", "--maps"]).arg(&folder).arg(sample).output().unwrap();
+        (run.status.success(), String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr))
+    };
+    let row = "[[row]]\nfrom = \"text\"\nto = \"note[]\"\nas = \"note\"\nspec = \"essai\"\n";
+    std::fs::write(folder.join("condition.toml"), row).unwrap();
+    let (done, said) = coverage();
+    assert!(done && !said.contains("condition.toml: text → note[]"), "its row was used: {said}");
+    std::fs::write(folder.join("condition.toml"), row.replace("\"note\"", "\"magie\"")).unwrap();
+    let (done, said) = coverage();
+    assert!(!done && said.contains("condition.toml, line 1: as = \"magie\" is no transform"), "{said}");
+    let started = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
+        .args(["serve", "--bind", "127.0.0.1:0", "--data"])
+        .arg(folder.join("data"))
+        .env("PASSERELLE__DOCUMENTS__CDA_MAPS", &folder)
+        .output()
+        .unwrap();
+    assert!(!started.status.success() && String::from_utf8_lossy(&started.stderr).contains("condition.toml, line 1"));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
