@@ -41,6 +41,7 @@ pub(super) fn run(documents: usize, connections: usize, running: Option<Running>
     let data = std::env::temp_dir().join(format!("passerelle-bench-{}", std::process::id()));
     std::fs::create_dir_all(&data).map_err(|e| e.to_string())?;
     floor(&data)?;
+    reading();
     let outcome = match running {
         Some(given) => measure(&Target::new(&given.pki, "client-cabinet", given.port)?, documents, connections, None).map(|_| ()),
         None => own_server(&data, documents, connections),
@@ -172,6 +173,33 @@ fn footprint(data: &Path) -> Result<(), String> {
     let size = std::fs::metadata(&file).map(|m| m.len()).unwrap_or(0);
     println!("database                         {:>8.1} MB", f64_of(size) / 1e6);
     Ok(())
+}
+
+/// How long the documents are read in this process: parsed, header, statements, each resource checked.
+const READING_TIME: Duration = Duration::from_secs(2);
+
+/// XML bytes a second on one core, and the time of one document.
+fn reading() {
+    let (mut bytes, mut documents) = (0_u64, 0_u64);
+    let start = Instant::now();
+    while start.elapsed() < READING_TIME {
+        for text in TEMPLATES {
+            let Ok(document) = crate::cda::read(text.as_bytes()) else { continue };
+            let header = crate::cda::header(&document);
+            let derived = crate::cda::derive(&document, "DocumentReference/d", "Patient/p");
+            let valid = derived.resources.iter().filter(|r| crate::interaction::is_valid(&r.resource)).count();
+            std::hint::black_box((header, valid));
+            bytes += u64::try_from(text.len()).unwrap_or(0);
+            documents += 1;
+        }
+    }
+    let took = start.elapsed();
+    println!(
+        "CDA read, mapped and checked     {:>8.1} MB/s {:>8.2} ms per document of {:.0} kB",
+        f64_of(bytes) / 1e6 / took.as_secs_f64(),
+        ms(took) / f64_of(documents.max(1)),
+        f64_of(bytes) / f64_of(documents.max(1)) / 1e3
+    );
 }
 
 fn memory(what: &str, pid: Option<u32>) {

@@ -60,4 +60,5 @@ pub use dispatch::{allowed, dispatch};
 pub use planning::outcome_of;
 pub use registry::media_of;
 pub use rules::Rules;
+pub use statements::is_valid;
 pub use throttle::Throttle;

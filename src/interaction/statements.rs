@@ -30,7 +30,7 @@ pub(super) fn of_cda(document: &cda::ClinicalDocument, slots: &Slots, chosen: &C
 }
 
 /// Whether a derived resource is what FHIR R4 says it must be.
-fn is_valid(resource: &Value) -> bool {
+pub fn is_valid(resource: &Value) -> bool {
     to_bytes(resource).is_ok_and(|bytes| gate::parse(&bytes).is_ok_and(|node| r4::check(&node, 1).is_empty()))
 }
 
