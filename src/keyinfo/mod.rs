@@ -38,7 +38,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 pub use headline::generated_title;
-pub use text::{french_text, title};
+pub use text::{french_text, known_title, title};
 
 /// A document that facts were taken from, as a reader wants it named.
 #[derive(Debug, Clone, Default)]

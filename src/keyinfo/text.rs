@@ -53,8 +53,12 @@ fn may_wait(section: &Value) -> bool {
 
 /// An exercise title or civility as it is written in front of a name: `DR` → `Dr`, `MME` → `Mme`; an unknown one as it is.
 pub fn title(text: &str) -> String {
-    let word = |w: &str| FRENCH.title.word(w.trim_end_matches('.').to_uppercase().as_str()).unwrap_or(w).to_owned();
-    text.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
+    text.split_whitespace().map(|w| known_title(w).unwrap_or(w)).collect::<Vec<_>>().join(" ")
+}
+
+/// A civility or an exercise title as it is written in front of a name; `None` for another word.
+pub fn known_title(word: &str) -> Option<&'static str> {
+    FRENCH.title.word(word.trim_end_matches('.').to_uppercase().as_str())
 }
 
 fn heading(patient: &Value, now: &str, width: usize, out: &mut String) {

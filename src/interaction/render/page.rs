@@ -12,6 +12,7 @@ use super::address;
 use crate::cda::Rendered;
 use crate::fhir::DocumentEntry;
 use crate::fhir::html::Html;
+use crate::keyinfo::known_title;
 
 /// INS: the roots of NIR and NIA, and those of tests.
 /// Spec: NOS, INS.
@@ -128,16 +129,12 @@ fn patient(patient: &Value) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Civility and title of exercise as they are written in front of a name.
-/// Spec: NOS TRE_R81-Civilite, TRE_R11-CiviliteExercice.
-const TITLES: &[(&str, &str)] = &[("M", "M."), ("MME", "Mme"), ("MLLE", "Mme"), ("DR", "Dr"), ("PR", "Pr")];
-
 /// A name as it is written in France: one title, the one of exercise before the civility, given names, family name.
 fn name(resource: &Value) -> Option<String> {
     let names = resource.get("name").and_then(Value::as_array)?;
     let chosen = names.iter().find(|n| n["use"] == "usual").or_else(|| names.first())?;
     let words = |key: &str| chosen.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
-    let known = |word: &String| TITLES.iter().find(|(code, _)| code.eq_ignore_ascii_case(word)).map(|(_, title)| (*title).to_owned());
+    let known = |word: &String| known_title(word).map(str::to_owned);
     let (prefix, suffix) = (words("prefix"), words("suffix"));
     let title = suffix.iter().find_map(known).or_else(|| prefix.iter().find_map(known)).or_else(|| prefix.first().cloned());
     let mut all: Vec<String> = title.into_iter().chain(words("given")).collect();
