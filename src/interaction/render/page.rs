@@ -20,10 +20,11 @@ const INS: &str = "urn:oid:1.2.250.1.213.1.4.";
 
 const STYLE: &str = include_str!("page.css");
 
-/// The Content-Security-Policy of the page: its own style sheet, images and PDF of its own document.
+/// The Content-Security-Policy of the page: its own style sheet, images and PDF of its own document. A PDF in an `object` is a frame to
+/// browsers; `data:` is the empty icon, so that none is asked for.
 pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    format!("default-src 'none'; style-src 'sha256-{hash}'; img-src 'self'; object-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
+    format!("default-src 'none'; style-src 'sha256-{hash}'; img-src 'self' data:; object-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'")
 });
 
 /// A document and what is shown of it.
@@ -36,7 +37,7 @@ impl Page<'_> {
     pub fn html(&self) -> Html {
         let title = self.title();
         let mut out = Html::default();
-        out.own("<!DOCTYPE html>\n<html lang=\"fr\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
+        out.own("<!DOCTYPE html>\n<html lang=\"fr\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><link rel=\"icon\" href=\"data:,\">");
         out.leaf("title", &[], &title);
         out.own("<style>");
         out.own(STYLE);
