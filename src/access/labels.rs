@@ -46,6 +46,11 @@ pub fn bit(code: &str) -> Option<i32> {
     TABLE.iter().find(|(_, c)| *c == code).map(|(b, _)| *b)
 }
 
+/// The code of one label, empty for a set of several.
+pub fn code_of(label: i32) -> &'static str {
+    TABLE.iter().find(|(bit, _)| *bit == label).map_or("", |(_, code)| code)
+}
+
 /// The set of some codes: exactly one of N, R, V (the strictest given, N when none) and the visibility codes.
 pub fn set<'a>(codes: impl IntoIterator<Item = &'a str>) -> i32 {
     let all = codes.into_iter().filter_map(bit).fold(0, |a, b| a | b);

@@ -14,6 +14,7 @@ use crate::access::{ChoiceKind, Span, Visibility, labels};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Mode, Result, time};
 use crate::store::{AuditLine, DueJob, Job, Operation, Plan, Precondition, Reader};
+use crate::xds;
 
 /// Kinds of work.
 const EMERGENCY: &str = "emergency-notice";
@@ -32,6 +33,9 @@ struct Emergency {
     /// Day of the access, UTC: one notice per day, person and record.
     day: String,
     reason: String,
+    /// Connexion secrète: kept from legal representatives, like its trace.
+    #[serde(default)]
+    secret: bool,
 }
 
 /// A document kept from the patient.
@@ -75,7 +79,15 @@ pub(super) fn announce(app: &App, call: &Call) -> Result<()> {
         }
         let day = time::instant(call.now_us).get(..10).unwrap_or_default().to_owned();
         let person = rules.actor.person.as_ref().map(|p| p.id.clone()).unwrap_or_default();
-        let argument = text(&Emergency { record, mode: rules.actor.mode, organization: call.caller.organization.clone(), person, day, reason: rules.actor.reason.clone() })?;
+        let argument = text(&Emergency {
+            record,
+            mode: rules.actor.mode,
+            organization: call.caller.organization.clone(),
+            person,
+            day,
+            reason: rules.actor.reason.clone(),
+            secret: rules.actor.secret,
+        })?;
         if !app.store.read(&call.visibility, |r| r.job_known(EMERGENCY, &argument))? {
             new.push(Operation::Job(Job { kind: EMERGENCY.into(), due_us: call.now_us, argument }));
         }
@@ -161,6 +173,8 @@ struct Draft {
     text: String,
     /// Persons told beside the patient, by number.
     also: Vec<String>,
+    /// Kept from legal representatives by its own label.
+    secret: bool,
 }
 
 fn emergency(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
@@ -173,7 +187,7 @@ fn emergency(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
     };
     let reason = if about.reason.trim().is_empty() { String::new() } else { format!(" Motif indiqué : {}.", about.reason.trim().trim_end_matches('.')) };
     let text = format!("Le {}, un professionnel de {} a consulté votre dossier {how}.{reason}", french_day(&about.day), about.organization);
-    Ok(Some(Draft { record: about.record, document: 0, text, also }))
+    Ok(Some(Draft { record: about.record, document: 0, text, also, secret: about.secret }))
 }
 
 /// Told only while the document is still there and still kept from the patient.
@@ -189,14 +203,14 @@ fn kept(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
     );
     // What is kept from legal representatives is kept from them in its notice too.
     let document = if row.labels & labels::INVISIBLE_REPRESENTANTS_LEGAUX != 0 { row.number } else { 0 };
-    Ok(Some(Draft { record: row.record, document, text, also: Vec::new() }))
+    Ok(Some(Draft { record: row.record, document, text, also: Vec::new(), secret: false }))
 }
 
 fn communication(patient: &str, draft: &Draft, now_us: i64) -> Value {
     let subject = json!({"reference": format!("Patient/{patient}")});
     let also = draft.also.iter().map(|id| json!({"type": "Practitioner", "identifier": {"system": "urn:oid:1.2.250.1.71.4.2.1", "value": id}}));
     let recipients: Vec<Value> = [subject.clone()].into_iter().chain(also).collect();
-    json!({
+    let mut out = json!({
         "resourceType": "Communication",
         "status": "completed",
         "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/communication-category", "code": "notification"}]}],
@@ -204,7 +218,14 @@ fn communication(patient: &str, draft: &Draft, now_us: i64) -> Value {
         "recipient": recipients,
         "sent": time::instant(now_us),
         "payload": [{"contentString": draft.text}]
-    })
+    });
+    if draft.secret
+        && let Some(members) = out.as_object_mut()
+    {
+        let label = xds::confidentiality_coding(labels::code_of(labels::INVISIBLE_REPRESENTANTS_LEGAUX));
+        members.insert("meta".into(), json!({"security": [{"system": label.system, "code": label.code}]}));
+    }
+    out
 }
 
 /// `2026-11-25` → `25/11/2026`.

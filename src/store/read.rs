@@ -12,8 +12,8 @@ use super::facts::FactCache;
 use super::plan::Cut;
 use super::schema::{body, directory, document, identifier, receipt, version};
 use super::visible::visible;
-use crate::access::{Purpose, RecordRight, Rule, Sight, Visibility};
-use crate::fhir::{Fault, FaultKind, Identifier, Result};
+use crate::access::{Purpose, RecordRight, Rule, Sight, Visibility, labels};
+use crate::fhir::{Fault, FaultKind, Identifier, Result, Role};
 
 /// One snapshot of the database for one caller.
 pub struct Reader<'a> {
@@ -178,9 +178,17 @@ impl Reader<'_> {
     /// `Bug` or `Busy` from the database.
     pub fn found(&mut self, kind: &str, id: &str, number: Option<i64>) -> Result<Option<Found>> {
         match self.version(kind, id, number)? {
-            Some(row) => Ok(Some(self.with_body(row)?)),
+            Some(row) => Ok(Some(self.with_body(row)?).filter(|found| !self.kept_back(found))),
             None => Ok(None),
         }
+    }
+
+    /// A notice of a connexion secrète: its own label keeps it from legal representatives. A Communication is of no document, whose
+    /// label would.
+    fn kept_back(&self, found: &Found) -> bool {
+        let representative = self.visibility.rules().is_some_and(|r| r.actor.role == Role::LegalRepresentative);
+        let label = labels::code_of(labels::INVISIBLE_REPRESENTANTS_LEGAUX).as_bytes();
+        representative && found.row.kind == "Communication" && found.body.windows(label.len()).any(|w| w == label)
     }
 
     /// All versions, newest first.
@@ -198,7 +206,8 @@ impl Reader<'_> {
             .limit(1000)
             .load(self.conn)
             .map_err(fault)?;
-        rows.into_iter().map(|row| self.with_body(row)).collect()
+        let all = rows.into_iter().map(|row| self.with_body(row)).collect::<Result<Vec<_>>>()?;
+        Ok(all.into_iter().filter(|found| !self.kept_back(found)).collect())
     }
 
     /// Current resources of a type that carry the identifier (any system when `system` is `None`).
@@ -256,7 +265,8 @@ impl Reader<'_> {
             .limit(limit)
             .load(self.conn)
             .map_err(fault)?;
-        rows.into_iter().map(|row| self.with_body(row)).collect()
+        let all = rows.into_iter().map(|row| self.with_body(row)).collect::<Result<Vec<_>>>()?;
+        Ok(all.into_iter().filter(|found| !self.kept_back(found)).collect())
     }
 
     /// Reads the body of a version, stamped and cut.

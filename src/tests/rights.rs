@@ -26,6 +26,7 @@ enforced_on_both! {
     the_medecin_traitant_sees_masked_documents_and_cannot_be_blocked
     a_closed_record_is_closed_to_professionals_and_open_to_its_holder
     breaking_the_glass_needs_a_reason_and_no_opposition_and_is_told
+    the_notice_of_a_secret_access_is_kept_from_legal_representatives
     the_matrix_decides_by_profession_and_type
     what_is_kept_from_the_patient_is_absent_for_him_alone
     a_document_is_changed_and_replaced_by_who_stands_behind_it
@@ -219,6 +220,19 @@ fn breaking_the_glass_needs_a_reason_and_no_opposition_and_is_told(server: &Test
     assert_eq!(centre.get(&format!("{patient}/$summary")).status, 200);
     written(&mut holder, "Consent", &consent(&patient, json!({"type": "deny", "purpose": [{"code": "centre_15"}]})));
     refused(&centre.get(&format!("{patient}/$summary")), 403);
+}
+
+/// The notice of a connexion secrète is the holder's alone, like its trace.
+fn the_notice_of_a_secret_access_is_kept_from_legal_representatives(server: &TestServer) {
+    let (patient, _) = deposited(server, "2.25.153", "");
+    let mut glass = server.acting("client-imagerie", &[OTHER, &["--mode", "bris_de_glace", "--reason", "Urgence", "--secret"]].concat());
+    assert_eq!(total(&mut glass, &patient), 1);
+    let notice = wait_for_notice(&mut server.holder(INS), &patient)["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
+    let mut parent = server.acting("client-cabinet", &["--legal-representative", INS]);
+    assert_eq!(parent.found(&format!("Communication?patient={patient}"))["total"], 0);
+    refused(&parent.get(&format!("Communication/{notice}")), 404);
+    assert!(resources(&parent.found(&format!("{patient}/$everything")), "Communication").is_empty());
+    assert_eq!(server.holder(INS).get(&format!("Communication/{notice}")).status, 200);
 }
 
 /// Background work runs every second or so.
