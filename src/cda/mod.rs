@@ -6,6 +6,7 @@
 //! Spec: HL7 CDA R2; ANS CI-SIS Volet Modèles de Contenus CDA; IHE PCC, PaLM XD-LAB; eHDSI; C-CDA R2.1.
 
 mod allergy;
+mod check;
 mod codes;
 mod codesystems;
 mod concept;
@@ -43,6 +44,7 @@ use serde_json::Value;
 
 use crate::fhir::Issue;
 
+pub use check::{Finding, check};
 pub use coverage::{Coverage, Left, coverage};
 pub use header::header;
 pub use maps::{add_maps, mapping_version};

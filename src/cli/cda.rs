@@ -9,6 +9,12 @@ use crate::cda;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CdaCommand {
+    /// Print what is wrong with CDA files: line, severity, rule, XPath. The exit status is 1 when there is an error.
+    Check {
+        /// CDA files, or folders of them.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
     /// Print, per document, statements found, mapped and kept as text only, and the rows of the mapping tables that none exercised.
     Coverage {
         /// CDA files, or folders of them.
@@ -44,14 +50,39 @@ pub(super) fn add_maps(folder: &Path) -> Result<(), String> {
 }
 
 pub(super) fn run(command: &CdaCommand) -> Result<(), String> {
-    let CdaCommand::Coverage { paths, statements, maps } = command;
-    maps.as_deref().map_or(Ok(()), add_maps)?;
+    let (CdaCommand::Check { paths } | CdaCommand::Coverage { paths, .. }) = command;
     let mut files = Vec::new();
     for path in paths {
         gather(path, &mut files)?;
     }
-    coverage(&files, *statements);
-    Ok(())
+    match command {
+        CdaCommand::Check { .. } => check(&files),
+        CdaCommand::Coverage { statements, maps, .. } => {
+            maps.as_deref().map_or(Ok(()), add_maps)?;
+            coverage(&files, *statements);
+            Ok(())
+        }
+    }
+}
+
+fn check(files: &[PathBuf]) -> Result<(), String> {
+    let mut errors = 0;
+    for file in files {
+        let document = std::fs::read(file).map_err(|e| e.to_string()).and_then(|bytes| cda::read(&bytes).map_err(|e| e.to_string()));
+        match document {
+            Ok(document) => {
+                for finding in cda::check(&document) {
+                    errors += usize::from(finding.rule.severity == "error");
+                    println!("{}:{}: {} [{}] {} at {}", file.display(), finding.line, finding.rule.severity, finding.rule.id, finding.said(), finding.xpath);
+                }
+            }
+            Err(reason) => {
+                errors += 1;
+                println!("{}:1: error [cda] {reason}", file.display());
+            }
+        }
+    }
+    if errors == 0 { Ok(()) } else { Err(format!("{errors} errors in {} documents", files.len())) }
 }
 
 fn gather(path: &Path, out: &mut Vec<PathBuf>) -> Result<(), String> {

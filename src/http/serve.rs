@@ -170,7 +170,7 @@ async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shar
     let path = path(req)?;
     let method = method(req)?;
     let limits = &shared.app.config.limits;
-    let deposit = path.is_empty() || matches!(path.first().map(String::as_str), Some("$deposit" | "Binary" | "DocumentReference"));
+    let deposit = path.is_empty() || interaction::takes_document(&path) || matches!(path.first().map(String::as_str), Some("Binary" | "DocumentReference"));
     let limit = if deposit { limits.deposit_bytes } else { limits.body_bytes };
     let received = body::receive(req, payload, limits, limit, &shared.budget).await?;
     let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Fault::new(FaultKind::Busy, 311, "too many requests are running; try again"))?;

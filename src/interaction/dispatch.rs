@@ -5,7 +5,7 @@ use super::registry::{ResourceRow, registry};
 use super::{Answer, App, Call, Method};
 use super::{
     audit_event, authorize, capability, create, delete, deposit, erase, everything, explain, generate_metadata, history, notices, patch, read, record_state, render, search,
-    summary, transaction, update,
+    summary, transaction, update, validate_cda,
 };
 use crate::access::{SYSTEM, may};
 use crate::fhir::{Fault, FaultKind, Result};
@@ -82,6 +82,7 @@ fn run_system(app: &App, call: &Call, method: Method, operation: &str) -> Result
     permitted(call, SYSTEM, &row.name)?;
     match row.name.as_str() {
         "deposit" => deposit::deposit(app, call),
+        "validate-cda" => validate_cda::body(call),
         _ => Err(no_operation(operation)),
     }
 }
@@ -100,6 +101,7 @@ fn run(app: &App, call: &Call, method: Method, row: &ResourceRow, id: Option<&st
         ("everything", Some(id)) => everything::everything(app, call, id),
         ("export", Some(id)) => everything::export(app, call, id),
         ("erase", Some(id)) => erase::erase(app, call, id),
+        ("validate-cda", Some(id)) => validate_cda::document(app, call, id),
         ("render", Some(id)) => render::document(app, call, id),
         ("explain-access", Some(id)) => explain::of_document(app, call, id),
         ("summary", Some(id)) => summary::of_patient(app, call, id),

@@ -47,6 +47,7 @@ mod summary;
 mod throttle;
 mod transaction;
 mod update;
+mod validate_cda;
 
 #[cfg(test)]
 mod time_tests;
@@ -58,7 +59,7 @@ pub use app::App;
 pub use call::{Call, Method, Prefer};
 pub use dispatch::{allowed, dispatch};
 pub use planning::outcome_of;
-pub use registry::media_of;
+pub use registry::{media_of, takes_document};
 pub use rules::Rules;
 pub use statements::is_valid;
 pub use throttle::Throttle;

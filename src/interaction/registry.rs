@@ -73,6 +73,9 @@ pub struct OperationRow {
     #[serde(rename = "type", default)]
     pub kind: Option<String>,
     pub affects_state: bool,
+    /// Its body is a document in its own type, not a FHIR resource.
+    #[serde(default)]
+    pub takes_document: bool,
     /// What it answers instead of a resource.
     #[serde(default)]
     pub media: Option<String>,
@@ -137,6 +140,12 @@ impl Registry {
     pub fn operation(&self, name: &str, level: &str, kind: Option<&str>) -> Option<&OperationRow> {
         self.operations.iter().find(|o| o.name == name && o.level.iter().any(|l| l == level) && (level == "system" || o.kind.as_deref() == kind))
     }
+}
+
+/// Whether the body of an address is a document in its own type.
+pub fn takes_document(path: &[String]) -> bool {
+    let [operation] = path else { return false };
+    operation.strip_prefix('$').and_then(|name| registry().operation(name, "system", None)).is_some_and(|o| o.takes_document)
 }
 
 /// What an operation at an address answers instead of a resource.

@@ -305,3 +305,27 @@ fn every_document_has_a_generated_title_beside_its_author_s() {
     let archived = server.cabinet().call("PATCH", &path, &[("Content-Type", "application/json-patch+json")], archive.to_string().as_bytes());
     assert_eq!((archived.status, title(&json(&archived))), (200, title(&prescription)));
 }
+
+/// What is wrong is told by rule, place and line, of a body and of a stored document; nothing is stored by asking.
+#[test]
+fn a_cda_is_validated_without_being_stored() {
+    let server = TestServer::enforced(On::Sqlite);
+    let text = String::from_utf8(small_cda("2.25.950", "258027511234534", "")).unwrap();
+    let wrong = text.replace("extension=\"801234567897\"", "extension=\"80123\"").replace("20260310101500+0100\"/>\n  <conf", "20260310101500+100\"/>\n  <conf");
+    let validated = |body: &str| server.cabinet().call("POST", "$validate-cda", &[("Content-Type", "application/xml"), ("Accept", FHIR_JSON)], body.as_bytes());
+    let answer = validated(&wrong);
+    assert_eq!(answer.status, 200, "{}", crate::support::text(&answer));
+    let outcome = json(&answer);
+    let issue = outcome["issue"].as_array().unwrap().iter().find(|i| i["details"]["coding"][0]["code"] == "person-id").unwrap_or_else(|| panic!("{outcome}"));
+    assert_eq!((issue["severity"].as_str(), issue["location"][0].as_str()), (Some("error"), Some("/ClinicalDocument/author[1]/assignedAuthor[1]/id[1]")));
+    assert!(issue["diagnostics"].as_str().unwrap().starts_with("line 14: ") && !outcome.to_string().contains("80123"), "{issue}");
+    refused(&validated("<a/>"), 422);
+    refused(&server.cabinet().call("POST", "$validate-cda", &[("Content-Type", "application/json")], b"{}"), 415);
+    let mut doctor = server.doctor(&[]);
+    assert_eq!(doctor.found("Patient?identifier=urn:oid:1.2.250.1.213.1.4.10|258027511234534")["total"], 0, "nothing was stored");
+    let stored = doctor.deposited(wrong.as_bytes());
+    let path = format!("DocumentReference/{}/$validate-cda", stored["id"].as_str().unwrap());
+    let codes = |outcome: &serde_json::Value| outcome["issue"].as_array().unwrap().iter().map(|i| i["details"]["coding"][0]["code"].to_string()).collect::<Vec<_>>();
+    assert_eq!(codes(&doctor.found(&path)), codes(&outcome));
+    refused(&server.cabinet().get(&path), 403);
+}

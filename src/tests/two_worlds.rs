@@ -267,6 +267,7 @@ const ASKS: &[(&str, Ask)] = &[
     ("summary", |d| get(d.pick(&["{patient}/$summary", "Patient/$summary?identifier=258027511234534"]).to_string())),
     ("everything", |_| get("{patient}/$everything".into())),
     ("export", |_| Query { method: "POST", ..get("{patient}/$export".into()) }),
+    ("validate-cda", |d| get(format!("DocumentReference/{{doc:{}}}/$validate-cda", d.document()))),
     ("render", |d| get(format!("DocumentReference/{{doc:{}}}/$render{}", d.document(), d.pick(&["", "?attachment=0"])))),
     ("explain-access", |d| get(format!("DocumentReference/{{doc:{}}}/$explain-access", d.document()))),
     ("patch", |d| Query {

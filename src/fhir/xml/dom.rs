@@ -11,6 +11,8 @@ pub struct Element {
     pub name: Rc<str>,
     pub attributes: Vec<Attribute>,
     pub children: Vec<Node>,
+    /// Where it begins, from 1.
+    pub line: u32,
 }
 
 /// An attribute; `ns` is "" for unprefixed ones.

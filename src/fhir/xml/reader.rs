@@ -44,7 +44,7 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Element> {
     config.allow_unmatched_ends = false;
     config.allow_dangling_amp = false;
     config.expand_empty_elements = false;
-    let mut builder = Builder { limits, stack: Vec::new(), root: None, text: String::new(), nodes: 0, names: HashMap::new(), started: false };
+    let mut builder = Builder { limits, source: &text, lines: (0, 1), stack: Vec::new(), root: None, text: String::new(), nodes: 0, names: HashMap::new(), started: false };
     loop {
         let at = reader.buffer_position();
         let event = reader.read_event().map_err(|e| bad(531, "the document is not well-formed XML", at).because(e))?;
@@ -65,6 +65,9 @@ fn bad(number: u16, what: &str, at: u64) -> Fault {
 
 struct Builder<'l> {
     limits: &'l Limits,
+    source: &'l str,
+    /// A byte of the source and its line: elements come in order, so that each byte is looked at once.
+    lines: (usize, u32),
     stack: Vec<Element>,
     root: Option<Element>,
     /// Text not yet in the tree: it comes in pieces, cut at every reference.
@@ -200,7 +203,16 @@ impl Builder<'_> {
             }
             attributes.push(Attribute { ns, name, value: value.into() });
         }
-        Ok(Element { ns, name, attributes, children: Vec::new() })
+        Ok(Element { ns, name, attributes, children: Vec::new(), line: self.line(at) })
+    }
+
+    /// The line of an element that the tag before `at` begins.
+    fn line(&mut self, at: u64) -> u32 {
+        let (from, line) = self.lines;
+        let to = usize::try_from(at).unwrap_or(from).max(from);
+        let more = self.source.as_bytes().get(from..to).unwrap_or_default().iter().filter(|b| **b == b'\n').count();
+        self.lines = (to, line.saturating_add(u32::try_from(more).unwrap_or(u32::MAX)));
+        self.lines.1
     }
 
     fn namespace(&mut self, found: &ResolveResult<'_>, at: u64) -> Result<Rc<str>> {
