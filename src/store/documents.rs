@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::among::among;
 use super::conn::fault;
 use super::read::{Reader, unpack};
 use super::schema::{blob, document, version};
@@ -70,7 +71,7 @@ impl Reader<'_> {
     /// `Bug` or `Busy` from the database.
     pub fn is_own(&mut self, number: i64) -> Result<bool> {
         use super::schema::document_author;
-        let own = document_author::table.filter(document_author::document.eq(number)).filter(document_author::structure.eq_any(self.visibility.mine().to_vec()));
+        let own = document_author::table.filter(document_author::document.eq(number)).filter(among(document_author::structure, self.visibility.mine().to_vec()));
         diesel::select(diesel::dsl::exists(own)).get_result(self.conn).map_err(fault)
     }
 

@@ -4,6 +4,7 @@
 //! Keys begin with the record number; every commit has a number; version and index rows say from which commit until
 //! which they hold. Waiting writes share one durable commit.
 
+mod among;
 mod anchor;
 mod backup;
 mod cache;

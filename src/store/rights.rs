@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::among::among;
 use super::conn::fault;
 use super::read::{Reader, refused};
 use super::schema::{choice, directory, document, identifier};
@@ -113,7 +114,7 @@ impl Reader<'_> {
         let holders = self.visibility.rules().map(|r| r.holders().to_vec()).unwrap_or_default();
         let rows: Vec<(String, i16, i64)> = choice::table
             .filter(choice::record.eq(record))
-            .filter(choice::holder.eq_any(holders))
+            .filter(among(choice::holder, holders))
             .select((choice::holder, choice::kind, choice::until_us))
             .load(self.conn)
             .map_err(fault)?;
