@@ -116,6 +116,12 @@ pub(super) fn mapped(name: &str, code: &str) -> Option<&'static str> {
     map(name)?.get(code)
 }
 
+/// What a map makes of the first of its words that a text holds.
+pub(super) fn said_in(name: &str, text: &str) -> Option<&'static str> {
+    let words = &map(name)?.codes;
+    words.iter().filter(|(word, _)| text.contains(word.as_str())).max_by_key(|(word, _)| (word.len(), word.as_str())).map(|(_, code)| code.as_str())
+}
+
 /// Whether a set holds a code.
 pub(super) fn within(set: &str, code: &str) -> bool {
     CODES_FILE.set.get(set).is_some_and(|s| s.codes.contains(code))

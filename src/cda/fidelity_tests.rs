@@ -210,3 +210,28 @@ fn a_rate_written_as_a_ratio_is_a_vital_sign() {
     );
     assert_eq!(only(&of("8716-3", "", &rate))["category"][0]["coding"][0]["code"], "vital-signs");
 }
+
+#[test]
+fn directives_that_stand_in_an_attached_file_only_are_an_observation_that_names_it() {
+    let directive = "<entry><observation><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.13.7'/><code code='42348-3' codeSystem='2.16.840.1.113883.6.1' displayName='Directives anticipées'/>\
+        <text><reference value='#pdf'/></text><entryRelationship typeCode='COMP'><observationMedia ID='pdf'><value mediaType='application/pdf' representation='B64'>JVBERi0=</value></observationMedia></entryRelationship></observation></entry>";
+    let found = of("42348-3", "", directive);
+    let [observation, media] = found.resources.as_slice() else { panic!("{:?}", found.resources) };
+    assert_eq!(observation.resource["derivedFrom"][0]["reference"], json!(format!("path:{}", media.path)));
+    assert!(observation.resource.as_object().unwrap().keys().all(|k| !k.starts_with("value")));
+    assert_eq!(media.resource["content"]["title"], "Directives anticipées");
+}
+
+#[test]
+fn a_transfer_says_where_to_whether_done_or_to_be_done() {
+    let transfer = |mood: &str| {
+        format!(
+            "<entry><act moodCode='{mood}'><templateId root='1.2.250.1.213.1.1.3.28'/><code code='80413-8' codeSystem='2.16.840.1.113883.6.1' displayName='Transfert du patient'/>\
+             <effectiveTime><low value='20181003'/></effectiveTime><participant typeCode='DST'><participantRole><playingEntity><name>Clinique du Belvédère</name></playingEntity></participantRole></participant></act></entry>"
+        )
+    };
+    let done = of("8650-4", "", &transfer("EVN"));
+    assert_eq!((&only(&done)["resourceType"], &only(&done)["location"]["display"]), (&json!("Procedure"), &json!("Clinique du Belvédère")));
+    let planned = of("8650-4", "", &transfer("INT"));
+    assert_eq!((&only(&planned)["resourceType"], &only(&planned)["locationReference"][0]["display"]), (&json!("ServiceRequest"), &json!("Clinique du Belvédère")));
+}

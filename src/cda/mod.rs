@@ -15,9 +15,11 @@ mod datatypes;
 mod dispense;
 mod dosage;
 mod header;
+mod imaging;
 mod immunization;
 mod laboratory;
 mod maps;
+mod media;
 mod medication;
 mod narrative;
 mod observation;
@@ -45,11 +47,12 @@ use serde_json::Value;
 use crate::fhir::Issue;
 
 pub use check::{Finding, check};
-pub use coverage::{Coverage, Left, coverage};
+pub use coverage::{Coverage, Left, Why, coverage};
 pub use header::header;
 pub use maps::{add_maps, mapping_version};
+pub use media::FILE;
 pub use read::{ClinicalDocument, read};
-pub use render::{Attachment, Heading, Rendered, attachment, fragment_anchor, path_anchor, render, xhtml};
+pub use render::{Attachment, Heading, MAX_FILES, Rendered, attachment, fragment_anchor, path_anchor, render, xhtml};
 pub use table::unexercised;
 
 /// A resource made from one statement of the document, without `id`.

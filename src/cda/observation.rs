@@ -74,6 +74,10 @@ impl<'a> Maker<'a> {
             out.insert("code".into(), asserted);
             out.insert("valueBoolean".into(), json!(true));
         }
+        let files = files_of(e, scope);
+        if !files.is_empty() {
+            out.insert("derivedFrom".into(), json!(files));
+        }
         self.judged(e, class, scope, out)
     }
 
@@ -99,6 +103,9 @@ impl<'a> Maker<'a> {
             return None;
         }
         let words = self.words(e);
+        if words.is_none() && out.contains_key("derivedFrom") {
+            return Some(out);
+        }
         if words.is_none() && is_bare_finding(e) {
             out.insert("valueBoolean".into(), json!(true));
             return Some(out);
@@ -129,6 +136,12 @@ impl<'a> Maker<'a> {
         };
         Some(json!([coded("observation-category", code)]))
     }
+}
+
+/// The files that an observation holds: what it says can stand in them alone.
+fn files_of(e: &Element, scope: &Scope<'_>) -> Vec<Value> {
+    let wrappers = e.all("entryRelationship").enumerate().filter(|(_, w)| w.child("observationMedia").is_some_and(|m| m.child("value").is_some()));
+    wrappers.map(|(index, _)| json!({"reference": format!("path:{}/entryRelationship[{index}]/observationMedia", scope.path)})).collect()
 }
 
 /// The same quantity in another unit (PQR): its number and the name of the unit.

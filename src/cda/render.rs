@@ -7,10 +7,10 @@
 mod attachments;
 mod narrative;
 
-pub use attachments::Attachment;
+pub(super) use attachments::Attachments;
+pub use attachments::{Attachment, MAX_FILES};
 pub use narrative::xhtml;
 
-use self::attachments::Attachments;
 use self::narrative::Block;
 use super::ClinicalDocument;
 use super::concept::code_of;

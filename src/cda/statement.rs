@@ -49,6 +49,11 @@ pub(super) enum Group {
 }
 
 impl<'a> Scope<'a> {
+    /// Above everything; the path is still to be given.
+    pub fn top(section: &'a str) -> Self {
+        Self { path: String::new(), section, group: Group::None, concern: None, timed: None, prior: false, specimen: None, depth: 0 }
+    }
+
     /// The scope of a statement below.
     pub fn below(&self, e: &'a Element, step: &str) -> Self {
         let timed = when::clinical_time(e).map(|_| e).or(self.timed);

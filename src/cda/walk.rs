@@ -24,9 +24,9 @@ pub(super) fn derive(document: &ClinicalDocument, reference: &str, patient: &str
     for (index, component) in root.all("component").enumerate() {
         let Some(body) = component.child("structuredBody") else { continue };
         let path = format!("component[{index}]/structuredBody");
-        let scope = Scope { path, section: "", group: Group::None, concern: None, timed: None, prior: false, specimen: None, depth: 0 };
-        maker.sections(body, &scope, 0);
+        maker.sections(body, &Scope { path, ..Scope::top("") }, 0);
     }
+    maker.files(root);
     Derived { resources: maker.resources, warnings: maker.warnings }
 }
 
@@ -116,6 +116,7 @@ impl<'a> Maker<'a> {
                 return self.below(e, scope);
             }
             "reference" => return,
+            "imaging-study" => return self.study(e, scope),
             _ => {}
         }
         if scope.group == Group::Laboratory {

@@ -101,6 +101,7 @@ fn coverage(files: &[PathBuf], each: bool) {
     println!("statements  mapped  within  around  as text  resources  document");
     let mut sum = cda::Coverage::default();
     let mut kinds: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut reasons: BTreeMap<cda::Why, usize> = BTreeMap::new();
     let mut unread = 0;
     for file in files {
         let read = std::fs::read(file).map_err(|e| e.to_string()).and_then(|bytes| cda::read(&bytes).map_err(|e| e.to_string()));
@@ -115,9 +116,12 @@ fn coverage(files: &[PathBuf], each: bool) {
         println!("{:>10}  {:>6}  {:>6}  {:>6}  {:>7}  {:>9}  {}", one.statements, one.mapped, one.within, one.around, one.left.len(), one.resources, file.display());
         for left in &one.left {
             let (code, template) = (left.code.as_deref().unwrap_or("-"), left.template.as_deref().unwrap_or("-"));
-            *kinds.entry((left.name.clone(), template.to_owned())).or_default() += 1;
+            *reasons.entry(left.why).or_default() += 1;
+            if left.why == cda::Why::NotUnderstood {
+                *kinds.entry((left.name.clone(), template.to_owned())).or_default() += 1;
+            }
             if each {
-                println!("            {} code {code} template {template}", left.path);
+                println!("            {} code {code} template {template}: {}", left.path, left.why.said());
             }
         }
         sum.statements += one.statements;
@@ -126,7 +130,7 @@ fn coverage(files: &[PathBuf], each: bool) {
         sum.around += one.around;
         sum.resources += one.resources;
     }
-    let left: usize = kinds.values().sum();
+    let left: usize = reasons.values().sum();
     println!(
         "{:>10}  {:>6}  {:>6}  {:>6}  {left:>7}  {:>9}  {} documents, {unread} of them not read",
         sum.statements,
@@ -138,7 +142,11 @@ fn coverage(files: &[PathBuf], each: bool) {
     );
     let mut kinds: Vec<_> = kinds.into_iter().collect();
     kinds.sort_by_key(|((name, template), count)| (std::cmp::Reverse(*count), name.clone(), template.clone()));
-    println!("\nkept as text only, by statement and template:");
+    println!("\nkept as text only, by reason:");
+    for (why, count) in &reasons {
+        println!("{count:>10}  {}", why.said());
+    }
+    println!("\nnot understood, by statement and template:");
     for ((name, template), count) in kinds.iter().take(40) {
         println!("{count:>10}  {name} {template}");
     }

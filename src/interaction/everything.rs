@@ -53,7 +53,7 @@ impl Gathered {
         let mut out = Self { entries: Vec::new(), references: Vec::new(), base_url: app.base_url.clone() };
         out.add("Patient", id, &patient.body)?;
         for row in registry().resources.iter().filter(|r| !r.patient.is_empty()) {
-            for found in reader.all_of(record, &row.kind, i64::try_from(MAX_ENTRIES).unwrap_or(i64::MAX))? {
+            for found in reader.all_of(record, &[&row.kind], i64::try_from(MAX_ENTRIES).unwrap_or(i64::MAX))? {
                 out.stored(found)?;
             }
         }

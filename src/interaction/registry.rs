@@ -15,6 +15,9 @@ pub struct ResourceRow {
     #[serde(rename = "type")]
     pub kind: String,
     pub interactions: Vec<String>,
+    /// It states something about the patient: taken from documents, and into summaries.
+    #[serde(default)]
+    pub statement: bool,
     /// Elements that say whose record the resource belongs to.
     #[serde(default)]
     pub patient: Vec<String>,
@@ -129,6 +132,16 @@ impl Registry {
     /// The row of a type.
     pub fn resource(&self, kind: &str) -> Option<&ResourceRow> {
         self.by_type.get(kind).and_then(|i| self.resources.get(*i))
+    }
+
+    /// The types that state something about a patient.
+    pub fn statements(&self) -> impl Iterator<Item = &str> {
+        self.resources.iter().filter(|r| r.statement).map(|r| r.kind.as_str())
+    }
+
+    /// Whether a type states something about a patient.
+    pub fn is_statement(&self, kind: &str) -> bool {
+        self.resource(kind).is_some_and(|r| r.statement)
     }
 
     /// The indexed parameter of a code on a type, internal ones included.

@@ -112,7 +112,7 @@ fn file(mime: &str, bytes: &[u8], number: usize) -> Result<Answer> {
 }
 
 /// What a browser may show in place, by its first bytes; whatever is declared, anything else is only downloaded.
-fn recognised(bytes: &[u8]) -> Option<&'static str> {
+pub(super) fn recognised(bytes: &[u8]) -> Option<&'static str> {
     const KINDS: &[(&[u8], &str)] =
         &[(b"%PDF-", "application/pdf"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"), (b"GIF89a", "image/gif")];
     KINDS.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, mime)| *mime)

@@ -4,7 +4,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Answer, App, Body, Call, read};
+use super::{Answer, App, Body, Call, read, render, statements};
+use crate::cda::{self, Attachment};
 use crate::fhir::{Fault, FaultKind, Result};
 
 /// GET Binary/[id]
@@ -17,7 +18,13 @@ pub(super) fn binary(app: &App, call: &Call, id: &str) -> Result<Answer> {
         let bytes = reader.blob(&row)?;
         Ok((row, bytes))
     })?;
-    let (row, bytes) = found;
+    let (mut row, mut bytes) = found;
+    if id.starts_with(App::DERIVED) {
+        let file = file_of(app, row.number, id, &bytes)?;
+        let declared = |mime: String| if mime.contains('/') && mime.bytes().all(|b| b.is_ascii_graphic()) { mime } else { "application/octet-stream".to_owned() };
+        row.mime = render::recognised(&file.bytes).map_or_else(|| declared(file.mime), str::to_owned);
+        bytes = file.bytes;
+    }
     let wants_resource =
         call.parameter("_format").is_some_and(|f| f.contains("fhir") || f == "json" || f == "xml") || call.accept.first().is_some_and(|m| m.starts_with("application/fhir+"));
     if wants_resource && !row.mime.starts_with("application/fhir+") {
@@ -38,6 +45,18 @@ pub(super) fn binary(app: &App, call: &Call, id: &str) -> Result<Answer> {
         ));
     }
     Ok(Answer { status: 200, body: Body::Raw { mime: row.mime, bytes }, location: None, version: Some(1), modified_us: None, warnings: Vec::new() })
+}
+
+/// The file of a document that has this id.
+fn file_of(app: &App, document: i64, id: &str, bytes: &[u8]) -> Result<Attachment> {
+    let tree = cda::read(bytes)?;
+    for number in 0..cda::MAX_FILES {
+        if statements::file_id(app, document, number)? == id {
+            return cda::attachment(&tree, number)
+                .ok_or_else(|| Fault::new(FaultKind::RuleBroken, 351, "the file inside the document is not base64; the document itself can be fetched as it was deposited"));
+        }
+    }
+    Err(read::not_here())
 }
 
 fn is_xml(mime: &str) -> bool {

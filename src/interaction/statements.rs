@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::document::Slots;
 use super::patient::Chosen;
 use super::planning::to_bytes;
+use super::registry::registry;
 use super::{App, Call, resource};
 use crate::fhir::{DocumentEntry, Issue, IssueType, Result, gate, r4, time};
 use crate::store::Facts;
@@ -36,7 +37,7 @@ pub fn is_valid(resource: &Value) -> bool {
 
 /// The facts of a FHIR document.
 pub(super) fn of_bundle(bundle: &Value, chosen: &Chosen) -> Statements {
-    let found = xds::statements_of_document(bundle, &chosen.reference());
+    let found = xds::statements_of_document(bundle, &chosen.reference(), |kind| registry().is_statement(kind));
     Statements { resources: found.into_iter().map(|(path, resource)| cda::DerivedResource { path, resource }).collect(), warnings: Vec::new() }
 }
 
@@ -55,16 +56,33 @@ pub(super) fn block(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, entr
     }
     let now = time::instant(call.now_us);
     let mut resources = Vec::with_capacity(ids.len());
+    let mut files = Vec::new();
     for (one, (_, id)) in statements.resources.into_iter().zip(&ids) {
         let mut value = one.resource;
         link(&mut value, &names, 0);
+        files.extend(file(app, slots, &mut value)?);
         resources.push(resource::dated(value, id, 1, &now));
     }
     let id = app.derived_id(slots.number, "provenance")?;
     let provenance = provenance(&id, &now, slots, entry, &ids);
     ids.push(("Provenance".to_owned(), id));
+    ids.extend(files.into_iter().map(|id| ("Binary".to_owned(), id)));
     let block = to_bytes(&json!({"provenance": provenance, "resources": resources}))?;
     Ok(Some(Facts { record: chosen.record, document: slots.number, mapping: cda::mapping_version(), ids, block }))
+}
+
+/// Gives the file that a Media names the address of a Binary, whose id is answered.
+fn file(app: &App, slots: &Slots, media: &mut Value) -> Result<Option<String>> {
+    let url = media.pointer_mut("/content/url").filter(|u| u.as_str().is_some_and(|u| u.starts_with(cda::FILE)));
+    let Some((url, number)) = url.and_then(|u| Some((u.as_str()?.strip_prefix(cda::FILE)?.parse().ok()?, u))).map(|(n, u)| (u, n)) else { return Ok(None) };
+    let id = file_id(app, slots.number, number)?;
+    *url = json!(format!("{}/Binary/{id}", app.base_url));
+    Ok(Some(id))
+}
+
+/// Id of the Binary of file `n` of a document.
+pub(super) fn file_id(app: &App, document: i64, number: usize) -> Result<String> {
+    app.derived_id(document, &format!("{}{number}#Binary", cda::FILE))
 }
 
 /// How many earlier statements share this one's path: a path may give several resources of a type.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::registry::registry;
 use super::throttle::Limit;
 use super::{Answer, App, Call, read};
 use crate::audit::Action;
@@ -14,26 +15,8 @@ use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
 use crate::keyinfo::{self, Fact, Source, SummaryInput};
 use crate::store::{FactBlock, Reader, VersionRow};
 
-/// Types that a summary is made from, besides the facts of documents.
-const OWN: &[&str] = &[
-    "Condition",
-    "AllergyIntolerance",
-    "MedicationStatement",
-    "MedicationRequest",
-    "MedicationAdministration",
-    "MedicationDispense",
-    "Immunization",
-    "Observation",
-    "Procedure",
-    "DiagnosticReport",
-    "ServiceRequest",
-    "DeviceUseStatement",
-    "Device",
-    "FamilyMemberHistory",
-];
-
-/// Resources of one type that clients wrote themselves and a summary looks at.
-const MAX_OWN: i64 = 2000;
+/// Resources that clients wrote themselves and a summary looks at.
+const MAX_OWN: i64 = 10_000;
 
 /// GET|POST Patient/[id]/$summary
 pub(super) fn of_patient(app: &App, call: &Call, id: &str) -> Result<Answer> {
@@ -98,16 +81,12 @@ fn gather(app: &App, reader: &mut Reader<'_>, id: &str) -> Result<Gathered> {
     reader.open_to_caller(record)?;
     let live = reader.fact_blocks(record)?.into_iter().filter(|f| !f.superseded && !f.archived);
     let blocks: Vec<Arc<FactBlock>> = live.map(|f| f.block).collect();
-    let mut own = Vec::new();
-    for kind in OWN {
-        let all = reader.all_of(record, kind, MAX_OWN + 1)?;
-        if all.len() as i64 > MAX_OWN {
-            return Err(Fault::new(FaultKind::TooCostly, 433, format!("the record holds more than {MAX_OWN} resources of type {kind}; a summary would leave some out")));
-        }
-        for one in all {
-            own.push(parse(&one.body)?);
-        }
+    let kinds: Vec<&str> = registry().statements().collect();
+    let all = reader.all_of(record, &kinds, MAX_OWN + 1)?;
+    if all.len() as i64 > MAX_OWN {
+        return Err(Fault::new(FaultKind::TooCostly, 433, format!("the record holds more than {MAX_OWN} resources besides its documents; a summary would leave some out")));
     }
+    let own = all.iter().map(|one| parse(&one.body)).collect::<Result<Vec<_>>>()?;
     let documents: Vec<i64> = blocks.iter().map(|b| b.document).collect();
     let mut sources = HashMap::with_capacity(documents.len());
     for row in reader.references_of(record, &documents)? {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use diesel::IntoSql;
 use diesel::prelude::*;
 
+use super::among::among;
 use super::conn::{Conn, fault};
 use super::counters::Counters;
 use super::facts::FactCache;
@@ -246,17 +247,17 @@ impl Reader<'_> {
         query.load(self.conn).map_err(fault)
     }
 
-    /// Every current resource of a type in a record (at most `limit`), for types that are searched in memory.
+    /// Every current resource of some types in a record (at most `limit`), for types that are searched in memory.
     ///
     /// # Errors
     /// `Bug` or `Busy` from the database.
-    pub fn all_of(&mut self, record: i64, kind: &str, limit: i64) -> Result<Vec<Found>> {
+    pub fn all_of(&mut self, record: i64, kinds: &[&str], limit: i64) -> Result<Vec<Found>> {
         let sight = self.sight(&[record])?;
         let v = self.visibility;
         let rows: Vec<VersionRow> = version::table
             .inner_join(document::table.on(document::number.eq(version::document)))
             .filter(version::record.eq(record))
-            .filter(version::kind.eq(kind))
+            .filter(among(version::kind, kinds.to_vec()))
             .filter(version::until_commit.eq(i64::MAX))
             .filter(version::deleted.eq(false))
             .filter(version::document.ne(0).or(sight.holds(record).into_sql::<diesel::sql_types::Bool>()))

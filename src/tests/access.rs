@@ -11,6 +11,7 @@ on_both! {
     only_a_structure_behind_a_document_deletes_it
     a_masked_replacement_hides_the_whole_chain
     a_reference_written_with_the_whole_address_is_cut_like_any_other
+    a_file_inside_a_document_is_a_binary_of_its_own
 }
 
 fn masked(server: &TestServer) -> (String, String, String) {
@@ -117,4 +118,31 @@ fn a_reference_written_with_the_whole_address_is_cut_like_any_other(server: &Tes
     let path = format!("Observation/{}", json(&answer)["id"].as_str().unwrap());
     assert_eq!(cabinet.found(&path)["derivedFrom"][0]["reference"], format!("DocumentReference/{id}"));
     assert!(server.client("client-imagerie").found(&path).get("derivedFrom").is_none());
+}
+
+/// A file inside a document is found as a Media, fetched as a Binary of its own, and as hidden as its document.
+fn a_file_inside_a_document_is_a_binary_of_its_own(server: &TestServer) {
+    let cda = |unique: &str| {
+        let text = String::from_utf8(small_cda(unique, "258027511234534", "")).unwrap();
+        let body = text.find("<component><structuredBody>").unwrap()..text.find("</ClinicalDocument>").unwrap();
+        let level_1 = "<component><nonXMLBody><text mediaType=\"application/pdf\" representation=\"B64\">JVBERi0xLjQK</text></nonXMLBody></component>";
+        [&text[..body.start], level_1, &text[body.end..]].concat().into_bytes()
+    };
+    let mut author = server.cabinet();
+    author.deposited(&cda("2.25.301"));
+    let answer = author.call("POST", "$deposit?security-label=MASQUE_PS", &[("Content-Type", "application/xml")], &cda("2.25.302"));
+    let patient = json(&answer)["subject"]["reference"].as_str().unwrap().to_owned();
+    let mut other = server.client("client-imagerie");
+    let files = |session: &mut crate::support::Session| -> Vec<String> {
+        let found = session.found(&format!("Media?patient={patient}"));
+        found["entry"].as_array().unwrap().iter().map(|e| e["resource"]["content"]["url"].as_str().unwrap().to_owned()).collect()
+    };
+    let (all, seen) = (files(&mut author), files(&mut other));
+    assert_eq!((all.len(), seen.len()), (2, 1));
+    let hidden = all.iter().find(|url| !seen.contains(url)).unwrap();
+    let path = |url: &str| url.strip_prefix(server.base.trim_end_matches("/fhir")).unwrap().to_owned();
+    let file = author.call("GET", &path(hidden), &[("Accept", "*/*")], b"");
+    assert_eq!((file.status, file.header("content-type"), file.body.as_slice()), (200, Some("application/pdf"), b"%PDF-1.4\n".as_slice()));
+    assert_eq!(other.call("GET", &path(&seen[0]), &[("Accept", "*/*")], b"").status, 200);
+    assert_eq!(other.call("GET", &path(hidden), &[("Accept", "*/*")], b"").status, 404);
 }

@@ -13,27 +13,6 @@ use crate::fhir::{Coding, DocumentEntry, Fault, FaultKind, Identifier, Replaceme
 /// Resources of one document that become facts.
 const MAX_STATEMENTS: usize = 5000;
 
-/// Types that state something about the patient; the others (authors, places, the Composition) describe the document.
-const CLINICAL: &[&str] = &[
-    "Condition",
-    "AllergyIntolerance",
-    "MedicationStatement",
-    "MedicationRequest",
-    "MedicationAdministration",
-    "MedicationDispense",
-    "Medication",
-    "Immunization",
-    "Observation",
-    "DiagnosticReport",
-    "Procedure",
-    "ServiceRequest",
-    "Specimen",
-    "Device",
-    "DeviceUseStatement",
-    "FamilyMemberHistory",
-    "Encounter",
-];
-
 /// The metadata of a document Bundle; `mime` is the type of the bytes as they came.
 ///
 /// # Errors
@@ -76,23 +55,23 @@ pub fn entry_of_document(bundle: &Value, mime: &str) -> Result<DocumentEntry> {
     })
 }
 
-/// The clinical resources of a document with a stable path each; references inside the document become `path:…`, those to its
+/// The resources of a document that state something (`states` of their type) with a stable path each; references inside the document become `path:…`, those to its
 /// patient `patient`.
-pub fn statements_of_document(bundle: &Value, patient: &str) -> Vec<(String, Value)> {
+pub fn statements_of_document(bundle: &Value, patient: &str, states: impl Fn(&str) -> bool) -> Vec<(String, Value)> {
     let entries = bundle.get("entry").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut targets: HashMap<&str, String> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
         let (Some(url), Some(resource)) = (entry.get("fullUrl").and_then(Value::as_str), entry.get("resource")) else { continue };
         let target = match kind(resource) {
             "Patient" => patient.to_owned(),
-            k if CLINICAL.contains(&k) => format!("path:{}", path(index)),
+            k if states(k) => format!("path:{}", path(index)),
             _ => continue,
         };
         for name in spellings(url, resource) {
             targets.entry(name).or_insert_with(|| target.clone());
         }
     }
-    let clinical = entries.iter().enumerate().filter_map(|(i, e)| Some((i, e.get("resource").filter(|r| CLINICAL.contains(&kind(r)))?)));
+    let clinical = entries.iter().enumerate().filter_map(|(i, e)| Some((i, e.get("resource").filter(|r| states(kind(r)))?)));
     clinical
         .take(MAX_STATEMENTS)
         .map(|(index, resource)| {
@@ -231,7 +210,7 @@ mod tests {
 
     #[test]
     fn references_inside_a_document_follow_its_resources_and_foreign_ones_do_not_dangle() {
-        let found = statements_of_document(&document(), "Patient/1");
+        let found = statements_of_document(&document(), "Patient/1", |kind| !["Composition", "Patient", "Practitioner", "Organization"].contains(&kind));
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].1["subject"]["reference"], "Patient/1");
         assert!(found[0].1["asserter"].get("reference").is_none());

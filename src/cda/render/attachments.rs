@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use crate::fhir::xml::Element;
 
 /// Files of a document that are looked at.
-const MAX_FILES: usize = 256;
+pub const MAX_FILES: usize = 256;
 /// Padding is often forgotten.
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
@@ -22,7 +22,7 @@ pub struct Attachment {
 }
 
 /// Every element that holds a file in base64, in document order.
-pub(super) struct Attachments<'a>(Vec<&'a Element>);
+pub(in crate::cda) struct Attachments<'a>(Vec<&'a Element>);
 
 impl<'a> Attachments<'a> {
     pub fn of(root: &'a Element) -> Self {
@@ -30,6 +30,11 @@ impl<'a> Attachments<'a> {
         root.descendants(&mut all);
         let encoded = |e: &&Element| e.attr("representation").is_some_and(|r| r.eq_ignore_ascii_case("B64"));
         Self(all.into_iter().filter(|e| matches!(&*e.name, "text" | "value")).filter(encoded).take(MAX_FILES).collect())
+    }
+
+    /// A document without files.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The number of an element.

@@ -91,7 +91,7 @@ fn candidates(reader: &mut Reader<'_>, row: &ResourceRow, asked: &Asked, records
 
 fn of_record(reader: &mut Reader<'_>, row: &ResourceRow, record: i64) -> Result<Vec<Candidate>> {
     let mut out = Vec::new();
-    for found in reader.all_of(record, &row.kind, MAX_CANDIDATES + 1)? {
+    for found in reader.all_of(record, &[&row.kind], MAX_CANDIDATES + 1)? {
         out.push(Candidate { record, value: parse(&found.body)? });
     }
     out.extend(facts::of_kind(reader, record, &row.kind)?.into_iter().map(|value| Candidate { record, value }));
