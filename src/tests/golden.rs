@@ -1,6 +1,6 @@
 //! Our own documents: what a correct reader finds in each (`conformance-tests/corpus/expected.json`), and what must not be there.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::on_both;
 use crate::support::{Session, TestServer, sample};
@@ -8,6 +8,7 @@ use crate::support::{Session, TestServer, sample};
 on_both! {
     every_sample_gives_exactly_its_facts
     the_summary_of_the_samples_holds_the_essential
+    a_discharge_report_gives_what_every_row_is_for
 }
 
 const SAMPLES: &[&str] = &[
@@ -203,4 +204,53 @@ fn the_summary_of_the_samples_holds_the_essential(server: &TestServer) {
     assert!(!narrative("11450-4").contains("accident vasculaire"), "a refuted problem is never an active one");
     assert!(!narrative("11369-6").contains("SHINGRIX") || narrative("11369-6").contains("non réalisé") || narrative("11369-6").contains("refus"), "{}", narrative("11369-6"));
     assert!(!narrative("10160-0").contains("KARDEGIC") || narrative("10160-0").contains("arrêt"), "a stopped drug is never a current one: {}", narrative("10160-0"));
+}
+
+/// The document of the rows: what each of them is for, read back.
+fn a_discharge_report_gives_what_every_row_is_for(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let reference = cabinet.deposited(&sample("09-compte-rendu-hospitalisation.xml"));
+    let (facts, prior) = derived(&mut cabinet, &reference);
+    assert!(prior.is_empty());
+    let one = |kind: &str, code: &str| -> Value {
+        let found: Vec<&Value> = facts.iter().filter(|f| f["resourceType"] == kind && f.to_string().contains(&format!("\"code\":\"{code}\""))).collect();
+        assert_eq!(found.len(), 1, "{kind} {code}");
+        found[0].clone()
+    };
+    let fracture = one("Condition", "S52.5");
+    assert_eq!(
+        (&fracture["severity"]["coding"][0]["code"], &fracture["bodySite"][0]["coding"][0]["code"], &fracture["recordedDate"]),
+        (&json!("6736007"), &json!("8205005"), &json!("2026-09-14"))
+    );
+    assert!(fracture["recorder"]["display"].as_str().unwrap().contains("KERVADEC") && fracture["note"][0]["text"].as_str().unwrap().starts_with("Chute"));
+    assert_eq!(one("Condition", "I10")["stage"][0]["summary"]["coding"][0]["code"], "162467007");
+    let intolerance = one("AllergyIntolerance", "N02AA08");
+    assert_eq!((&intolerance["type"], &intolerance["category"], &intolerance["criticality"]), (&json!("intolerance"), &json!(["medication"]), &json!("low")));
+    let prescribed = one("MedicationRequest", "N02BE01");
+    assert_eq!((&prescribed["authoredOn"], &prescribed["reasonCode"][0]["coding"][0]["code"]), (&json!("2026-09-16"), &json!("S52.5")));
+    assert!(prescribed["note"][0]["text"].as_str().unwrap().starts_with("Boîtes") && prescribed["requester"]["display"].is_string());
+    assert_eq!(one("MedicationStatement", "C09AA04")["dateAsserted"], "2026-09-16");
+    assert!(one("MedicationAdministration", "J01DB04")["performer"][0]["actor"]["display"].as_str().unwrap().contains("KERVADEC"));
+    let vaccine = one("Immunization", "J07CA01");
+    assert_eq!((&vaccine["expirationDate"], &vaccine["manufacturer"]["display"]), (&json!("2028-01-31"), &json!("Laboratoire de démonstration")));
+    let refused = one("Immunization", "J07BB02");
+    assert_eq!((&refused["status"], &refused["statusReason"]["coding"][0]["code"]), (&json!("not-done"), &json!("PATOBJ")));
+    let grip = one("Observation", "83174-3");
+    assert_eq!((&grip["valueQuantity"]["value"], &grip["method"]["text"], &grip["bodySite"]["text"]), (&json!(28), &json!("dynamomètre"), &json!("main droite")));
+    assert_eq!(one("Procedure", "118738002")["outcome"]["coding"][0]["code"], "385670003");
+    assert_eq!(one("Procedure", "MCCA001")["reasonCode"][0]["coding"][0]["code"], "S52.5");
+    assert_eq!(one("Procedure", "80413-8")["location"]["display"], "Hôpital de démonstration");
+    assert_eq!(one("ServiceRequest", "80413-8")["locationReference"][0]["display"], "Centre de rééducation de démonstration");
+    let control = one("ServiceRequest", "MDQK001");
+    assert_eq!((&control["priority"], &control["authoredOn"], control["performer"][0]["display"].is_string()), (&json!("routine"), &json!("2026-09-16"), true));
+}
+
+/// A row that no document of ours exercises is a row nobody has seen work.
+#[test]
+fn every_row_of_the_mapping_tables_is_exercised() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance-tests/corpus");
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle")).args(["cda", "coverage"]).arg(corpus).output().unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    let (_, idle) = text.split_once("rows that no document exercised:").unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(idle.trim(), "", "rows without a document");
 }
