@@ -18,7 +18,7 @@ pub struct ClinicalDocument {
 /// # Errors
 /// `Malformed` when the bytes are not XML or carry a DOCTYPE, `RuleBroken` when no ClinicalDocument is inside.
 pub fn read(bytes: &[u8]) -> Result<ClinicalDocument> {
-    let root = parse(bytes, &Limits::default())?;
+    let root = parse(bytes, &Limits { data: true, ..Limits::default() })?;
     let root = take(root).ok_or_else(|| {
         Fault::new(FaultKind::RuleBroken, 600, "the document is not a CDA: no ClinicalDocument element of namespace urn:hl7-org:v3 was found; send a CDA R2 document")
     })?;

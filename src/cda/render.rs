@@ -58,8 +58,9 @@ pub fn render(document: &ClinicalDocument, attachment: &dyn Fn(usize) -> String)
 }
 
 /// An attachment of a document by its number; `None` when there is none or its base64 is broken.
-pub fn attachment(document: &ClinicalDocument, number: usize) -> Option<Attachment> {
-    Attachments::of(&document.root).decoded(number)
+/// `bytes` are those that the document was read from.
+pub fn attachment(document: &ClinicalDocument, bytes: &[u8], number: usize) -> Option<Attachment> {
+    Attachments::of(&document.root).decoded(number, bytes)
 }
 
 /// The anchor of a section or an entry, from its path.

@@ -18,7 +18,7 @@ pub const FHIR_NS: &str = "http://hl7.org/fhir";
 /// The namespace of the narrative.
 pub const XHTML_NS: &str = "http://www.w3.org/1999/xhtml";
 /// Twice the depth of the JSON gate, since XML adds a level around each resource and the narrative has its own.
-const LIMITS: Limits = Limits { depth: 128, attributes: 64, name_bytes: 256, nodes: 2_000_000 };
+const LIMITS: Limits = Limits { depth: 128, attributes: 64, name_bytes: 256, nodes: 2_000_000, data: false };
 
 /// A JSON resource as an XML document in UTF-8, elements in the order of the definition.
 ///

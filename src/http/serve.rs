@@ -323,7 +323,7 @@ fn call(
         path,
         raw_query: req.query_string().to_owned(),
         query,
-        body: bytes,
+        body: bytes.into(),
         content_type,
         accept,
         if_match: text(req, header::IF_MATCH.as_str()).map(str::to_owned),

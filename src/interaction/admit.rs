@@ -23,7 +23,7 @@ pub fn admit(call: &mut Call) -> Result<()> {
         return Ok(());
     }
     if XML.contains(&kind) {
-        call.body = xml_codec::to_json(&call.body)?;
+        call.body = xml_codec::to_json(&call.body)?.into();
         call.content_type = "application/fhir+json".into();
         return Ok(());
     }

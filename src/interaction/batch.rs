@@ -90,7 +90,7 @@ fn sub_call(call: &Call, entry: &Value) -> Result<Call> {
         path: path.split('/').map(str::to_owned).collect(),
         query: super::form_pairs(query),
         raw_query: query.to_owned(),
-        body,
+        body: body.into(),
         content_type: "application/fhir+json".into(),
         accept: vec!["application/fhir+json".into()],
         if_match: request("ifMatch").map(str::to_owned),

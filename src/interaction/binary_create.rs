@@ -2,6 +2,7 @@
 //! depositor sees them.
 //! Spec: FHIR R4 binary; IHE MHD 4.2 (ITI-65 and ITI-105 send both at once).
 
+use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -26,7 +27,7 @@ pub(super) fn create(app: &App, call: &Call) -> Result<Answer> {
 }
 
 /// Type and bytes of what was sent, as a resource or in its own type.
-fn sent(call: &Call) -> Result<(String, Vec<u8>)> {
+fn sent(call: &Call) -> Result<(String, Bytes)> {
     if call.content_type.contains("fhir") || call.content_type.is_empty() {
         return content(&resource::Sent::read(&call.body, "Binary")?.value);
     }
@@ -37,14 +38,14 @@ fn sent(call: &Call) -> Result<(String, Vec<u8>)> {
 ///
 /// # Errors
 /// `MissingElement` without contentType, `BadValue` for broken base64.
-pub(super) fn content(binary: &Value) -> Result<(String, Vec<u8>)> {
+pub(super) fn content(binary: &Value) -> Result<(String, Bytes)> {
     let text = |name: &str| binary.get(name).and_then(Value::as_str);
     let mime = text("contentType").ok_or_else(|| Fault::new(FaultKind::MissingElement, 483, "a Binary needs contentType").at("Binary.contentType"))?;
-    Ok((mime.to_owned(), xds::binary_content(binary).map_err(|e| e.at("Binary.data"))?))
+    Ok((mime.to_owned(), xds::binary_content(binary).map_err(|e| e.at("Binary.data"))?.into()))
 }
 
 /// The write of a Binary that waits for its DocumentReference: in the shared record, masked for everybody but the depositor.
-pub(super) fn staged(app: &App, call: &Call, id: &str, mime: String, bytes: Vec<u8>) -> Operation {
+pub(super) fn staged(app: &App, call: &Call, id: &str, mime: String, bytes: Bytes) -> Operation {
     let number = app.store.counters().next_document();
     Operation::NewDocument(Box::new(NewDocument {
         number,

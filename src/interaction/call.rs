@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use bytes::Bytes;
+
 use super::registry::registry;
 use crate::access::{Rule, Visibility};
 use crate::audit::{Action, By, Event, Outcome};
@@ -44,7 +46,7 @@ pub struct Call {
     /// The query as it came.
     pub raw_query: String,
     /// JSON or other bytes; FHIR XML has been converted.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// MIME type of the body without parameters, lower case.
     pub content_type: String,
     /// MIME types of Accept, in order, lower case, without parameters.
@@ -196,7 +198,7 @@ impl Call {
     /// Spec: BALP 1.1 Query (entity.query is the raw request, base64).
     pub fn queried(&self) {
         use base64::Engine;
-        let form = if self.method == Method::Post { self.body.as_slice() } else { &[] };
+        let form = if self.method == Method::Post { &self.body[..] } else { &[] };
         let mut raw = format!("{}?{}", self.path.join("/"), self.raw_query).into_bytes();
         if !self.raw_query.is_empty() && !form.is_empty() {
             raw.push(b'&');

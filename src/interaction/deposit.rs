@@ -1,6 +1,7 @@
 //! `$deposit`: a bare document in, everything else derived. Feeding must cost nobody a click.
 //! Spec: Passerelle operation; what results is PDSm 3.1.1 (DocumentReference, SubmissionSet).
 
+use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -32,7 +33,7 @@ pub(super) fn deposit(app: &App, call: &Call) -> Result<Answer> {
 /// A bare document on its way in: what it says of itself, and what it states.
 struct Bare<'a> {
     entry: DocumentEntry,
-    content: &'a [u8],
+    content: &'a Bytes,
     reading: Reading,
     warnings: Vec<Issue>,
 }
@@ -47,7 +48,7 @@ enum Reading {
 ///
 /// # Errors
 /// `UnsupportedFormat` for a type whose metadata cannot be derived; what reading, planning and writing answer.
-pub(super) fn document(app: &App, call: &Call, mime: &str, content: &[u8]) -> Result<Answer> {
+pub(super) fn document(app: &App, call: &Call, mime: &str, content: &Bytes) -> Result<Answer> {
     call.is("deposit", Action::C);
     let mut bare = read(mime, content)?;
     if bare.entry.unique_id.value.trim().is_empty() {
@@ -61,7 +62,7 @@ pub(super) fn document(app: &App, call: &Call, mime: &str, content: &[u8]) -> Re
     respond(app, call, done, written.map_or(call.now_us, |w| w.at_us))
 }
 
-fn read<'a>(mime: &str, content: &'a [u8]) -> Result<Bare<'a>> {
+fn read<'a>(mime: &str, content: &'a Bytes) -> Result<Bare<'a>> {
     match mime {
         "application/xml" | "text/xml" | "application/hl7-cda+xml" => {
             let document = cda::read(content)?;
@@ -79,7 +80,7 @@ fn read<'a>(mime: &str, content: &'a [u8]) -> Result<Bare<'a>> {
     }
 }
 
-fn fhir_document<'a>(mime: &str, bundle: Value, content: &'a [u8]) -> Result<Bare<'a>> {
+fn fhir_document<'a>(mime: &str, bundle: Value, content: &'a Bytes) -> Result<Bare<'a>> {
     let entry = xds::entry_of_document(&bundle, mime)?;
     Ok(Bare { entry, content, reading: Reading::Fhir(bundle), warnings: Vec::new() })
 }
@@ -206,7 +207,7 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
         slots: &slots,
         chosen: &chosen,
         entry,
-        content: bare.content.to_vec(),
+        content: bare.content.clone(),
         reference: reference.clone(),
         statements: stated,
         replaced: &replaced,

@@ -1,6 +1,7 @@
 //! One document on its way into the store, whichever road it came by: who it belongs to, what it replaces, which facts it
 //! states, and the plan that writes all of it at once.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -236,7 +237,7 @@ pub(super) struct Ready<'a> {
     pub slots: &'a Slots,
     pub chosen: &'a Chosen,
     pub entry: &'a DocumentEntry,
-    pub content: Vec<u8>,
+    pub content: Bytes,
     /// The DocumentReference as it will be stored (id, meta with the lastUpdated placeholder, rewritten references).
     pub reference: Vec<u8>,
     pub statements: Statements,

@@ -14,7 +14,7 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Answer> {
     let document = only_document(&sent.value)?;
     let (mime, bytes) = match document.get("resourceType").and_then(Value::as_str) {
         Some("Binary") => binary_create::content(document).map_err(|e| e.at("Parameters.parameter[0].resource"))?,
-        Some("Bundle") => ("application/fhir+json".to_owned(), bundle_bytes(&sent.bytes)?),
+        Some("Bundle") => ("application/fhir+json".to_owned(), bundle_bytes(&sent.bytes)?.into()),
         _ => return Err(Fault::new(FaultKind::RuleBroken, 494, "the document is a Binary (CDA) or a Bundle of type document").at("Parameters.parameter[0].resource")),
     };
     let answer = deposit::document(app, call, &mime, &bytes)?;

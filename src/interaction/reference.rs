@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -19,7 +20,7 @@ use crate::{cda, xds};
 
 /// The bytes of a document on their way in.
 pub(super) struct Payload {
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// Type that came with the bytes, when it did.
     pub mime: Option<String>,
     /// Number of the staged Binary they come from, and its id.
@@ -55,7 +56,7 @@ pub(super) struct Added {
 /// `BadValue` for broken base64.
 pub(super) fn inline(reference: &Value) -> Result<Option<Payload>> {
     let Some(attachment) = reference.pointer("/content/0/attachment").filter(|a| a.get("data").is_some()) else { return Ok(None) };
-    let bytes = xds::binary_content(attachment).map_err(|e| e.at("DocumentReference.content[0].attachment.data"))?;
+    let bytes = xds::binary_content(attachment).map_err(|e| e.at("DocumentReference.content[0].attachment.data"))?.into();
     let mime = attachment.get("contentType").and_then(Value::as_str).map(str::to_owned);
     Ok(Some(Payload { bytes, mime, staged: None }))
 }
@@ -95,7 +96,7 @@ pub(super) fn payload(app: &App, reader: &mut Reader<'_>, reference: &Value) -> 
     let id = local.strip_prefix("Binary/").ok_or_else(missing)?;
     let place = reader.place("Binary", id)?.filter(|p| p.record == 0 && p.document != 0).ok_or_else(missing)?;
     let row = reader.document(place.document)?.ok_or_else(missing)?;
-    let bytes = reader.blob(&row)?;
+    let bytes = reader.blob(&row)?.into();
     Ok(Payload { bytes, mime: Some(row.mime), staged: Some((row.number, id.to_owned())) })
 }
 

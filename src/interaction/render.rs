@@ -101,7 +101,7 @@ fn sections(holder: &Value, depth: usize, out: &mut Rendered) {
 fn file(mime: &str, bytes: &[u8], number: usize) -> Result<Answer> {
     let document = matches!(mime, "text/xml" | "application/xml" | "application/hl7-cda+xml").then(|| cda::read(bytes).ok()).flatten();
     let file = match document {
-        Some(document) => cda::attachment(&document, number),
+        Some(document) => cda::attachment(&document, bytes, number),
         None => (number == 0).then(|| cda::Attachment { mime: mime.to_owned(), bytes: bytes.to_vec() }),
     };
     let file = file.ok_or_else(|| Fault::new(FaultKind::NotFound, 662, "the document has no such file, or it is not base64"))?;

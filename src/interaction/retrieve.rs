@@ -52,7 +52,7 @@ fn file_of(app: &App, document: i64, id: &str, bytes: &[u8]) -> Result<Attachmen
     let tree = cda::read(bytes)?;
     for number in 0..cda::MAX_FILES {
         if statements::file_id(app, document, number)? == id {
-            return cda::attachment(&tree, number)
+            return cda::attachment(&tree, bytes, number)
                 .ok_or_else(|| Fault::new(FaultKind::RuleBroken, 351, "the file inside the document is not base64; the document itself can be fetched as it was deposited"));
         }
     }

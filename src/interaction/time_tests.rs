@@ -86,7 +86,7 @@ fn ask(app: &App, actor: &Actor, now_us: i64, (method, path, body): (Method, &st
         path: path.split('/').map(str::to_owned).collect(),
         raw_query: query.to_owned(),
         query: form_pairs(query),
-        body: body.to_vec(),
+        body: bytes::Bytes::copy_from_slice(body),
         content_type: if body.starts_with(b"<") { "application/xml".into() } else { "application/fhir+json".into() },
         accept: Vec::new(),
         if_match: None,

@@ -152,6 +152,7 @@ fn block(element: &Element, bullet: bool) -> Block {
     for child in &element.children {
         match child {
             Node::Text(t) => words.push_str(t),
+            Node::Data(_) => {}
             Node::Element(e) if &*e.name == "i" => source = e.text(),
             Node::Element(e) => words.push_str(&e.text()),
         }

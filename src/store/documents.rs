@@ -4,8 +4,9 @@ use diesel::prelude::*;
 
 use super::among::among;
 use super::conn::fault;
+use super::plan::PIECE;
 use super::read::{Reader, unpack};
-use super::schema::{blob, document, version};
+use super::schema::{blob, blob_rest, document, version};
 use super::visible::visible;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 
@@ -117,12 +118,23 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` when the stored bytes are damaged.
     pub fn blob(&mut self, row: &DocumentRow) -> Result<Vec<u8>> {
-        let (codec, bytes): (i16, Vec<u8>) = blob::table.find((row.record, row.number)).select((blob::codec, blob::bytes)).first(self.conn).map_err(fault)?;
-        let bytes = if codec == 1 { unpack(&bytes)? } else { bytes };
+        let first: (i16, Vec<u8>) = blob::table.find((row.record, row.number)).select((blob::codec, blob::bytes)).first(self.conn).map_err(fault)?;
+        let mut bytes = plain(first)?;
+        let more = if bytes.len() >= PIECE { i32::MAX } else { 0 };
+        for part in 1..more {
+            let piece = blob_rest::table.find((row.record, row.number, part)).select((blob_rest::codec, blob_rest::bytes));
+            let Some(piece) = piece.first(self.conn).optional().map_err(fault)? else { break };
+            bytes.append(&mut plain(piece)?);
+        }
         use sha2::Digest;
         if sha2::Sha256::digest(&bytes).as_slice() != row.sha256.as_slice() {
             return Err(Fault::new(FaultKind::Bug, 172, "the stored document does not match its hash and is not sent"));
         }
         Ok(bytes)
     }
+}
+
+/// A stored piece of bytes as it came.
+fn plain((codec, bytes): (i16, Vec<u8>)) -> Result<Vec<u8>> {
+    if codec == 1 { unpack(&bytes) } else { Ok(bytes) }
 }

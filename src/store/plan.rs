@@ -1,8 +1,13 @@
 //! What one request wants written: data, not code. The writer re-checks the preconditions and applies the operations,
 //! all or nothing, inside a savepoint of the commit it shares with others.
 
+use bytes::Bytes;
+
 use crate::access::{Choice, Sight, Visibility};
 use crate::fhir::Identifier;
+
+/// A document is stored in pieces of so many bytes.
+pub const PIECE: usize = 4 << 20;
 
 /// A list of writes with what must still be true when they are applied.
 #[derive(Debug, Default)]
@@ -162,7 +167,7 @@ pub struct NewDocument {
     pub behind: Vec<String>,
     /// FHIR id of its Binary.
     pub binary_id: String,
-    pub content: Vec<u8>,
+    pub content: Bytes,
 }
 
 /// Changes of what the visibility condition looks at; `None` leaves as it is.

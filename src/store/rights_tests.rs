@@ -61,7 +61,7 @@ fn deposit(store: &Store, record: i64, sample: &Sample) {
         class_code: sample.class_code.into(),
         behind: sample.behind.clone(),
         binary_id: format!("b-{}", sample.id),
-        content: Vec::new(),
+        content: bytes::Bytes::new(),
     };
     let mut operations = vec![Operation::NewDocument(Box::new(document)), Operation::Put(Box::new(reference))];
     if sample.deleted {

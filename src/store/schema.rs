@@ -186,10 +186,21 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// the bytes of a document exactly as they came (zstd when that is smaller)
+    /// the bytes of a document exactly as they came, or their first piece (zstd when that is smaller)
     blob (record, document) {
         record -> BigInt,
         document -> BigInt,
+        codec -> SmallInt,
+        bytes -> Binary,
+    }
+}
+
+diesel::table! {
+    /// the pieces of a large document after the first, from 1
+    blob_rest (record, document, part) {
+        record -> BigInt,
+        document -> BigInt,
+        part -> Integer,
         codec -> SmallInt,
         bytes -> Binary,
     }
@@ -267,6 +278,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     choice,
     document_author,
     blob,
+    blob_rest,
     fact_block,
     receipt,
     audit_event,

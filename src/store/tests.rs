@@ -142,7 +142,7 @@ fn deposit(store: &Store, record: i64, id: &str, set: i32, author: &str) -> i64 
         class_code: String::new(),
         behind: vec![author.into()],
         binary_id: format!("b-{id}"),
-        content: Vec::new(),
+        content: bytes::Bytes::new(),
     };
     let facts = Facts { record, document: number, mapping: "m".into(), ids: vec![("Condition".into(), format!("fx-{id}"))], block: b"{\"resources\":[]}".to_vec() };
     write(store, vec![Operation::NewDocument(Box::new(document)), Operation::Put(Box::new(reference)), Operation::Facts(Box::new(facts))]).unwrap();

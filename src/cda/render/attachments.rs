@@ -1,12 +1,14 @@
 //! The files inside a CDA: the body of a level 1 document, and the media of its entries.
 //! Spec: CDA R2 §4.2.6 nonXMLBody, §4.3.6.4 observationMedia; CI-SIS entrée Document attaché.
 
-use base64::Engine;
+use std::io::Read;
+
 use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::read::DecoderReader;
 
-use crate::fhir::xml::Element;
+use crate::fhir::xml::{Element, Node};
 
 /// Files of a document that are looked at.
 pub const MAX_FILES: usize = 256;
@@ -53,9 +55,44 @@ impl<'a> Attachments<'a> {
         self.0.get(number).and_then(|e| e.attr("mediaType")).unwrap_or_default()
     }
 
-    pub fn decoded(&self, number: usize) -> Option<Attachment> {
-        let element = self.0.get(number)?;
-        let packed: Vec<u8> = element.text().bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-        Some(Attachment { mime: self.mime(number).to_owned(), bytes: BASE64.decode(packed).ok()? })
+    /// The bytes of a file, decoded as they are read. `source` are the bytes of the document.
+    pub fn reader(&self, number: usize, source: &'a [u8]) -> Option<impl Read + 'a> {
+        Some(DecoderReader::new(Encoded { nodes: self.0.get(number)?.children.iter(), now: &[], source }, &BASE64))
+    }
+
+    pub fn decoded(&self, number: usize, source: &'a [u8]) -> Option<Attachment> {
+        let mut bytes = Vec::new();
+        self.reader(number, source)?.read_to_end(&mut bytes).ok()?;
+        Some(Attachment { mime: self.mime(number).to_owned(), bytes })
+    }
+}
+
+/// The text of an element without its white space.
+struct Encoded<'a> {
+    nodes: std::slice::Iter<'a, Node>,
+    now: &'a [u8],
+    source: &'a [u8],
+}
+
+impl Read for Encoded<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let mut filled = 0;
+        while filled < out.len() {
+            let Some((first, rest)) = self.now.split_first() else {
+                self.now = match self.nodes.next() {
+                    Some(Node::Text(text)) => text.as_bytes(),
+                    Some(Node::Data(range)) => self.source.get(range.clone()).unwrap_or_default(),
+                    Some(Node::Element(_)) => continue,
+                    None => break,
+                };
+                continue;
+            };
+            self.now = rest;
+            if let (Some(place), false) = (out.get_mut(filled), first.is_ascii_whitespace()) {
+                *place = *first;
+                filled += 1;
+            }
+        }
+        Ok(filled)
     }
 }

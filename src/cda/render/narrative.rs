@@ -116,6 +116,7 @@ impl<'a> Block<'a> {
         for child in &e.children {
             match child {
                 Node::Text(text) => out.text(text),
+                Node::Data(_) => {}
                 Node::Element(_) if depth >= MAX_DEPTH => out.text(" […] "),
                 Node::Element(e) => self.element(e, depth + 1, out),
             }

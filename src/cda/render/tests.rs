@@ -80,18 +80,34 @@ fn files_are_shown_where_the_text_says_and_once() {
     let html = out.html.as_str();
     assert_eq!(html.matches("<img src=\"file/0\" alt=\"Fichier du document\">").count(), 1, "{html}");
     assert!(html.contains("Image ou fichier absent du document.") && html.contains("<a href=\"file/1\">Pièce jointe n° 2 (application/pdf)</a>"), "{html}");
-    assert_eq!(attachment(&document, 0).map(|a| a.bytes), Some(b"\x89PNG\r\n\x1a\n".to_vec()));
-    assert_eq!(attachment(&document, 2), None);
+    assert_eq!(attachment(&document, &[], 0).map(|a| a.bytes), Some(b"\x89PNG\r\n\x1a\n".to_vec()));
+    assert_eq!(attachment(&document, &[], 2), None);
 }
 
 #[test]
 fn a_level_1_document_is_its_file_or_its_text() {
     let pdf = document("<nonXMLBody><text mediaType='application/pdf' representation='B64'>JVBERi0x\n LjQ=</text></nonXMLBody>");
     assert_eq!(render(&pdf, &|_| String::new()).whole, Some(0));
-    assert_eq!(attachment(&pdf, 0).unwrap().bytes, b"%PDF-1.4");
+    assert_eq!(attachment(&pdf, &[], 0).unwrap().bytes, b"%PDF-1.4");
     let text = document("<nonXMLBody><text mediaType='text/plain'>Bonjour\n  à tous</text></nonXMLBody>");
     assert_eq!(render(&text, &|_| String::new()).html.as_str(), "<pre>Bonjour\n  à tous</pre>");
-    assert_eq!(attachment(&document("<nonXMLBody><text representation='B64'>%%%</text></nonXMLBody>"), 0), None);
+    assert_eq!(attachment(&document("<nonXMLBody><text representation='B64'>%%%</text></nonXMLBody>"), &[], 0), None);
+}
+
+/// Long base64 is not copied into the tree; it is decoded from the source, with and without a byte order mark and line ends.
+#[test]
+fn a_large_file_stays_in_the_source_and_comes_out_whole() {
+    let file: Vec<u8> = (0..40_000u32).map(|n| u8::try_from(n * n % 251).unwrap()).collect();
+    let packed = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &file);
+    let lines: String = packed.as_bytes().chunks(76).map(|l| format!("{}\r\n", str::from_utf8(l).unwrap())).collect();
+    for mark in ["", "\u{feff}"] {
+        let cda = format!(
+            "{mark}<ClinicalDocument xmlns='urn:hl7-org:v3'><recordTarget/><component><nonXMLBody><text representation='B64'>\n{lines}</text></nonXMLBody></component></ClinicalDocument>"
+        );
+        let read = crate::cda::read(cda.as_bytes()).unwrap();
+        assert_eq!(read.root.text().trim(), "", "nothing of it is text");
+        assert!(attachment(&read, cda.as_bytes(), 0).unwrap().bytes == file);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::super::xml::{self, Attribute, Element, Limits};
 const TABLE: &str = include_str!("../../../fhir-profiles/r4/narrative.tsv");
 const XHTML_NS: &str = "http://www.w3.org/1999/xhtml";
 const XML_NS: &str = "http://www.w3.org/XML/1998/namespace";
-const LIMITS: Limits = Limits { depth: 128, attributes: 64, name_bytes: 256, nodes: 1_000_000 };
+const LIMITS: Limits = Limits { depth: 128, attributes: 64, name_bytes: 256, nodes: 1_000_000, data: false };
 /// Schemes of addresses that a reader would run.
 const ACTIVE: [&str; 3] = ["javascript", "vbscript", "livescript"];
 

@@ -1,5 +1,6 @@
 //! The tree.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 /// An element with its namespace resolved.
@@ -28,6 +29,9 @@ pub struct Attribute {
 pub enum Node {
     Element(Element),
     Text(Box<str>),
+    /// A long run of base64 (text of an element that declares `representation="B64"`), left where it stands: bytes of the source.
+    /// It is no text.
+    Data(Range<usize>),
 }
 
 impl Element {
@@ -35,7 +39,7 @@ impl Element {
     pub fn elements(&self) -> impl Iterator<Item = &Element> {
         self.children.iter().filter_map(|c| match c {
             Node::Element(e) => Some(e),
-            Node::Text(_) => None,
+            Node::Text(_) | Node::Data(_) => None,
         })
     }
 
@@ -70,6 +74,7 @@ impl Element {
         for child in &self.children {
             match child {
                 Node::Text(text) => out.push_str(text),
+                Node::Data(_) => {}
                 // A break between blocks keeps words of neighbouring cells apart.
                 Node::Element(e) => {
                     if matches!(&*e.name, "td" | "th" | "tr" | "br" | "paragraph" | "item" | "p" | "li") && !out.is_empty() {

@@ -12,6 +12,9 @@ use super::super::{Fault, FaultKind, Result};
 use super::dom::{Attribute, Element, Node};
 use super::syntax;
 
+/// Base64 of this length or more stays in the source.
+const DATA_MIN: usize = 4096;
+
 /// What one document may hold.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -20,11 +23,13 @@ pub struct Limits {
     pub attributes: usize,
     pub name_bytes: usize,
     pub nodes: usize,
+    /// Long base64 stays in the source ([`Node::Data`]).
+    pub data: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 128, attributes: 64, name_bytes: 256, nodes: 2_000_000 }
+        Self { depth: 128, attributes: 64, name_bytes: 256, nodes: 2_000_000, data: false }
     }
 }
 
@@ -44,7 +49,18 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Element> {
     config.allow_unmatched_ends = false;
     config.allow_dangling_amp = false;
     config.expand_empty_elements = false;
-    let mut builder = Builder { limits, source: &text, lines: (0, 1), stack: Vec::new(), root: None, text: String::new(), nodes: 0, names: HashMap::new(), started: false };
+    let mut builder = Builder {
+        limits,
+        source: &text,
+        at: begins(bytes, &text),
+        lines: (0, 1),
+        stack: Vec::new(),
+        root: None,
+        text: String::new(),
+        nodes: 0,
+        names: HashMap::new(),
+        started: false,
+    };
     loop {
         let at = reader.buffer_position();
         let event = reader.read_event().map_err(|e| bad(531, "the document is not well-formed XML", at).because(e))?;
@@ -59,6 +75,10 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Element> {
     }
 }
 
+fn begins(bytes: &[u8], text: &Cow<'_, str>) -> Option<usize> {
+    matches!(text, Cow::Borrowed(_)).then(|| bytes.len() - text.len())
+}
+
 fn bad(number: u16, what: &str, at: u64) -> Fault {
     Fault::new(FaultKind::Malformed, number, format!("{what} (byte {at})"))
 }
@@ -66,6 +86,8 @@ fn bad(number: u16, what: &str, at: u64) -> Fault {
 struct Builder<'l> {
     limits: &'l Limits,
     source: &'l str,
+    /// Where the text begins in the bytes that were given; `None` when they had to be decoded.
+    at: Option<usize>,
     /// A byte of the source and its line: elements come in order, so that each byte is looked at once.
     lines: (usize, u32),
     stack: Vec<Element>,
@@ -97,6 +119,10 @@ impl Builder<'_> {
             Event::End(_) => {
                 let element = self.stack.pop().ok_or_else(|| bad(534, "an end tag has no start", at))?;
                 self.close(element, at)?;
+            }
+            Event::Text(text) if self.is_data(&text) => {
+                self.flush(at)?;
+                self.data(&text, at)?;
             }
             Event::Text(text) => {
                 let text = text.xml10_content();
@@ -136,6 +162,22 @@ impl Builder<'_> {
             return Err(bad(543, "the document holds too many nodes", at));
         }
         Ok(())
+    }
+
+    /// A long text of an element that says it is base64, of a source that was not decoded: it can stay where it is.
+    fn is_data(&self, text: &str) -> bool {
+        let encoded = |e: &Element| e.attr("representation").is_some_and(|r| r.eq_ignore_ascii_case("B64"));
+        self.limits.data && text.len() >= DATA_MIN && self.at.is_some() && self.stack.last().is_some_and(encoded)
+    }
+
+    fn data(&mut self, text: &str, at: u64) -> Result<()> {
+        if !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_' | b' ' | b'\t' | b'\r' | b'\n')) {
+            return self.text(text, at);
+        }
+        let start = usize::try_from(at).ok().zip(self.at).map(|(at, from)| at + from);
+        let Some((start, top)) = start.zip(self.stack.last_mut()) else { return self.text(text, at) };
+        top.children.push(Node::Data(start..start + text.len()));
+        self.count(at)
     }
 
     fn text(&mut self, text: &str, at: u64) -> Result<()> {

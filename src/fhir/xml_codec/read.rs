@@ -92,7 +92,7 @@ impl Reader<'_> {
             let child = match child {
                 Node::Element(child) => child,
                 Node::Text(text) if text.trim_ascii().is_empty() => continue,
-                Node::Text(_) => return Err(refuse(580, path, "text stands between the elements: values are in the attribute value")),
+                Node::Text(_) | Node::Data(_) => return Err(refuse(580, path, "text stands between the elements: values are in the attribute value")),
             };
             let here = Path::Member(path, &child.name);
             let found = self.table.member(shape, &child.name).filter(|e| !e.attribute);

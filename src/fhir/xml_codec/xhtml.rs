@@ -84,6 +84,7 @@ fn serialise(element: &Element, home: &str, scope: &str, out: &mut String) {
         match child {
             Node::Element(child) => serialise(child, home, ns, out),
             Node::Text(text) => escape(text, Place::Content, out),
+            Node::Data(_) => {}
         }
     }
     out.push_str("</");

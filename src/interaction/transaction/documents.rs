@@ -1,6 +1,7 @@
 //! Documents in a transaction: a DocumentReference with the Binary (or document Bundle) that its attachment names.
 //! Spec: IHE MHD 4.2 ITI-65; FHIR R4 documentreference.
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::super::document::Slots;
@@ -107,7 +108,7 @@ impl Work {
 fn part_bytes(part: &Step<'_>) -> Result<Payload> {
     let value = part.resource.ok_or_else(|| Fault::new(FaultKind::MissingElement, 474, "the entry has no resource").at(format!("Bundle.entry[{}]", part.index)))?;
     if part.row.kind == "Bundle" {
-        return Ok(Payload { bytes: part.bytes.to_vec(), mime: Some("application/fhir+json".into()), staged: None });
+        return Ok(Payload { bytes: Bytes::copy_from_slice(part.bytes), mime: Some("application/fhir+json".into()), staged: None });
     }
     let at = |mut fault: Fault| {
         if let Some(first) = fault.issues.first_mut() {

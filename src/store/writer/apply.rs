@@ -1,6 +1,7 @@
 //! Applies the operations of a plan. The bulk inserts stand once per database: cached single rows on SQLite, many rows a
 //! statement on PostgreSQL (measured four to five times apart).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use diesel::dsl::{exists, max};
@@ -8,7 +9,7 @@ use diesel::prelude::*;
 
 use super::super::conn::Conn;
 use super::super::erasure::erase;
-use super::super::plan::{AuditLine, ChangeDocument, Facts, Job, NewDocument, Operation, Plan, Put};
+use super::super::plan::{AuditLine, ChangeDocument, Facts, Job, NewDocument, Operation, PIECE, Plan, Put};
 use super::super::schema::*;
 use super::{Written, chained};
 use crate::access::{Choice, labels};
@@ -78,6 +79,7 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
                     .execute(conn)?;
                 diesel::update(document::table.filter(document::number.eq(from))).set(document::deleted.eq(true)).execute(conn)?;
                 diesel::delete(blob::table.filter(blob::record.eq(0)).filter(blob::document.eq(from))).execute(conn)?;
+                diesel::delete(blob_rest::table.filter(blob_rest::record.eq(0)).filter(blob_rest::document.eq(from))).execute(conn)?;
             }
             Operation::Decide { record, rid, choices } => decide(conn, *record, *rid, choices)?,
             Operation::Erase { record } => erase(conn, *record)?,
@@ -267,10 +269,27 @@ fn new_document(conn: &mut Conn, d: &NewDocument, at: Written) -> Done {
             .values((directory::kind.eq("Binary"), directory::id.eq(&d.binary_id), directory::record.eq(d.record), directory::rid.eq(0), directory::document.eq(d.number)))
             .execute(conn)?;
     }
-    let packed = zstd::bulk::compress(&d.content, ZSTD_LEVEL).map_err(|e| bug(162, e))?;
-    let (codec, bytes) = if packed.len() < d.content.len() { (1i16, &packed) } else { (0i16, &d.content) };
-    diesel::insert_into(blob::table).values((blob::record.eq(d.record), blob::document.eq(d.number), blob::codec.eq(codec), blob::bytes.eq(bytes))).execute(conn)?;
+    content(conn, d)
+}
+
+/// The bytes of a document, piece by piece: however large it is, little more than a piece is held besides it.
+fn content(conn: &mut Conn, d: &NewDocument) -> Done {
+    let (first, rest) = d.content.split_at(d.content.len().min(PIECE));
+    let (codec, bytes) = packed(first)?;
+    diesel::insert_into(blob::table).values((blob::record.eq(d.record), blob::document.eq(d.number), blob::codec.eq(codec), blob::bytes.eq(&*bytes))).execute(conn)?;
+    for (part, piece) in (1i32..).zip(rest.chunks(PIECE)) {
+        let (codec, bytes) = packed(piece)?;
+        diesel::insert_into(blob_rest::table)
+            .values((blob_rest::record.eq(d.record), blob_rest::document.eq(d.number), blob_rest::part.eq(part), blob_rest::codec.eq(codec), blob_rest::bytes.eq(&*bytes)))
+            .execute(conn)?;
+    }
     Ok(())
+}
+
+/// With its codec: 1 is zstd, 0 as it is.
+fn packed(piece: &[u8]) -> Result<(i16, Cow<'_, [u8]>), super::Rollback> {
+    let packed = zstd::bulk::compress(piece, ZSTD_LEVEL).map_err(|e| bug(162, e))?;
+    Ok(if packed.len() < piece.len() { (1, Cow::Owned(packed)) } else { (0, Cow::Borrowed(piece)) })
 }
 
 fn decide(conn: &mut Conn, record: i64, rid: i64, choices: &[Choice]) -> Done {
