@@ -189,11 +189,13 @@ pub struct Limits {
     pub page_max: usize,
     /// Entries of a transaction or batch, 1–10000. Default 1000.
     pub bundle_entries: usize,
+    /// Bytes that the answers of a transaction or batch may hold together, 1 MiB–1 GiB; entries beyond are refused. Default 67108864.
+    pub answer_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { deposit_bytes: 192 << 20, body_bytes: 64 << 20, bodies_bytes: 256 << 20, body_seconds: 10, page: 20, page_max: 500, bundle_entries: 1000 }
+        Self { deposit_bytes: 192 << 20, body_bytes: 64 << 20, bodies_bytes: 256 << 20, body_seconds: 10, page: 20, page_max: 500, bundle_entries: 1000, answer_bytes: 64 << 20 }
     }
 }
 
@@ -257,6 +259,7 @@ impl Config {
         within("limits.page", self.limits.page, 1, 500)?;
         within("limits.page_max", self.limits.page_max, self.limits.page, 500)?;
         within("limits.bundle_entries", self.limits.bundle_entries, 1, 10_000)?;
+        within("limits.answer_bytes", self.limits.answer_bytes, 1 << 20, 1 << 30)?;
         within("limits.body_seconds", usize::try_from(self.limits.body_seconds).unwrap_or(usize::MAX), 1, 3600)?;
         let day = &self.access.assumptions_accepted_on;
         if !day.is_empty() && chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").is_err() {
@@ -280,7 +283,7 @@ impl Config {
             return Err("configuration: admin.bind must be a loopback address and port, for instance 127.0.0.1:9443".into());
         }
         self.tokens.check(self.database.environment)?;
-        self.exchange.check()?;
+        self.exchange.check(self.database.environment)?;
         Ok(self)
     }
 

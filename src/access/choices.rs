@@ -30,10 +30,13 @@ pub enum ChoiceKind {
     CareTeam,
     Consent,
     Blocked,
+    /// The holder masked a document (the row names it by its resource): who deposited it does not lift that.
+    MaskedByHolder,
 }
 
 impl ChoiceKind {
-    const ALL: &'static [Self] = &[Self::Closed, Self::OpposesBrisDeGlace, Self::OpposesCentre15, Self::MedecinTraitant, Self::CareTeam, Self::Consent, Self::Blocked];
+    const ALL: &'static [Self] =
+        &[Self::Closed, Self::OpposesBrisDeGlace, Self::OpposesCentre15, Self::MedecinTraitant, Self::CareTeam, Self::Consent, Self::Blocked, Self::MaskedByHolder];
 
     /// As the database holds it.
     pub const fn number(self) -> i16 {
@@ -45,6 +48,7 @@ impl ChoiceKind {
             Self::CareTeam => 5,
             Self::Consent => 6,
             Self::Blocked => 7,
+            Self::MaskedByHolder => 8,
         }
     }
 
@@ -76,6 +80,19 @@ pub fn choices(resource: &Value, resolve: &mut Resolve<'_>) -> Result<Vec<Choice
         Some("Consent") => of_consent(resource, resolve),
         Some("CareTeam") => of_care_team(resource, resolve),
         _ => Ok(Vec::new()),
+    }
+}
+
+/// Takes from a Patient what decides something: the state of the record and its médecin traitant are not a sender's to say.
+pub fn strip(patient: &mut Value) {
+    let Some(members) = patient.as_object_mut() else { return };
+    members.shift_remove("active");
+    let deciding = |e: &Value| e.get("url").and_then(Value::as_str).is_some_and(|u| [FERMETURE, MEDECIN_TRAITANT, RATTACHEMENT_MES].contains(&u));
+    if let Some(Value::Array(extensions)) = members.get_mut("extension") {
+        extensions.retain(|e| !deciding(e));
+        if extensions.is_empty() {
+            members.shift_remove("extension");
+        }
     }
 }
 
@@ -184,10 +201,16 @@ fn end(element: &Value, at: &str) -> Result<i64> {
 
 /// Under which names a reference means somebody: by its own identifier, by what it contains, or by the resource it names.
 fn holders(resource: &Value, reference: &Value, resolve: &mut Resolve<'_>) -> Result<Vec<String>> {
-    if let Some(identifier) = reference.get("identifier") {
-        return Ok(key(identifier).into_iter().collect());
+    if reference.get("type").and_then(Value::as_str).is_some_and(is_nobody) {
+        return Ok(Vec::new());
     }
-    let Some(text) = reference.get("reference").and_then(Value::as_str) else { return Ok(Vec::new()) };
+    if let Some(identifier) = reference.get("identifier") {
+        return key(identifier).map(|k| vec![k]).ok_or_else(not_understood);
+    }
+    let Some(text) = reference.get("reference").and_then(Value::as_str) else { return Err(not_understood()) };
+    if text.split('/').rev().nth(1).is_some_and(is_nobody) {
+        return Ok(Vec::new());
+    }
     let named = match text.strip_prefix('#') {
         Some(id) => resource.get("contained").and_then(Value::as_array).into_iter().flatten().find(|c| c.get("id").and_then(Value::as_str) == Some(id)).cloned(),
         None => resolve(text)?,
@@ -199,8 +222,23 @@ fn holders(resource: &Value, reference: &Value, resolve: &mut Resolve<'_>) -> Re
     // A role stands for its practitioner.
     match (own.is_empty(), named.get("practitioner")) {
         (true, Some(practitioner)) => holders(&named, practitioner, resolve),
+        (true, None) if !named.get("resourceType").and_then(Value::as_str).is_some_and(is_nobody) => Err(not_understood()),
         _ => Ok(own),
     }
+}
+
+/// Who is named in a Consent or a CareTeam without a right of access following from it.
+fn is_nobody(kind: &str) -> bool {
+    matches!(kind, "Patient" | "RelatedPerson" | "Group" | "Device")
+}
+
+/// A choice that would have no effect is refused: the patient believes it.
+fn not_understood() -> Fault {
+    Fault::new(
+        FaultKind::RuleBroken,
+        626,
+        "who is meant is not understood: give a PS_IdNat or RPPS (urn:oid:1.2.250.1.71.4.2.1, https://rpps.esante.gouv.fr) or a Struct_IdNat (urn:oid:1.2.250.1.71.4.2.2)",
+    )
 }
 
 fn identifiers(resource: &Value) -> Vec<Identifier> {
@@ -214,9 +252,9 @@ fn key(identifier: &Value) -> Option<String> {
 
 fn key_of(system: &str, value: &str) -> Option<String> {
     if PERSON_SYSTEMS.contains(&system) {
-        return Some(person_key(value));
+        return Some(person_key(value.trim()));
     }
-    (system == STRUCTURE_SYSTEM).then(|| value.to_owned())
+    (system == STRUCTURE_SYSTEM).then(|| value.trim().to_owned())
 }
 
 fn extension<'a>(resource: &'a Value, url: &str) -> Option<&'a Value> {

@@ -116,7 +116,7 @@ fn practitioner(actor: &Actor, matrix: &Matrix, facts: &RecordFacts, now_us: i64
         return RecordRight::Nothing(Rule::Blocked);
     }
     match actor.mode {
-        Mode::BrisDeGlace if actor.reason.trim().is_empty() => RecordRight::Nothing(Rule::BrisDeGlaceWithoutReason),
+        Mode::BrisDeGlace if !actor.reason.chars().any(char::is_alphanumeric) => RecordRight::Nothing(Rule::BrisDeGlaceWithoutReason),
         Mode::BrisDeGlace if facts.opposes_bris_de_glace => RecordRight::Nothing(Rule::BrisDeGlaceOpposed),
         Mode::BrisDeGlace => RecordRight::Whole { sees_masked: facts.medecin_traitant || matrix.bris_de_glace_sees_masked(), rule: Rule::BrisDeGlace },
         Mode::Centre15 if facts.opposes_centre_15 => RecordRight::Nothing(Rule::Centre15Opposed),

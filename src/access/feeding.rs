@@ -33,6 +33,8 @@ pub enum Situation {
     OtherMetadataByHolder,
     /// A change of metadata by the médecin traitant, who is not an author.
     MetadataByMedecinTraitant,
+    /// A document that the holder masked, shown again by somebody else.
+    UnmaskAgainstHolder,
 }
 
 /// The answer to a situation.
@@ -85,6 +87,7 @@ impl Situation {
         Self::VisibilityByHolder,
         Self::OtherMetadataByHolder,
         Self::MetadataByMedecinTraitant,
+        Self::UnmaskAgainstHolder,
     ];
 
     /// The code in the table and the trail.
@@ -101,6 +104,7 @@ impl Situation {
             Self::VisibilityByHolder => "visibility_by_holder",
             Self::OtherMetadataByHolder => "other_metadata_by_holder",
             Self::MetadataByMedecinTraitant => "metadata_by_medecin_traitant",
+            Self::UnmaskAgainstHolder => "unmask_against_holder",
         }
     }
 }

@@ -14,6 +14,9 @@ pub const INVISIBLE_PATIENT: i32 = 1 << 4;
 /// Not visible to the legal representatives.
 pub const INVISIBLE_REPRESENTANTS_LEGAUX: i32 = 1 << 5;
 
+/// Code of the tag of a notice that tells of a document only its patient may know of.
+pub const PRIVATE_NOTICE: &str = "notice-for-the-patient";
+
 /// The labels and their codes, in the order of the specification.
 pub const TABLE: &[(i32, &str)] =
     &[(N, "N"), (R, "R"), (V, "V"), (MASQUE_PS, "MASQUE_PS"), (INVISIBLE_PATIENT, "INVISIBLE_PATIENT"), (INVISIBLE_REPRESENTANTS_LEGAUX, "INVISIBLE_REPRESENTANTS_LEGAUX")];

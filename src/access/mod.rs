@@ -22,7 +22,7 @@ mod structures;
 mod tests;
 mod visibility;
 
-pub use choices::{Choice, ChoiceKind, FERMETURE, MEDECIN_TRAITANT, RATTACHEMENT_MES, choices};
+pub use choices::{Choice, ChoiceKind, FERMETURE, MEDECIN_TRAITANT, RATTACHEMENT_MES, choices, strip as strip_choices};
 pub use confidence::Confidence;
 pub use decision::{Decision, DocumentFacts, RecordFacts, RecordRight, document_right, record_right};
 pub use durations::{Span, durations};

@@ -71,7 +71,7 @@ fn words(e: &Element, maker: &Maker<'_>) -> Option<String> {
     e.child("code").and_then(|c| c.child("originalText")).and_then(|t| maker.narrative.words(t))
 }
 
-fn below<'a>(e: &'a Element, wanted: impl Fn(&Element) -> bool) -> impl Iterator<Item = &'a Element> {
+fn below(e: &Element, wanted: impl Fn(&Element) -> bool) -> impl Iterator<Item = &Element> {
     children(e, &["entryRelationship", "component"]).into_iter().map(|c| c.e).filter(move |e| wanted(e)).take(MAX_PARTS)
 }
 

@@ -45,7 +45,7 @@ fn issuers(data: &Path, config: &Config, base_url: &str, own: Option<&Authorizat
 
 fn authorization(config: &Config, base_url: &str) -> Result<Option<Authorization>, String> {
     let section = &config.exchange;
-    section.check()?;
+    section.check(config.database.environment)?;
     if section.psc_issuer.is_empty() {
         return Ok(None);
     }
@@ -54,7 +54,13 @@ fn authorization(config: &Config, base_url: &str) -> Result<Option<Authorization
     let provider = Provider::new((&section.introspection, &section.userinfo), &file(&section.ca)?, &section.client_id, secret.lines().next().unwrap_or(""))?;
     let key = SigningKey::open_or_make(Path::new(&section.key)).map_err(|e| e.to_string())?;
     let minutes = |m: u16| i64::from(m) * 60;
-    let setting = ProviderSetting { provider, lifetime_s: minutes(section.minutes), binding: binding(config), recheck_s: minutes(section.recheck_minutes) };
+    let setting = ProviderSetting {
+        provider,
+        lifetime_s: minutes(section.minutes),
+        binding: binding(config),
+        clients: section.psc_clients.clone(),
+        recheck_s: minutes(section.recheck_minutes),
+    };
     Ok(Some(Authorization::new(origin, audience(config, base_url).to_owned(), key, subjects(config)?, setting)))
 }
 

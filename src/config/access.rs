@@ -61,6 +61,8 @@ pub struct Exchange {
     pub psc_issuer: String,
     /// Audience (`aud`) that a subject token must name. Default `account`.
     pub psc_audience: String,
+    /// Clients (`azp`) of the identity provider whose tokens are taken. Default: none, which takes every client's; production asks for them.
+    pub psc_clients: Vec<String>,
     /// File of the identity provider's public keys (JWK Set); read again when it changes. Default: none.
     pub psc_jwks: String,
     /// Address of its introspection, https only. Default: none.
@@ -87,6 +89,7 @@ impl Default for Exchange {
         Self {
             psc_issuer: none(),
             psc_audience: "account".into(),
+            psc_clients: Vec::new(),
             psc_jwks: none(),
             introspection: none(),
             userinfo: none(),
@@ -120,7 +123,10 @@ impl Tokens {
 }
 
 impl Exchange {
-    pub(crate) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self, environment: Environment) -> Result<(), String> {
+        if environment == Environment::Production && !self.psc_issuer.is_empty() && self.psc_clients.is_empty() {
+            return Err("configuration: exchange.psc_clients is needed when database.environment = production: the clients (azp) whose tokens are taken".into());
+        }
         if !(1..=240).contains(&self.minutes) {
             return Err("configuration: exchange.minutes must be between 1 and 240".into());
         }

@@ -20,7 +20,7 @@ use self::provider::Unavailable;
 pub use self::provider::{Provider, ProviderSetting};
 use self::sessions::Sessions;
 use crate::fhir::{Actor, Fault, FaultKind};
-use crate::identity::{Binding, Caller, Issuer, TokenError, Tokens, practitioner_number, verified_claims};
+use crate::identity::{Binding, Caller, Issuer, TokenError, Tokens, names_certificate, practitioner_number, verified_claims};
 use crate::tls::SigningKey;
 
 /// `typ` of a subject token.
@@ -44,6 +44,7 @@ pub struct Authorization {
     /// Seconds an access token lives, at most four hours.
     pub lifetime_s: i64,
     pub binding: Binding,
+    clients: Vec<String>,
     /// Seconds after which the session behind a token is asked for again, at most thirty minutes.
     pub recheck_s: i64,
     sessions: Sessions,
@@ -77,8 +78,8 @@ const REFUSED_SUBJECT: Refusal = Refusal::of("invalid_grant", "the subject token
 impl Authorization {
     /// A server that has given no token yet.
     pub fn new(issuer: String, audience: String, key: SigningKey, subjects: Vec<Issuer>, setting: ProviderSetting) -> Self {
-        let ProviderSetting { provider, lifetime_s, binding, recheck_s } = setting;
-        Self { issuer, audience, key, subjects: ArcSwap::from_pointee(subjects), provider, lifetime_s, binding, recheck_s, sessions: Sessions::default() }
+        let ProviderSetting { provider, lifetime_s, binding, clients, recheck_s } = setting;
+        Self { issuer, audience, key, subjects: ArcSwap::from_pointee(subjects), provider, lifetime_s, binding, clients, recheck_s, sessions: Sessions::default() }
     }
 
     /// Other keys of the identity provider from now on.
@@ -95,6 +96,10 @@ impl Authorization {
             REFUSED_SUBJECT
         })?;
         let name = subject.get("sub").and_then(Value::as_str).ok_or(REFUSED_SUBJECT)?;
+        if !self.is_for(caller, &subject) {
+            tracing::info!("a subject token was given to another client or bound to another certificate");
+            return Err(REFUSED_SUBJECT);
+        }
         let number = practitioner_number(name).ok_or(REFUSED_SUBJECT)?;
         if !self.provider.active(&asked.subject_token, now_s)? {
             return Err(REFUSED_SUBJECT);
@@ -114,6 +119,14 @@ impl Authorization {
         })?;
         self.sessions.begin(token_id, asked.subject_token, now_s, expires_s);
         Ok(json!({"access_token": token, "issued_token_type": exchange::ACCESS_TOKEN, "token_type": "Bearer", "expires_in": self.lifetime_s, "scope": scope}))
+    }
+
+    /// Whether a subject token was given to a client that is taken, and is bound, if at all, to this connection's certificate.
+    fn is_for(&self, caller: &Caller, subject: &Value) -> bool {
+        let client = ["azp", "client_id"].iter().find_map(|name| subject.get(*name)?.as_str());
+        let known = self.clients.is_empty() || client.is_some_and(|c| self.clients.iter().any(|k| k == c));
+        let bound = subject.get("cnf").is_none_or(|cnf| cnf.get("x5t#S256").and_then(Value::as_str).is_some_and(|t| names_certificate(t, &caller.fingerprint, self.binding)));
+        known && bound
     }
 
     /// Whether the session behind an actor's token must be asked for before it is answered.

@@ -82,7 +82,7 @@ pub fn subject(der: &[u8]) -> Result<Subject, IdentityError> {
     }
     let common_name = name.common_name.ok_or(IdentityError::Missing("CN"))?;
     let named = name.surname.is_some() || name.given_name.is_some() || name.title.is_some();
-    if named || person_number(common_name) || person_extension(&certificate) {
+    if named || is_person_number(common_name) || person_extension(&certificate) {
         let person = certified(common_name, &certificate);
         return Ok(Subject::Person(person.and_then(|p| caller(&certificate, &name, common_name, facts, Some(p)))));
     }
@@ -108,7 +108,7 @@ fn caller(certificate: &X509Certificate<'_>, name: &Name<'_>, common_name: &str,
 /// The professional of a card: number in the CN, profession in an extension (an INTEGER). Cards of a structure's staff
 /// (CPE: the structure's number, a slash, theirs) name none.
 fn certified(common_name: &str, certificate: &X509Certificate<'_>) -> Result<CertifiedPerson, IdentityError> {
-    if !person_number(common_name) || common_name.contains('/') {
+    if !is_person_number(common_name) || common_name.contains('/') {
         return Err(IdentityError::Grammar("CN (PS_IdNat of a professional)"));
     }
     let extension = certificate.extensions().iter().find(|e| e.oid == oid!(1.2.250.1.71.1.2.7)).ok_or(IdentityError::Missing("profession (1.2.250.1.71.1.2.7)"))?;
@@ -121,7 +121,8 @@ fn certified(common_name: &str, certificate: &X509Certificate<'_>) -> Result<Cer
 /// A PS_IdNat: 0 + ADELI, 8 + RPPS, or a structure's number with the person's number in it after a slash. Cards carry the
 /// structure's OU too, so the CN decides.
 /// Spec: ANS, PS_IdNat; NOS system 1.2.250.1.71.4.2.1.
-pub(super) fn person_number(text: &str) -> bool {
+/// Whether a text has the form of a person's number (PS_IdNat): 8 + RPPS, 0 + ADELI, or a structure's number, a slash and one inside.
+pub fn is_person_number(text: &str) -> bool {
     let upper = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
     match text.split_once('/') {
         None => upper(text) && ((text.len() == 12 && text.starts_with('8')) || (text.len() == 10 && text.starts_with('0'))),
@@ -155,10 +156,10 @@ mod tests {
     #[test]
     fn a_person_is_known_by_the_number_in_the_common_name() {
         for text in ["899700000001", "0012345678", "30B0057881/CPET0002", "4552100554/12", "580003400241000/JD", "6999700000010/1", "1001234567/2"] {
-            assert!(person_number(text), "{text}");
+            assert!(is_person_number(text), "{text}");
         }
         for text in ["logiciel.cabinet.test", "SERVEUR A/B", "3/1", "30B0057881/", "10B0057881", "899700000001 ", "８９９７００００００１", ""] {
-            assert!(!person_number(text), "{text}");
+            assert!(!is_person_number(text), "{text}");
         }
     }
 }

@@ -13,11 +13,11 @@ mod revocation;
 mod structure;
 mod token;
 
-pub use caller::{Caller, CertifiedPerson, Subject, subject};
+pub use caller::{Caller, CertifiedPerson, Subject, is_person_number, subject};
 pub use certificate::{CertificateFacts, KeyKind, public_key};
 pub use error::IdentityError;
 pub use revocation::RevocationFacts;
-pub use structure::{StructIdNat, canonical_structure};
+pub use structure::{StructIdNat, canonical_structure, structure_number};
 pub use token::{
     Activity, Algorithm, Binding, Check, Compact, DEVELOPMENT, Issuer, IssuerKind, Keys, LIFETIME_MAX_S, Prepare, PublicKey, SCOPE_ALL_PATIENT, SCOPE_ALL_USER, SKEW_S, Scope,
     TOKEN_MAX_BYTES, TokenError, Tokens, Verified, activities, choose_activity, granted, names_certificate, parse_strict, practitioner_number, verified_claims,

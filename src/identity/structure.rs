@@ -78,6 +78,11 @@ impl std::fmt::Display for StructIdNat {
     }
 }
 
+/// A structure's number as it is compared, `None` for what is none.
+pub fn structure_number(text: &str) -> Option<String> {
+    StructIdNat::parse(text.trim()).ok().map(|s| s.canonical())
+}
+
 /// The compared form of a structure identifier found in a document; one outside the grammar is compared as it stands.
 pub fn canonical_structure(text: &str) -> String {
     StructIdNat::parse(text.trim()).map_or_else(|_| text.trim().to_owned(), |s| s.canonical())

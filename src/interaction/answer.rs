@@ -22,6 +22,16 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// Bytes it holds.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::Resource(bytes) | Self::Raw { bytes, .. } | Self::Shown { bytes, .. } => bytes.len(),
+        }
+    }
+}
+
 /// An answer. What it disclosed or did is in the event of its [`super::Call`].
 #[derive(Debug, Clone)]
 pub struct Answer {

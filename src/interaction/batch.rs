@@ -12,9 +12,25 @@ use crate::store::Pending;
 /// Carries out every entry; one that fails harms no other. The events of the reads are durable together, before the answer.
 pub(super) fn batch(app: &App, call: &Call, bundle: &Value) -> Answer {
     let entries = bundle.get("entry").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let done: Vec<(Result<Answer>, Option<Pending>)> = entries.iter().map(|e| carry_out(app, call, e)).collect();
+    let mut left = app.config.limits.answer_bytes;
+    let done: Vec<(Result<Answer>, Option<Pending>)> = entries.iter().map(|e| within(&mut left, || carry_out(app, call, e))).collect();
     let responses: Vec<String> = done.into_iter().map(|(outcome, traced)| response(traced.map_or(Ok(()), Pending::wait).and(outcome))).collect();
     Answer::resource(raw_bundle("batch-response", None, &[], &responses))
+}
+
+/// Carries out an entry while the answers so far leave room; what it answers takes its part.
+fn within(left: &mut usize, entry: impl FnOnce() -> (Result<Answer>, Option<Pending>)) -> (Result<Answer>, Option<Pending>) {
+    if *left == 0 {
+        return (Err(too_much()), None);
+    }
+    let (outcome, traced) = entry();
+    *left = outcome.as_ref().map_or(*left, |a| left.saturating_sub(a.body.size()));
+    (outcome, traced)
+}
+
+/// The answers of a Bundle are held together until they leave.
+pub(super) fn too_much() -> Fault {
+    Fault::new(FaultKind::TooCostly, 668, "the entries before this one answer more than limits.answer_bytes; send fewer at once")
 }
 
 fn response(outcome: Result<Answer>) -> String {

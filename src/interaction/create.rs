@@ -7,7 +7,7 @@ use super::rights::{self, Deciding};
 use super::{Answer, App, Call, binary_create, existence, feeding, home, iti105, patient, resource};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
-use crate::store::{Operation, Plan, Precondition, Reader};
+use crate::store::{Operation, Plan, Reader};
 
 /// POST [type]
 pub(super) fn create(app: &App, call: &Call, row: &ResourceRow) -> Result<Answer> {
@@ -33,15 +33,17 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
         }
         if row.kind == "Patient" {
             feeding::qualified(call, &sent.value)?;
+            rights::keeps_ins(call, reader, None, &sent.value)?;
             patient::refuse_known(reader, &sent.value, "")?;
         }
         let home = home::record_for(app, reader, row, sent, None)?;
         feeding::open_record(call, reader, home.record)?;
         let rid = app.store.counters().next_resource();
         let decision = rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: home.record, rid, after: Some(&sent.value), before: None })?;
-        Ok(Ok((home, rid, decision)))
+        let free = condition.and_then(identifier_of).map(|i| reader.unseen(&row.kind, &i)).transpose()?;
+        Ok(Ok((home, rid, decision.map_or_else(Vec::new, |d| vec![d]), free)))
     })?;
-    let (home::Home { record, operations, preconditions }, rid, decision) = match found {
+    let (home::Home { record, operations, preconditions }, rid, decision, free) = match found {
         Ok(new) => new,
         Err((record, outcome)) => {
             // Nothing is created: the caller is shown what was there.
@@ -56,9 +58,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
     }
     let id = app.new_id();
     let mut plan = Plan { operations, preconditions, ..Plan::default() };
-    if let Some(identifier) = condition.and_then(identifier_of) {
-        plan.preconditions.push(Precondition::IdentifierUnused { kind: row.kind.clone(), identifier, but: None });
-    }
+    plan.preconditions.extend(free);
     let slot = resource::Slot { kind: &row.kind, id: &id, record, rid, number: 1, document: 0 };
     let bytes = sent.with_identity(app, &id, 1)?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));

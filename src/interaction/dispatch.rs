@@ -4,8 +4,8 @@ use super::address::{form_pairs, is_id};
 use super::registry::{ResourceRow, registry};
 use super::{Answer, App, Call, Method};
 use super::{
-    audit_event, authorize, capability, create, delete, deposit, erase, everything, explain, generate_metadata, history, notices, patch, read, record_state, render, search,
-    summary, transaction, update, validate_cda,
+    audit_event, authorize, capability, create, delete, deposit, erase, everything, explain, generate_metadata, history, notices, patch, patient, read, record_state, render,
+    search, summary, transaction, update, validate_cda,
 };
 use crate::access::{SYSTEM, may};
 use crate::fhir::{Fault, FaultKind, Result};
@@ -19,7 +19,7 @@ const MAX_FORM: usize = 64 << 10;
 /// Every kind of the error table.
 pub fn dispatch(app: &App, call: &Call) -> Result<Answer> {
     notices::within_limit(app, call)?;
-    let answer = route(app, call)?;
+    let answer = route(app, call).inspect_err(|e| patient::contradicted(app, call, e))?;
     notices::announce(app, call)?;
     Ok(answer)
 }

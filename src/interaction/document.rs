@@ -67,8 +67,10 @@ pub(super) fn known(reader: &mut Reader<'_>, unique: &Identifier, sha256: &[u8])
 pub(super) struct Replaced {
     pub row: DocumentRow,
     pub id: String,
-    /// Its DocumentReference as stored.
+    /// Its DocumentReference as this caller may see it.
     pub body: Value,
+    /// As it is stored, with what it refers to and this caller may not see: what the next version is made from.
+    pub whole: Value,
     pub version: i64,
 }
 
@@ -175,8 +177,10 @@ fn without_nulls(mut concept: Value) -> Value {
 pub(super) fn replaced_row(reader: &mut Reader<'_>, row: DocumentRow) -> Result<Option<Replaced>> {
     let Some(id) = reader.reference_of(&row)? else { return Ok(None) };
     let Some(found) = reader.found("DocumentReference", &id, None)?.filter(|f| !f.row.deleted) else { return Ok(None) };
-    let body = serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 401, "a stored resource is damaged").because(e))?;
-    Ok(Some(Replaced { row, id, body, version: found.row.number }))
+    let parsed = |bytes: &[u8]| serde_json::from_slice(bytes).map_err(|e| Fault::new(FaultKind::Bug, 401, "a stored resource is damaged").because(e));
+    let (body, version) = (parsed(&found.body)?, found.row.number);
+    let whole = parsed(&reader.uncut(found.row)?)?;
+    Ok(Some(Replaced { row, id, body, whole, version }))
 }
 
 /// The documents that a client's `relatesTo` names by reference (`DocumentReference/id`) instead of by identifier.
@@ -299,7 +303,7 @@ pub(super) fn supersede(plan: &mut Plan, old: &Replaced, successor: i32) -> Resu
     if old.body.get("status").and_then(Value::as_str) == Some("superseded") {
         return Ok(());
     }
-    let mut body = old.body.clone();
+    let mut body = old.whole.clone();
     if let Some(members) = body.as_object_mut() {
         members.insert("status".into(), json!("superseded"));
     }

@@ -65,12 +65,21 @@ pub(super) fn metadata(call: &Call, reader: &mut Reader<'_>, document: &Document
     if is_holder(call) {
         return refuse(if shows_alone { Situation::VisibilityByHolder } else { Situation::OtherMetadataByHolder }, 654);
     }
+    open_record(call, reader, document.record)?;
     let treating = reader.right(document.record)?.is_some_and(|right| right.rule() == Rule::MedecinTraitant);
     author(call, reader, document.number, if treating { Situation::MetadataByMedecinTraitant } else { Situation::MetadataByNonAuthor })
 }
 
+/// Refuses to show again what the holder masked, as the table answers.
+///
+/// # Errors
+/// The answer of the table.
+pub(super) fn against_holder(call: &Call) -> Result<()> {
+    if call.visibility.rules().is_none() { Ok(()) } else { refuse(Situation::UnmaskAgainstHolder, 665) }
+}
+
 /// Whether the caller is the person whose record it is, or acts for it.
-fn is_holder(call: &Call) -> bool {
+pub(super) fn is_holder(call: &Call) -> bool {
     call.visibility.rules().is_some_and(|r| matches!(r.actor.role, Role::Holder | Role::LegalRepresentative))
 }
 

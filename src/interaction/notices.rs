@@ -64,13 +64,14 @@ fn breaks_the_glass(call: &Call) -> bool {
     call.visibility.rules().is_some_and(|r| r.actor.mode == Mode::BrisDeGlace)
 }
 
-/// After an access in an emergency mode and before its answer leaves: the notices to come are durable.
+/// After whatever may have shown something in an emergency mode and before its answer leaves: the notices to come are durable.
 ///
 /// # Errors
 /// What writing answers.
 pub(super) fn announce(app: &App, call: &Call) -> Result<()> {
-    let reads = matches!(call.event.borrow().action, Action::R | Action::E);
-    let Some(rules) = call.visibility.rules().filter(|r| reads && r.actor.mode != Mode::Normal) else { return Ok(()) };
+    // What is only added shows nothing.
+    let looks = call.event.borrow().action != Action::C;
+    let Some(rules) = call.visibility.rules().filter(|r| looks && r.actor.mode != Mode::Normal) else { return Ok(()) };
     let records: Vec<i64> = call.event.borrow().records.iter().copied().chain(patients(app, call)?).collect();
     let mut new = Vec::new();
     for record in records {
@@ -175,6 +176,8 @@ struct Draft {
     also: Vec<String>,
     /// Kept from legal representatives by its own label.
     secret: bool,
+    /// Kept from professionals: it tells of a document that they may not know of.
+    private: bool,
 }
 
 fn emergency(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
@@ -187,7 +190,7 @@ fn emergency(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
     };
     let reason = if about.reason.trim().is_empty() { String::new() } else { format!(" Motif indiqué : {}.", about.reason.trim().trim_end_matches('.')) };
     let text = format!("Le {}, un professionnel de {} a consulté votre dossier {how}.{reason}", french_day(&about.day), about.organization);
-    Ok(Some(Draft { record: about.record, document: 0, text, also, secret: about.secret }))
+    Ok(Some(Draft { record: about.record, document: 0, text, also, secret: about.secret, private: false }))
 }
 
 /// Told only while the document is still there and still kept from the patient.
@@ -203,7 +206,7 @@ fn kept(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
     );
     // What is kept from legal representatives is kept from them in its notice too.
     let document = if row.labels & labels::INVISIBLE_REPRESENTANTS_LEGAUX != 0 { row.number } else { 0 };
-    Ok(Some(Draft { record: row.record, document, text, also: Vec::new(), secret: false }))
+    Ok(Some(Draft { record: row.record, document, text, also: Vec::new(), secret: false, private: true }))
 }
 
 fn communication(patient: &str, draft: &Draft, now_us: i64) -> Value {
@@ -219,6 +222,11 @@ fn communication(patient: &str, draft: &Draft, now_us: i64) -> Value {
         "sent": time::instant(now_us),
         "payload": [{"contentString": draft.text}]
     });
+    if draft.private
+        && let Some(members) = out.as_object_mut()
+    {
+        members.insert("meta".into(), json!({"tag": [{"system": "urn:passerelle:tag", "code": labels::PRIVATE_NOTICE, "display": "Pour le patient"}]}));
+    }
     if draft.secret
         && let Some(members) = out.as_object_mut()
     {

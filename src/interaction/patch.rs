@@ -9,7 +9,7 @@ use super::document::{self, Replaced};
 use super::planning::{Planned, to_bytes};
 use super::registry::ResourceRow;
 use super::{Answer, App, Call, delete, feeding, notices, read, resource, update};
-use crate::access::{Span, labels};
+use crate::access::{Choice, ChoiceKind, Span, labels};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{ChangeDocument, Operation, Plan, Precondition, Reader};
@@ -45,15 +45,24 @@ pub(super) fn patch(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resu
             call.in_record(target.row.record);
             call.touched(format!("DocumentReference/{id}"));
             update::matches(call.if_match.as_deref(), Some(target.version))?;
-            hold(&tests, &target.body)?;
             let record = target.row.record;
+            if changes.is_empty() {
+                // Only looked at: for whom a read would answer.
+                call.is("read", Action::R);
+                reader.answering(|r| read::one(r, "DocumentReference", id, None)).map(|_| ())?;
+            } else {
+                permitted(reader, call, &target, &changes)?;
+            }
+            hold(&tests, &target.body)?;
             if changes.is_empty() {
                 let bytes = to_bytes(&target.body)?;
                 return Ok(Planned { plan: None, record, value: resource::Outcome { id: target.id, number: target.version, bytes, created: false } });
             }
             let mut plan = Plan::default();
             let number = plan_in(reader, call, &mut plan, &target, &changes)?;
-            let bytes = plan.operations.iter().find_map(|o| if let Operation::Put(p) = o { Some(p.body.clone()) } else { None }).unwrap_or_default();
+            let mut shown = target.body.clone();
+            xds::apply_metadata(&mut shown, &changes)?;
+            let bytes = to_bytes(&resource::stamped(shown, &target.id, number))?;
             Ok(Planned { plan: Some(plan), record, value: resource::Outcome { id: target.id, number, bytes, created: false } })
         })
     })?;
@@ -114,6 +123,9 @@ pub(super) fn target(reader: &mut Reader<'_>, id: &str) -> Result<Option<Replace
 /// `Forbidden` for a withdrawal by a structure that does not stand behind the document.
 pub(super) fn plan_in(reader: &mut Reader<'_>, call: &Call, plan: &mut Plan, target: &Replaced, changes: &[Change]) -> Result<i64> {
     permitted(reader, call, target, changes)?;
+    if changes.iter().any(|c| matches!(c, Change::SecurityLabel(_))) {
+        plan.operations.extend(mask(reader, call, target, changes)?);
+    }
     let number = add(call, plan, target, changes)?;
     if withdraws(changes) {
         plan.operations.extend(delete::withdraw(reader, call, target.row.record, target.row.number)?);
@@ -132,9 +144,28 @@ fn permitted(reader: &mut Reader<'_>, call: &Call, target: &Replaced, changes: &
     feeding::metadata(call, reader, &target.row, shows_alone)
 }
 
+/// Who masked a document is remembered for its whole chain: a mask of the holder is lifted by the holder.
+/// Spec: CSP R.1111-49.
+fn mask(reader: &mut Reader<'_>, call: &Call, target: &Replaced, changes: &[Change]) -> Result<Vec<Operation>> {
+    let record = target.row.record;
+    let mut after = target.body.clone();
+    xds::apply_metadata(&mut after, changes)?;
+    let masked = labels::set(xds::label_codes(&after).iter().map(String::as_str)) & labels::MASQUE_PS != 0;
+    let chain: Vec<i64> = reader.rest_of_chain(&target.row)?.iter().map(|r| r.rid).chain([target.row.rid]).collect();
+    if !feeding::is_holder(call) {
+        let shows = !masked && target.row.labels & labels::MASQUE_PS != 0;
+        if shows && reader.masked_by_holder(record, &chain)? {
+            feeding::against_holder(call)?;
+        }
+        return Ok(Vec::new());
+    }
+    let choices = if masked { vec![Choice { holder: "patient".into(), kind: ChoiceKind::MaskedByHolder, until_us: i64::MAX }] } else { Vec::new() };
+    Ok(chain.into_iter().map(|rid| Operation::Decide { record, rid, choices: choices.clone() }).collect())
+}
+
 /// The new version and the change of the document's row; returns the version's number.
 fn add(call: &Call, plan: &mut Plan, target: &Replaced, changes: &[Change]) -> Result<i64> {
-    let mut body = target.body.clone();
+    let mut body = target.whole.clone();
     xds::apply_metadata(&mut body, changes)?;
     plan.preconditions.push(Precondition::VersionIs { kind: "DocumentReference".into(), id: target.id.clone(), number: target.version });
     let number = target.version + 1;
@@ -166,7 +197,7 @@ fn label_chain(reader: &mut Reader<'_>, plan: &mut Plan, target: &Replaced, chan
             continue;
         }
         let Some(other) = document::replaced_row(reader, row)? else { continue };
-        let mut body = other.body.clone();
+        let mut body = other.whole.clone();
         document::only_labels(&mut body, set);
         plan.preconditions.push(Precondition::VersionIs { kind: "DocumentReference".into(), id: other.id.clone(), number: other.version });
         let slot = resource::Slot { kind: "DocumentReference", id: &other.id, record: other.row.record, rid: other.row.rid, number: other.version + 1, document: other.row.number };

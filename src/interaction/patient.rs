@@ -7,7 +7,9 @@
 
 use serde_json::{Value, json};
 
+use super::throttle::Limit;
 use super::{App, Call, resource};
+use crate::access::strip_choices;
 use crate::config::Environment;
 use crate::fhir::search::fold;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
@@ -72,6 +74,7 @@ pub(super) fn choose(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &
         ));
     }
     belongs_here(app, patient)?;
+    app.throttle.check(call, Limit::OtherPerson)?;
     if let Some(chosen) = known(reader, patient)? {
         return Ok(chosen);
     }
@@ -215,6 +218,7 @@ fn provisional(app: &App, call: &Call, patient: &Value, identifiers: Vec<Identif
     let id = app.new_id();
     let record = app.store.counters().next_record();
     let mut value = patient.clone();
+    strip_choices(&mut value);
     if let Some(members) = value.as_object_mut() {
         members.shift_remove("id");
         members.shift_remove("meta");
@@ -249,28 +253,30 @@ pub(super) fn ordered(patient: &Value) -> Vec<Identifier> {
     all
 }
 
+/// Number of the refusal of an identity that contradicts the record.
+const OTHER_PERSON: u16 = 346;
+
+/// Counts a refusal that could be a guess at somebody's traits.
+pub(super) fn contradicted(app: &App, call: &Call, fault: &Fault) {
+    if fault.number == OTHER_PERSON {
+        app.throttle.count(call, Limit::OtherPerson, &call.event.borrow().request_id);
+    }
+}
+
 /// Compares the strict traits both sides give.
 fn same_person(stored: &Value, given: &Value) -> Result<()> {
     let differs = |a: Option<String>, b: Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
     let text = |v: &Value, name: &str| v.get(name).and_then(Value::as_str).map(str::to_owned);
     let gender = |v: &Value| text(v, "gender").filter(|g| g == "male" || g == "female");
-    let mut broken = Vec::new();
-    if differs(birth_name(stored), birth_name(given)) {
-        broken.push("birth name");
-    }
-    if differs(text(stored, "birthDate"), text(given, "birthDate")) {
-        broken.push("birth date");
-    }
-    if differs(gender(stored), gender(given)) {
-        broken.push("sex");
-    }
-    if broken.is_empty() {
+    let other = differs(birth_name(stored), birth_name(given)) || differs(text(stored, "birthDate"), text(given, "birthDate")) || differs(gender(stored), gender(given));
+    if !other {
         return Ok(());
     }
+    // Which of them is not said: a structure that may not read would learn the others one by one.
     Err(Fault::new(
         FaultKind::RuleBroken,
-        346,
-        format!("the identifier belongs to a patient whose {} differ from the document's; nothing was stored. Correct the identity, then deposit again", broken.join(", ")),
+        OTHER_PERSON,
+        "the identifier belongs to a patient whose birth name, birth date or sex is another than the document's; nothing was stored. Correct the identity, then deposit again",
     ))
 }
 

@@ -3,13 +3,16 @@
 
 use serde_json::Value;
 
-use super::{App, Call};
-use crate::access::{Choice, ChoiceKind, Span, choices, person_key};
-use crate::fhir::{Fault, FaultKind, Result, Role};
+use super::{App, Call, patient};
+use crate::access::{Choice, ChoiceKind, Rule, Span, choices, person_key};
+use crate::fhir::{Fault, FaultKind, Mode, Result, Role};
+use crate::identity;
 use crate::store::{Operation, Reader, VersionRow};
 
 /// Types whose resources decide something.
 const DECIDES: &[&str] = &["Patient", "Consent", "CareTeam"];
+/// Types that choices refer to.
+const DIRECTORY: &[&str] = &["Practitioner", "PractitionerRole", "Organization"];
 
 /// A write of a resource that may decide something.
 pub(super) struct Deciding<'a> {
@@ -35,6 +38,10 @@ pub(super) fn decide(app: &App, call: &Call, reader: &mut Reader<'_>, write: &De
         let before = read(app, reader, write.before)?;
         this_consultation(call, write.kind, &mut after);
         may_decide(call, reader, write, (&before, &after))?;
+        // What a professional leaves as it was he does not decide anew.
+        if write.kind == "Patient" && before == after && !by_the_patient(call) {
+            return Ok(None);
+        }
     }
     blocks_no_medecin_traitant(reader, write.record, &after)?;
     let nothing = after.is_empty() && write.before.is_none();
@@ -62,13 +69,68 @@ pub(super) fn may_change_identity(call: &Call, reader: &mut Reader<'_>, current:
     }
 }
 
+/// The INS binds a record to a person: one of a kind, and once it is stored, or documents are, it is the administrator's to change.
+/// Spec: RNIV (identitovigilance).
+///
+/// # Errors
+/// `BadValue` for two of a kind, `Forbidden` with the reason.
+pub(super) fn keeps_ins(call: &Call, reader: &mut Reader<'_>, current: Option<&VersionRow>, after: &Value) -> Result<()> {
+    let will = patient::ins_of(after);
+    if will.iter().any(|i| will.iter().filter(|o| o.system == i.system).count() > 1) {
+        return Err(Fault::new(FaultKind::BadValue, 672, "a patient has one INS of a kind").at("Patient.identifier"));
+    }
+    let (Some(row), Some(rules)) = (current, call.visibility.rules()) else { return Ok(()) };
+    let found = reader.with_body(row.clone())?;
+    let stored: Value = serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 644, "a stored resource is damaged").because(e))?;
+    let was = patient::ins_of(&stored);
+    let same = was.len() == will.len() && was.iter().all(|i| will.contains(i));
+    if same || rules.actor.role == Role::Administrator || (was.is_empty() && !reader.holds_more(row.record, row.rid)?) {
+        return Ok(());
+    }
+    Err(forbidden(639, "the INS of a record that holds something is changed by the administrator alone: it says whose record it is"))
+}
+
+/// Who a professional or a structure is, is not changed by anybody else: choices of patients name them by reference.
+///
+/// # Errors
+/// `Forbidden` with the reason.
+pub(super) fn keeps_directory(call: &Call, reader: &mut Reader<'_>, current: Option<&VersionRow>, after: &Value) -> Result<()> {
+    let (Some(row), Some(rules)) = (current, call.visibility.rules()) else { return Ok(()) };
+    if !DIRECTORY.contains(&row.kind.as_str()) || rules.actor.role == Role::Administrator {
+        return Ok(());
+    }
+    let found = reader.with_body(row.clone())?;
+    let stored: Value = serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 644, "a stored resource is damaged").because(e))?;
+    let same = ["identifier", "practitioner", "organization", "name"].iter().all(|name| stored.get(name) == after.get(name));
+    if same { Ok(()) } else { Err(forbidden(664, "identifiers and names of the directory are changed by the administrator alone; create a new entry instead")) }
+}
+
 fn read(app: &App, reader: &mut Reader<'_>, resource: Option<&Value>) -> Result<Vec<Choice>> {
     let Some(resource) = resource else { return Ok(Vec::new()) };
-    choices(resource, &mut |reference| {
+    let found = choices(resource, &mut |reference| {
         let Some((kind, id)) = app.local(reference).split_once('/') else { return Ok(None) };
         let found = reader.found(kind, id, None)?.filter(|f| !f.row.deleted);
         found.map(|f| serde_json::from_slice(&f.body).map_err(|e| Fault::new(FaultKind::Bug, 630, "a stored resource is damaged").because(e))).transpose()
-    })
+    })?;
+    found.into_iter().map(canonical).collect()
+}
+
+/// A choice under the name by which its holder will come; one that nobody can bear would have no effect and is refused.
+fn canonical(mut choice: Choice) -> Result<Choice> {
+    let wrong = || {
+        Fault::new(FaultKind::BadValue, 669, "who is meant has a number that no professional or structure can have (PS_IdNat: 8 + RPPS; Struct_IdNat: 1 + FINESS, 3 + SIRET, …)")
+    };
+    match choice.holder.strip_prefix("ps:") {
+        Some(number) if identity::is_person_number(number) => {}
+        Some(_) => return Err(wrong()),
+        None if choice.holder.is_empty() => {}
+        None => choice.holder = identity::structure_number(&choice.holder).ok_or_else(wrong)?,
+    }
+    Ok(choice)
+}
+
+fn by_the_patient(call: &Call) -> bool {
+    call.visibility.rules().is_some_and(|r| matches!(r.actor.role, Role::Holder | Role::LegalRepresentative | Role::Administrator))
 }
 
 /// A consent that a practitioner records without an end is for this consultation.
@@ -87,7 +149,18 @@ fn may_decide(call: &Call, reader: &mut Reader<'_>, write: &Deciding<'_>, (befor
         (Role::Holder | Role::LegalRepresentative, _) => reader.answering(|r| r.open_to_caller(write.record)),
         (_, "Patient") if before == after => Ok(()),
         (_, "Patient") => Err(forbidden(631, "the state of a record and its médecin traitant are decided by the patient: $close, $reopen, CareTeam")),
-        (Role::Practitioner, "CareTeam") if of_the_patient(before) == of_the_patient(after) => reader.answering(|r| r.open_to_caller(write.record)),
+        (Role::Practitioner, "CareTeam") if of_the_patient(before) == of_the_patient(after) => {
+            let right = reader.answering(|r| r.right(write.record))?;
+            let member = right.is_some_and(|r| matches!(r.rule(), Rule::MedecinTraitant | Rule::CareTeam)) && rules.actor.mode == Mode::Normal;
+            if !member {
+                return Err(forbidden(
+                    636,
+                    "the équipe de soins is widened by the patient, or by one of its members outside emergencies; a consent for this consultation is recorded with $authorize",
+                ));
+            }
+            let added = after.iter().any(|c| !c.holder.starts_with("ps:") && !before.contains(c));
+            if added { Err(forbidden(637, "a whole structure joins the équipe de soins by the patient's word; name its professionals")) } else { Ok(()) }
+        }
         (Role::Practitioner, "CareTeam") => Err(forbidden(648, "the médecin traitant is declared by the patient")),
         (Role::Practitioner, "Consent") => {
             let person = rules.actor.person.as_ref().map(|p| person_key(&p.id)).unwrap_or_default();

@@ -63,7 +63,7 @@ pub(super) fn search(app: &App, call: &Call, row: &ResourceRow, query: &[(String
             Some(_) => rows::find(reader, call, row, &asked, cursor.as_ref())?,
             None => memory::find(reader, call, row, &asked, cursor.as_ref())?,
         };
-        let included = include::run(reader, &asked.includes, &matches.entries)?;
+        let included = include::run(call, reader, &asked.includes, &matches.entries)?;
         Ok((matches, included))
     })?;
     if identity && matches.total == 0 && call.event.borrow().patient.is_none() {

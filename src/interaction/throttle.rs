@@ -20,6 +20,8 @@ pub(super) enum Limit {
     UnknownPatient,
     /// A record opened by breaking the glass.
     BrisDeGlace,
+    /// An identity that contradicts the one of its INS: traits could be guessed.
+    OtherPerson,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +47,7 @@ impl Limit {
         match self {
             Self::UnknownPatient => "unknown-patient",
             Self::BrisDeGlace => "bris-de-glace",
+            Self::OtherPerson => "other-person",
         }
     }
 
@@ -100,10 +103,10 @@ mod tests {
 
     #[test]
     fn every_limit_has_a_row_with_its_source() {
-        for limit in [Limit::UnknownPatient, Limit::BrisDeGlace] {
+        for limit in [Limit::UnknownPatient, Limit::BrisDeGlace, Limit::OtherPerson] {
             let row = limit.row().unwrap();
             assert!(row.count > 0 && row.seconds > 0 && !row.source.is_empty());
         }
-        assert_eq!(ROWS.len(), 2);
+        assert_eq!(ROWS.len(), 3);
     }
 }

@@ -41,9 +41,12 @@ pub(super) fn process(app: &App, call: &Call) -> Result<Answer> {
                     resource::stamp(bytes, at_us)?;
                 }
             }
+            let mut left = app.config.limits.answer_bytes;
             for (index, entry) in searches(entries) {
                 // Everything is stored by now: a search that fails is a fault of its entry alone.
-                let answered = match batch::alone(app, call, entry) {
+                let answered = if left == 0 { Err(batch::too_much()) } else { batch::alone(app, call, entry) };
+                left = answered.as_ref().map_or(left, |a| left.saturating_sub(a.body.size()));
+                let answered = match answered {
                     Ok(answer) => {
                         if let Body::Resource(found) = answer.body {
                             Answered::Read(found)

@@ -82,9 +82,11 @@ pub(super) fn decided(app: &App, call: &Call, reader: &mut Reader<'_>, row: &Res
     if row.kind == "Patient" {
         feeding::qualified(call, &sent.value)?;
         rights::may_change_identity(call, reader, current)?;
+        rights::keeps_ins(call, reader, current, &sent.value)?;
     } else if row.kind != "Consent" && row.kind != "CareTeam" {
         feeding::open_record(call, reader, going.record)?;
     }
+    rights::keeps_directory(call, reader, current, &sent.value)?;
     let before = rights::before(reader, &row.kind, current)?;
     rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: going.record, rid: going.rid, after: Some(&sent.value), before: before.as_ref() })
 }

@@ -23,6 +23,7 @@ mod read_log;
 mod rights;
 mod schema;
 mod search;
+mod sets;
 mod settings;
 mod trail;
 mod visible;

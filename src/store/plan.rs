@@ -38,6 +38,8 @@ pub enum Precondition {
     Alive { kind: String, id: String },
     /// No resource of this type, other than number `but`, carries the identifier.
     IdentifierUnused { kind: String, identifier: Identifier, but: Option<i64> },
+    /// No current resource of this type that the caller may see carries the identifier (If-None-Exist).
+    IdentifierUnseen { kind: String, identifier: Identifier, visibility: Visibility, sight: Sight },
     /// The record holds no current resource other than number `but`.
     RecordEmpty { record: i64, but: i64 },
     /// This Binary still waits for its DocumentReference.
@@ -63,6 +65,12 @@ pub enum Operation {
         from: i64,
         record: i64,
         document: i64,
+    },
+    /// The documents of a SubmissionSet that holds several, by the rid of its List: it is seen by whoever sees one of them.
+    SetOf {
+        record: i64,
+        rid: i64,
+        documents: Vec<i64>,
     },
     /// What resource `rid` decides about its record, in place of what it decided before.
     Decide {

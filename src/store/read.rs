@@ -10,7 +10,7 @@ use super::among::among;
 use super::conn::{Conn, fault};
 use super::counters::Counters;
 use super::facts::FactCache;
-use super::plan::Cut;
+use super::plan::{Cut, Precondition};
 use super::schema::{body, directory, document, identifier, receipt, version};
 use super::visible::visible;
 use crate::access::{Purpose, RecordRight, Rule, Sight, Visibility, labels};
@@ -126,6 +126,12 @@ impl Reader<'_> {
         }
         // The identity of the record, which says that there is one, is no content of it.
         let rule = right.filter(|r| kind != "Patient" && !matches!(r, RecordRight::Whole { .. })).map(|r| r.rule());
+        if number == 0 && kind == "List" {
+            let sight = if rule.is_none() { self.sight(&[record])? } else { Sight { whole: vec![record], ..Sight::default() } };
+            if self.hidden_sets(&[record], &sight)?.contains(&rid) {
+                return Ok(Look::Absent);
+            }
+        }
         if number == 0 {
             return Ok(rule.map_or(Look::Here(place), Look::Refused));
         }
@@ -184,12 +190,16 @@ impl Reader<'_> {
         }
     }
 
-    /// A notice of a connexion secrète: its own label keeps it from legal representatives. A Communication is of no document, whose
+    /// A notice of a connexion secrète: its own label keeps it from legal representatives. A notice of a document that is kept from its
+    /// patient: its tag keeps it from professionals, who may not know of the document either. A Communication is of no document, whose
     /// label would.
     fn kept_back(&self, found: &Found) -> bool {
-        let representative = self.visibility.rules().is_some_and(|r| r.actor.role == Role::LegalRepresentative);
-        let label = labels::code_of(labels::INVISIBLE_REPRESENTANTS_LEGAUX).as_bytes();
-        representative && found.row.kind == "Communication" && found.body.windows(label.len()).any(|w| w == label)
+        let label = match self.visibility.rules().map(|r| r.actor.role) {
+            Some(Role::LegalRepresentative) => labels::code_of(labels::INVISIBLE_REPRESENTANTS_LEGAUX),
+            Some(Role::Practitioner) => labels::PRIVATE_NOTICE,
+            _ => return false,
+        };
+        found.row.kind == "Communication" && found.body.windows(label.len()).any(|w| w == label.as_bytes())
     }
 
     /// All versions, newest first.
@@ -233,8 +243,22 @@ impl Reader<'_> {
         if let Some(system) = &wanted.system {
             query = query.filter(identifier::system.eq(system));
         }
-        let found: Vec<VersionRow> = query.load(self.conn).map_err(fault)?;
+        let mut found: Vec<VersionRow> = query.load(self.conn).map_err(fault)?;
+        if kind == "List" {
+            let hidden = self.hidden_sets(&named, &sight)?;
+            found.retain(|row| !hidden.contains(&row.rid));
+        }
         Ok(found.into_iter().filter(|row| row.document != 0 || sight.holds(row.record) || kind == "Patient" && !sight.unknown.contains(&row.record)).collect())
+    }
+
+    /// What a conditional create asks of the moment of writing: nothing that this caller sees carries the identifier.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn unseen(&mut self, kind: &str, wanted: &Identifier) -> Result<Precondition> {
+        let records = self.named(kind, wanted)?;
+        let sight = self.sight(&records)?;
+        Ok(Precondition::IdentifierUnseen { kind: kind.to_owned(), identifier: wanted.clone(), visibility: self.visibility.clone(), sight })
     }
 
     /// Records that hold something of a type under an identifier.
@@ -275,6 +299,18 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` when the stored bytes are damaged.
     pub fn with_body(&mut self, row: VersionRow) -> Result<Found> {
+        self.body_of(row, true)
+    }
+
+    /// The body of a version with all it refers to, for writing the next version: never for an answer.
+    ///
+    /// # Errors
+    /// `Bug` when the stored bytes are damaged.
+    pub fn uncut(&mut self, row: VersionRow) -> Result<Vec<u8>> {
+        Ok(self.body_of(row, false)?.body)
+    }
+
+    fn body_of(&mut self, row: VersionRow, cutting: bool) -> Result<Found> {
         if row.deleted {
             return Ok(Found { row, body: Vec::new() });
         }
@@ -282,7 +318,7 @@ impl Reader<'_> {
             body::table.find((row.record, row.rid, row.number)).select((body::stamp, body::cuts, body::bytes)).first(self.conn).map_err(fault)?;
         let mut bytes = unpack(&bytes)?;
         super::read::stamp(&mut bytes, stamp, row.at_us);
-        if let Some(cuts) = cuts {
+        if let Some(cuts) = cuts.filter(|_| cutting) {
             let cuts: Vec<Cut> = serde_json::from_slice(&cuts).map_err(|e| damaged(171, e))?;
             bytes = self.cut(bytes, cuts)?;
         }

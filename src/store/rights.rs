@@ -134,6 +134,15 @@ impl Reader<'_> {
         choice::table.filter(choice::record.eq(record)).filter(choice::kind.eq(kind.number())).select((choice::holder, choice::until_us)).load(self.conn).map_err(fault)
     }
 
+    /// Whether the holder masked one of these documents (by the rids of their DocumentReferences).
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn masked_by_holder(&mut self, record: i64, rids: &[i64]) -> Result<bool> {
+        let masks = choice::table.filter(choice::record.eq(record)).filter(choice::kind.eq(ChoiceKind::MaskedByHolder.number())).filter(among(choice::rid, rids.to_vec()));
+        diesel::select(diesel::dsl::exists(masks)).get_result(self.conn).map_err(fault)
+    }
+
     /// What a decision about a document looks at, with its record, whoever may see it; for explaining decisions, never for answers.
     ///
     /// # Errors

@@ -207,6 +207,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// the documents of a SubmissionSet (rid of its List) that holds several
+    set_document (record, rid, document) {
+        record -> BigInt,
+        rid -> BigInt,
+        document -> BigInt,
+    }
+}
+
+diesel::table! {
     /// the facts derived from one document, as one compressed block
     fact_block (record, document, from_commit) {
         record -> BigInt,
@@ -279,6 +288,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     document_author,
     blob,
     blob_rest,
+    set_document,
     fact_block,
     receipt,
     audit_event,

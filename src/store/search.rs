@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
+use super::among::none_of;
 use super::conn::{Db, fault};
 use super::read::{Reader, VersionRow};
 use super::schema::{directory, document, identifier, symbol, version};
@@ -133,6 +134,8 @@ type Boxed<'a> = diesel::dsl::IntoBoxed<'a, Joined, Db>;
 struct Look {
     records: Vec<i64>,
     sight: Sight,
+    /// SubmissionSets of which nothing is seen.
+    hidden: Vec<i64>,
     /// Resources that the identifiers and ids leave, when there are such conditions.
     rids: Option<BTreeSet<i64>>,
     /// Symbols of each token condition, in order.
@@ -183,7 +186,8 @@ impl Reader<'_> {
             (None, None, None) => Vec::new(),
         };
         let sight = self.sight(&records)?;
-        Ok(Look { records, sight, rids: found.map(|f| f.into_iter().map(|f| f.1).collect()), symbols, at: query.commit })
+        let hidden = if query.kind == "List" { self.hidden_sets(&records, &sight)? } else { Vec::new() };
+        Ok(Look { records, sight, hidden, rids: found.map(|f| f.into_iter().map(|f| f.1).collect()), symbols, at: query.commit })
     }
 
     fn of_ids(&mut self, kind: &str, any: &[String]) -> Result<BTreeSet<(i64, i64)>> {
@@ -239,7 +243,8 @@ impl Reader<'_> {
             .filter(version::until_commit.gt(look.at))
             .filter(version::deleted.eq(false))
             .filter(version::document.ne(0).or(version::record.ne_all(closed)))
-            .filter(visible!(v, look.sight));
+            .filter(visible!(v, look.sight))
+            .filter(none_of(version::rid, look.hidden.clone()));
         q = match look.records.as_slice() {
             [one] => q.filter(version::record.eq(*one)),
             several => q.filter(version::record.eq_any(several.to_vec())),

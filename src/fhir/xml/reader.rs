@@ -52,7 +52,7 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Element> {
     let mut builder = Builder {
         limits,
         source: &text,
-        at: begins(bytes, &text),
+        at: matches!(text, Cow::Borrowed(_)).then(|| bytes.len() - text.len()),
         lines: (0, 1),
         stack: Vec::new(),
         root: None,
@@ -73,10 +73,6 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Element> {
         Some(root) if builder.stack.is_empty() => Ok(root),
         _ => Err(bad(532, "the document ends before its root element does", reader.buffer_position())),
     }
-}
-
-fn begins(bytes: &[u8], text: &Cow<'_, str>) -> Option<usize> {
-    matches!(text, Cow::Borrowed(_)).then(|| bytes.len() - text.len())
 }
 
 fn bad(number: u16, what: &str, at: u64) -> Fault {

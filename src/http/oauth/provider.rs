@@ -27,6 +27,8 @@ pub struct ProviderSetting {
     /// Seconds an access token lives.
     pub lifetime_s: i64,
     pub binding: Binding,
+    /// Clients (`azp`) whose subject tokens are taken; empty: every client's.
+    pub clients: Vec<String>,
     /// Seconds after which the session behind a token is asked for again.
     pub recheck_s: i64,
 }

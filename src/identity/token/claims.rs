@@ -22,7 +22,7 @@ use super::IssuerKind;
 use super::error::TokenError;
 use super::scope::Scope;
 use crate::fhir::{Actor, Identifier, Level, Mode, Person, Role, Software};
-use crate::identity::caller::person_number;
+use crate::identity::caller::is_person_number;
 
 /// Characters of a short text and of a reason.
 const TEXT_MAX_CHARS: usize = 256;
@@ -64,7 +64,7 @@ fn role(claims: &Value, kind: IssuerKind) -> Result<Role, TokenError> {
 
 fn person(claims: &Value) -> Result<Person, TokenError> {
     let id = required(claims, "sub")?;
-    if !person_number(&id) {
+    if !is_person_number(&id) {
         return Err(TokenError::Claim("sub"));
     }
     let situation = text(claims, "situation_exercice")?;
@@ -87,7 +87,7 @@ fn person(claims: &Value) -> Result<Person, TokenError> {
 /// The number of a practitioner in a subject as Pro Santé Connect writes it: the PS_IdNat, or `f:…:PS_IdNat`.
 pub fn practitioner_number(subject: &str) -> Option<&str> {
     let number = subject.rsplit(':').next().unwrap_or(subject);
-    (person_number(number) && (number.len() == subject.len() || subject.starts_with("f:"))).then_some(number)
+    (is_person_number(number) && (number.len() == subject.len() || subject.starts_with("f:"))).then_some(number)
 }
 
 /// One activity of a person.

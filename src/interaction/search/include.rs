@@ -9,7 +9,7 @@ use super::Entry;
 use crate::fhir::search::{ParamType, SearchValue, values};
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::interaction::registry::ResourceRow;
-use crate::interaction::{App, facts, read as reads};
+use crate::interaction::{App, Call, facts, read as reads};
 use crate::store::Reader;
 
 /// Included resources of one page.
@@ -46,7 +46,7 @@ pub(super) fn offered(row: &ResourceRow) -> Vec<String> {
 }
 
 /// Resources that the matches point at, as far as the caller may see them.
-pub(super) fn run(reader: &mut Reader<'_>, includes: &[Include], matches: &[Entry]) -> Result<Vec<Entry>> {
+pub(super) fn run(call: &Call, reader: &mut Reader<'_>, includes: &[Include], matches: &[Entry]) -> Result<Vec<Entry>> {
     let mut out: Vec<Entry> = Vec::new();
     let mut seen: HashSet<(String, String)> = matches.iter().map(|e| (e.kind.clone(), e.id.clone())).collect();
     for include in includes {
@@ -61,7 +61,9 @@ pub(super) fn run(reader: &mut Reader<'_>, includes: &[Include], matches: &[Entr
                 if out.len() >= MAX_INCLUDED {
                     return Err(Fault::new(FaultKind::TooCostly, 262, format!("the page would include more than {MAX_INCLUDED} resources; ask for fewer per page")).at("_include"));
                 }
-                if let Some(bytes) = included(reader, kind, id)? {
+                if let Some((record, bytes)) = included(reader, kind, id)? {
+                    // Of whomever it is: their trail and their notices too.
+                    call.in_record(record);
                     out.push(Entry { kind: kind.to_owned(), id: id.to_owned(), bytes });
                 }
             }
@@ -70,12 +72,12 @@ pub(super) fn run(reader: &mut Reader<'_>, includes: &[Include], matches: &[Entr
     Ok(out)
 }
 
-fn included(reader: &mut Reader<'_>, kind: &str, id: &str) -> Result<Option<Vec<u8>>> {
+fn included(reader: &mut Reader<'_>, kind: &str, id: &str) -> Result<Option<(i64, Vec<u8>)>> {
     let found = if id.starts_with(App::DERIVED) {
-        facts::one(reader, kind, id)
+        facts::located(reader, kind, id)
     } else {
         reads::one(reader, kind, id, None).map(|one| match one {
-            reads::One::Stored(found) if !found.row.deleted => Some(found.body),
+            reads::One::Stored(found) if !found.row.deleted => Some((found.row.record, found.body)),
             _ => None,
         })
     };

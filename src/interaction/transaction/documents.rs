@@ -11,7 +11,7 @@ use super::super::{Method, binary_create, resource};
 use super::step::Step;
 use super::work::{Answered, Bench, Work};
 use crate::fhir::{Fault, FaultKind, Result};
-use crate::store::{Operation, Reader};
+use crate::store::Reader;
 use crate::xds;
 
 impl Work {
@@ -44,11 +44,10 @@ impl Work {
         if added.known {
             let place = reader.place("DocumentReference", &added.id)?;
             let row = place.map(|p| reader.document(p.document)).transpose()?.flatten();
-            self.documents.extend(row.map(|r| (r.number, r.labels)));
+            self.documents.extend(row.map(|r| r.number));
             version = reader.version("DocumentReference", &added.id, None)?.map_or(1, |v| v.number);
         } else {
-            let labels = self.plan.operations.iter().rev().find_map(|o| if let Operation::NewDocument(d) = o { Some(d.labels) } else { None });
-            self.documents.push((number, labels.unwrap_or_default()));
+            self.documents.push(number);
         }
         self.document_answered(bench, step, part, added, version);
         Ok(())

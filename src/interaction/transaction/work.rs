@@ -7,12 +7,11 @@ use std::collections::{HashMap, HashSet};
 use super::super::home::{self, Home};
 use super::super::planning::Planned;
 use super::super::resource::{self, Sent, Slot};
-use super::super::{App, Call, Method, create, delete, dispatch, patch, patient, read, update};
+use super::super::{App, Call, Method, batch, create, delete, dispatch, patch, patient, read, update};
 use super::step::Step;
-use crate::access::labels;
 use crate::config::Validation;
 use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, gate};
-use crate::store::{Operation, Plan, Precondition, Reader};
+use crate::store::{Operation, Plan, Precondition, Reader, VersionRow};
 use crate::xds::{self, Change};
 
 /// What a transaction may hold.
@@ -52,7 +51,7 @@ pub(in crate::interaction) fn plan(app: &App, call: &Call, bundle: &Sent, offer:
     let nodes = node.get("entry").map(gate::Node::items).unwrap_or_default();
     let entries = bundle.value.get("entry").and_then(serde_json::Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut steps = entries.iter().enumerate().map(|(i, e)| Step::read(i, e, nodes.get(i), &bundle.bytes)).collect::<Result<Vec<_>>>()?;
-    let mut work = Work::new(offer);
+    let mut work = Work::new(offer, app.config.limits.answer_bytes);
     app.store.read(&call.visibility.feeding(), |reader| {
         for step in &mut steps {
             work.name(app, reader, step)?;
@@ -101,21 +100,24 @@ pub(super) struct Work {
     pub superseded: HashSet<i64>,
     /// (type, id) of the resources that entries change.
     pub touched: HashSet<(String, String)>,
-    /// Numbers and labels of the documents this Bundle brings, those that were here already included.
-    pub documents: Vec<(i64, i32)>,
+    /// Numbers of the documents this Bundle brings, those that were here already included.
+    pub documents: Vec<i64>,
     /// (type, identifier) that resources of this plan want for themselves.
     pub claimed: HashSet<(String, Identifier)>,
     /// uniqueIds of the documents this plan brings.
     pub unique: HashSet<Identifier>,
     pub plan: Plan,
     pub record: i64,
+    /// Bytes that answers may still hold.
+    left: usize,
     pub answers: HashMap<usize, Answered>,
 }
 
 impl Work {
-    fn new(offer: Offer) -> Self {
+    fn new(offer: Offer, left: usize) -> Self {
         Self {
             offer,
+            left,
             names: HashMap::new(),
             records: HashMap::new(),
             superseded: HashSet::new(),
@@ -189,6 +191,7 @@ impl Work {
                     read::One::Stored(found) if found.row.deleted => return Err(read::gone()),
                     read::One::Stored(found) => found.body,
                 };
+                self.left = self.left.checked_sub(bytes.len()).ok_or_else(batch::too_much)?;
                 self.answers.insert(step.index, Answered::Read(bytes));
             }
             Method::Delete => {
@@ -253,6 +256,11 @@ impl Work {
             return Err(read::not_here());
         }
         update::matches(step.if_match, current.as_ref().filter(|c| !c.deleted).map(|c| c.number))?;
+        if step.row.kind == "List"
+            && let Some(current) = &current
+        {
+            folder(reader, current)?;
+        }
         let known = sent.patient(step.row).and_then(|p| self.records.get(p).copied());
         let home = match (known, &current) {
             (Some(record), None) => Home::known(record),
@@ -274,7 +282,7 @@ impl Work {
         });
         let decision = update::decided(app, call, reader, step.row, &sent, &update::Going { record, rid, current: current.as_ref() })?;
         let bytes = sent.with_identity(app, &step.id, number)?;
-        let document = if step.method == Method::Post && xds::is_submission_set(&sent.value) { self.seen_with() } else { 0 };
+        let document = if step.method == Method::Post && xds::is_submission_set(&sent.value) { self.seen_with(record, rid) } else { 0 };
         let slot = Slot { kind: &step.row.kind, id: &step.id, record, rid, number, document };
         self.plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
         self.plan.operations.extend(decision);
@@ -286,7 +294,12 @@ impl Work {
 
     /// Identifiers that no other resource may carry: the INS of a Patient, and what If-None-Exist asks for.
     fn claim(&mut self, reader: &mut Reader<'_>, step: &Step<'_>, sent: &Sent, own: Option<i64>) -> Result<()> {
-        let mut wanted: HashSet<Identifier> = step.if_none_exist.filter(|_| step.method == Method::Post).and_then(create::identifier_of).into_iter().collect();
+        let condition = step.if_none_exist.filter(|_| step.method == Method::Post).and_then(create::identifier_of);
+        let mut wanted: HashSet<Identifier> = HashSet::new();
+        if let Some(identifier) = condition {
+            let free = reader.unseen(&step.row.kind, &identifier)?;
+            self.claim_all(vec![free])?;
+        }
         if step.row.kind == "Patient" {
             patient::refuse_known(reader, &sent.value, &step.id)?;
             wanted.extend(patient::ins_of(&sent.value));
@@ -298,7 +311,7 @@ impl Work {
     /// Adds preconditions to the plan; two entries that want the same identifier for themselves contradict each other.
     pub(super) fn claim_all(&mut self, preconditions: Vec<Precondition>) -> Result<()> {
         for one in &preconditions {
-            if let Precondition::IdentifierUnused { kind, identifier, .. } = one
+            if let Precondition::IdentifierUnused { kind, identifier, .. } | Precondition::IdentifierUnseen { kind, identifier, .. } = one
                 && !self.claimed.insert((kind.clone(), identifier.clone()))
             {
                 return Err(Fault::new(FaultKind::RuleBroken, 497, "two resources of the Bundle would carry the same identifier; send it once and refer to it"));
@@ -308,14 +321,15 @@ impl Work {
         Ok(())
     }
 
-    /// The document whose visibility holds for the SubmissionSet of this Bundle: that of its only document, or of the least
-    /// restricted one when nobody sees all of them; 0 when one is open to all.
-    fn seen_with(&self) -> i64 {
-        let hidden = |labels: i32| (labels & labels::VISIBILITY).count_ones();
+    /// The document whose visibility holds for the SubmissionSet of this Bundle: its only one; of several, each counts (0).
+    fn seen_with(&mut self, record: i64, rid: i64) -> i64 {
         match self.documents.as_slice() {
-            [only] => only.0,
-            several if several.iter().all(|d| hidden(d.1) > 0) => several.iter().min_by_key(|d| hidden(d.1)).map_or(0, |d| d.0),
-            _ => 0,
+            [only] => *only,
+            [] => 0,
+            several => {
+                self.plan.operations.push(Operation::SetOf { record, rid, documents: several.to_vec() });
+                0
+            }
         }
     }
 
@@ -356,6 +370,18 @@ impl Work {
             self.record = record;
         }
     }
+}
+
+/// A List that is changed is a Folder of a record that is open to the caller: what was submitted stays as it was submitted.
+/// Spec: IHE MHD 4.2 §3.65.4.1.2 (Folders alone are updated).
+fn folder(reader: &mut Reader<'_>, current: &VersionRow) -> Result<()> {
+    reader.answering(|r| r.open_to_caller(current.record))?;
+    let found = reader.with_body(current.clone())?;
+    let stored: serde_json::Value = serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 666, "a stored resource is damaged").because(e))?;
+    if xds::is_submission_set(&stored) {
+        return Err(Fault::new(FaultKind::Forbidden, 667, "a SubmissionSet is not changed after it was sent; deposit again, or change a Folder"));
+    }
+    Ok(())
 }
 
 fn interaction(method: Method) -> &'static str {

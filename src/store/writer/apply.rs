@@ -81,6 +81,11 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
                 diesel::delete(blob::table.filter(blob::record.eq(0)).filter(blob::document.eq(from))).execute(conn)?;
                 diesel::delete(blob_rest::table.filter(blob_rest::record.eq(0)).filter(blob_rest::document.eq(from))).execute(conn)?;
             }
+            Operation::SetOf { record, rid, documents } => insert_rows!(
+                conn,
+                set_document::table,
+                documents.iter().map(|d| (set_document::record.eq(record), set_document::rid.eq(rid), set_document::document.eq(d))).collect::<Vec<_>>()
+            ),
             Operation::Decide { record, rid, choices } => decide(conn, *record, *rid, choices)?,
             Operation::Erase { record } => erase(conn, *record)?,
             Operation::Job(job) => new_job(conn, job)?,

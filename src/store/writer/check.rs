@@ -1,8 +1,11 @@
 //! Preconditions, re-checked by index probe at the moment of writing.
 
+use diesel::IntoSql;
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
+use super::super::among::among;
 use super::super::conn::{Conn, fault};
 use super::super::plan::Precondition;
 use super::super::schema::{directory, document, identifier, version};
@@ -60,6 +63,24 @@ fn check(conn: &mut Conn, one: &Precondition) -> Result<()> {
                     .filter(identifier::system.eq(wanted.system.as_deref().unwrap_or("")))
                     .filter(identifier::kind.eq(kind))
                     .filter(identifier::rid.ne(but.unwrap_or(-1))),
+            ))
+            .get_result(conn)
+            .map_err(fault)?;
+            refuse(taken, 152, "another request registered the same identifier meanwhile")
+        }
+        Precondition::IdentifierUnseen { kind, identifier: wanted, visibility, sight } => {
+            let whole = version::record.eq(0).or(sight.everywhere.into_sql::<Bool>()).or(among(version::record, sight.whole.clone()));
+            let taken = diesel::select(exists(
+                identifier::table
+                    .inner_join(version::table.on(version::rid.eq(identifier::rid).and(version::record.eq(identifier::record)).and(version::kind.eq(identifier::kind))))
+                    .inner_join(document::table.on(document::number.eq(version::document)))
+                    .filter(identifier::value.eq(&wanted.value))
+                    .filter(identifier::system.eq(wanted.system.as_deref().unwrap_or("")))
+                    .filter(identifier::kind.eq(kind))
+                    .filter(version::until_commit.eq(OPEN))
+                    .filter(version::deleted.eq(false))
+                    .filter(version::document.ne(0).or(whole))
+                    .filter(visible!(visibility, sight)),
             ))
             .get_result(conn)
             .map_err(fault)?;

@@ -7,3 +7,11 @@ CREATE TABLE blob_rest (
     bytes BLOB NOT NULL,
     PRIMARY KEY (record, document, part)
 );
+
+-- The documents of a SubmissionSet that holds several: it is seen by whoever sees one of them.
+CREATE TABLE set_document (
+    record BIGINT NOT NULL,
+    rid BIGINT NOT NULL,
+    document BIGINT NOT NULL,
+    PRIMARY KEY (record, rid, document)
+);

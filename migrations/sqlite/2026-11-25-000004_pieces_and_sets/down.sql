@@ -1,0 +1,2 @@
+DROP TABLE set_document;
+DROP TABLE blob_rest;
