@@ -23,6 +23,7 @@ mod rights;
 mod routes;
 mod search;
 mod sharing;
+mod strangers;
 mod summary;
 mod support;
 mod tables;
