@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::anchor;
 use crate::config::Config;
-use crate::store::{DatabaseUrl, Store, StoreOptions, verify_backup, verify_read_log};
+use crate::store::{DatabaseUrl, Store, StoreOptions, anchor_lines, verify_backup, verify_read_log};
 
 const DATABASE: &str = "passerelle.db";
 const READ_LOG: &str = "audit-reads.log";
@@ -23,6 +23,7 @@ pub(super) fn backup(data: &Path, to: &Path, file: Option<&Path>) -> Result<(), 
     // Before what they name: a checkpoint never speaks of more than the copy holds.
     copy(&anchor::head(data), &anchor::head(to))?;
     copy(&anchor::place(data, &config), &to.join(ANCHOR))?;
+    first_head(to)?;
     store.backup(&to.join(DATABASE)).map_err(|e| e.to_string())?;
     own(&to.join(DATABASE))?;
     copy(&data.join(READ_LOG), &to.join(READ_LOG))?;
@@ -30,6 +31,15 @@ pub(super) fn backup(data: &Path, to: &Path, file: Option<&Path>) -> Result<(), 
     let (lines, _) = verify_read_log(&to.join(READ_LOG)).map_err(|e| e.to_string())?;
     println!("backup verified: {} ({lines} audited reads)", to.display());
     Ok(())
+}
+
+/// A server that made its first checkpoint between the two copies had no copy of it yet to be taken.
+fn first_head(to: &Path) -> Result<(), String> {
+    let head = anchor::head(to);
+    let lines = anchor_lines(&to.join(ANCHOR)).map_err(|e| e.to_string())?;
+    let Some(line) = lines.last().filter(|_| !head.exists()) else { return Ok(()) };
+    std::fs::write(&head, line).map_err(|e| format!("{}: {e}", head.display()))?;
+    own(&head)
 }
 
 /// Verifies a backup and makes a data folder from it.
