@@ -53,6 +53,12 @@ impl<'a> Narrative<'a> {
         clean(&holder.plain())
     }
 
+    /// The words a `text` or `originalText` element refers to, as they are written.
+    pub fn written(&self, holder: &Element) -> Option<String> {
+        let id = self.fragment(holder.child("reference")?.attr("value")?)?;
+        self.by_id.get(id).map(|e| e.plain())
+    }
+
     /// The fragment a statement is anchored at: its `text`, else the original text of its value or code.
     pub fn anchor<'b>(&self, statement: &'b Element) -> Option<&'b str> {
         ["text/reference", "value/originalText/reference", "code/originalText/reference", "text/reference/reference"]
