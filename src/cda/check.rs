@@ -12,6 +12,7 @@ mod structure;
 mod tables;
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -85,7 +86,7 @@ pub fn check(document: &ClinicalDocument) -> Vec<Finding> {
         homes: HashMap::new(),
         sections: Vec::new(),
         out: Vec::new(),
-        path: vec![("ClinicalDocument".to_owned(), 0)],
+        path: vec![(root.name.clone(), 0)],
     };
     check.homes(root, &mut Vec::new());
     check.header(root, french);
@@ -93,6 +94,22 @@ pub fn check(document: &ClinicalDocument) -> Vec<Finding> {
     check.walk(&Place { element: root, up: None }, Inside::Document);
     check.out.sort_by_key(|f| f.line);
     check.out
+}
+
+/// How many children of each name there were; an element has few names.
+#[derive(Default)]
+struct Positions<'a>(Vec<(&'a str, usize)>);
+
+impl<'a> Positions<'a> {
+    /// The position of one more child, from 1.
+    fn next(&mut self, name: &'a str) -> usize {
+        if let Some((_, n)) = self.0.iter_mut().find(|(known, _)| *known == name) {
+            *n += 1;
+            return *n;
+        }
+        self.0.push((name, 1));
+        1
+    }
 }
 
 /// Where the walk is: the narrative has rules of its own.
@@ -107,12 +124,12 @@ struct Check<'a> {
     volets: Volets,
     seen: HashSet<&'a str>,
     /// Identified words → the sections they are in, the innermost last.
-    homes: HashMap<&'a str, Vec<&'a Element>>,
+    homes: HashMap<&'a str, Rc<[&'a Element]>>,
     /// The sections the walk is in, the innermost last.
     sections: Vec<&'a Element>,
     out: Vec<Finding>,
     /// Name and position of each step; 0 for the root.
-    path: Vec<(String, usize)>,
+    path: Vec<(Rc<str>, usize)>,
 }
 
 impl<'a> Check<'a> {
@@ -137,10 +154,10 @@ impl<'a> Check<'a> {
         }
         around.push(e);
         if let Some(text) = e.child("text") {
-            let mut words = vec![text];
+            let (mut words, home) = (vec![text], Rc::<[&Element]>::from(around.as_slice()));
             text.descendants(&mut words);
             for id in words.iter().filter_map(|w| w.attr("ID")) {
-                self.homes.entry(id).or_insert_with(|| around.clone());
+                self.homes.entry(id).or_insert_with(|| home.clone());
             }
         }
         e.elements().filter(|c| &*c.name == "component").for_each(|child| self.homes(child, around));
@@ -190,10 +207,9 @@ impl<'a> Check<'a> {
     }
 
     fn below(&mut self, at: &Place<'_, 'a>, inside: Inside) {
-        let mut positions: HashMap<&str, usize> = HashMap::new();
+        let mut positions = Positions::default();
         for child in at.element.elements() {
-            let position = positions.entry(&child.name).and_modify(|n| *n += 1).or_insert(1);
-            self.path.push((child.name.to_string(), *position));
+            self.path.push((child.name.clone(), positions.next(&child.name)));
             self.walk(&Place { element: child, up: Some(at) }, inside);
             self.path.pop();
         }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::Check;
+use super::{Check, Positions};
 use crate::fhir::time;
 use crate::fhir::xml::Element;
 
@@ -58,9 +58,9 @@ enum Where {
 }
 
 fn gather<'a>(e: &'a Element, xpath: &str, place: Where, out: &mut Vec<Given<'a>>) {
-    let mut positions: HashMap<&str, usize> = HashMap::new();
+    let mut positions = Positions::default();
     for child in e.elements() {
-        let position = positions.entry(&child.name).and_modify(|n| *n += 1).or_insert(1);
+        let position = positions.next(&child.name);
         let earlier = &*child.name == "entryRelationship" && child.attr("typeCode") == Some("REFR");
         if earlier || &*child.name == "text" {
             continue;
