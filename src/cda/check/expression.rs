@@ -13,12 +13,31 @@
 
 mod read;
 
+use std::cell::Cell;
+
 use crate::fhir::xml::Element;
 
 /// An element with the way to it.
 pub(super) struct Place<'p, 'a> {
     pub element: &'a Element,
     pub up: Option<&'p Place<'p, 'a>>,
+    /// Steps taken so far in the whole document.
+    pub steps: &'p Cell<u32>,
+}
+
+/// Steps of one document: some seconds of hostile input would be hundreds of times this.
+pub(super) const MAX_STEPS: u32 = 10_000_000;
+
+impl<'a> Place<'_, 'a> {
+    /// The place of a child.
+    pub fn child<'q>(&'q self, element: &'a Element) -> Place<'q, 'a> {
+        Place { element, up: Some(self), steps: self.steps }
+    }
+
+    /// Whether no more steps may be taken; what was asked last has no answer then.
+    pub fn exhausted(&self) -> bool {
+        self.steps.get() > MAX_STEPS
+    }
 }
 
 /// One demand: any of its literals satisfies it.
@@ -129,17 +148,21 @@ impl Path {
 
 /// Goes down (or up) the steps; `seen` says when enough was seen, and so does the answer.
 fn visit(at: &Place, steps: &[Step], seen: &mut dyn FnMut(&Place) -> bool) -> bool {
+    at.steps.set(at.steps.get().saturating_add(1));
+    if at.exhausted() {
+        return true;
+    }
     let Some((step, rest)) = steps.split_first() else { return seen(at) };
     match step.axis {
         Axis::Itself => step.takes(at) && visit(at, rest, seen),
         Axis::Parent => at.up.is_some_and(|up| step.takes(up) && visit(up, rest, seen)),
         Axis::Ancestor => std::iter::successors(at.up, |p| p.up).any(|up| step.takes(up) && visit(up, rest, seen)),
         Axis::Child => at.element.elements().any(|e| {
-            let child = Place { element: e, up: Some(at) };
+            let child = at.child(e);
             step.takes(&child) && visit(&child, rest, seen)
         }),
         Axis::Below => at.element.elements().any(|e| {
-            let child = Place { element: e, up: Some(at) };
+            let child = at.child(e);
             step.takes(&child) && visit(&child, rest, seen) || visit(&child, steps, seen)
         }),
     }
@@ -201,10 +224,10 @@ mod tests {
         fn down(place: &Place, at: &[&str], clause: &Clause) -> bool {
             match at.split_first() {
                 None => clause.holds(place),
-                Some((name, rest)) => down(&Place { element: place.element.child(name).unwrap(), up: Some(place) }, rest, clause),
+                Some((name, rest)) => down(&place.child(place.element.child(name).unwrap()), rest, clause),
             }
         }
-        down(&Place { element: &root, up: None }, at, &Clause::read(clause).unwrap_or_else(|| panic!("{clause}")))
+        down(&Place { element: &root, up: None, steps: &Cell::new(0) }, at, &Clause::read(clause).unwrap_or_else(|| panic!("{clause}")))
     }
 
     #[test]
@@ -243,12 +266,22 @@ mod tests {
     #[test]
     fn patterns_match_from_their_end() {
         let root = parse(DOCUMENT, &Limits::default()).unwrap();
-        let document = Place { element: &root, up: None };
-        let section = Place { element: root.child("section").unwrap(), up: Some(&document) };
-        let entry = Place { element: section.element.child("entry").unwrap(), up: Some(&section) };
+        let steps = Cell::new(0);
+        let document = Place { element: &root, up: None, steps: &steps };
+        let section = document.child(root.child("section").unwrap());
+        let entry = section.child(section.element.child("entry").unwrap());
         let matches = |pattern: &str, at: &Place| Path::read(pattern).unwrap().matches(at);
         assert!(matches("*{1.2}", &section) && matches("section/entry", &entry) && matches("d//entry", &entry) && matches("/d/section", &section));
         assert!(!matches("/section", &section) && !matches("act/entry", &entry) && !matches("*{1.2}", &entry));
         assert_eq!(Path::read("a/*[b]{1.2}").unwrap().template(), Some("1.2"));
+    }
+
+    #[test]
+    fn steps_are_bounded() {
+        let root = parse(DOCUMENT, &Limits::default()).unwrap();
+        let steps = Cell::new(MAX_STEPS - 3);
+        let place = Place { element: &root, up: None, steps: &steps };
+        Clause::read("//nothing").unwrap().holds(&place);
+        assert!(place.exhausted() && steps.get() <= MAX_STEPS + 10);
     }
 }

@@ -42,10 +42,13 @@ impl Volets {
     pub fn ask(&self, at: &Place) -> Vec<(&'static str, String)> {
         let mut found = Vec::new();
         for row in self.rows.iter().flat_map(|rows| rows.of(at)) {
+            if at.exhausted() {
+                return Vec::new();
+            }
             found.extend(row.clauses.iter().filter(|c| !c.holds(at)).map(|c| (row.rule, format!("{} ({})", words(c), row.spec))));
             found.extend(coded(row, at.element).map(|words| ("value-set", format!("{words} ({})", row.spec))));
         }
-        found
+        if at.exhausted() { Vec::new() } else { found }
     }
 }
 
@@ -69,7 +72,7 @@ fn coded(row: &Row, e: &Element) -> Option<String> {
 fn words(clause: &Clause) -> String {
     let (denied, asked): (Vec<_>, Vec<_>) = clause.literals.iter().partition(|l| l.most == Some(0));
     let list = |literals: &[&Literal], with: fn(&Literal) -> String, between: &str| literals.iter().map(|l| with(l)).collect::<Vec<_>>().join(between);
-    let plain: fn(&Literal) -> String = |l| l.text.clone();
+    let plain: fn(&Literal) -> String = spoken;
     match (asked.is_empty(), denied.is_empty()) {
         (false, true) => format!("needs {}", list(&asked, often, " or ")),
         (false, false) => format!("needs {} when there is {}", list(&asked, often, " or "), list(&denied, plain, " and ")),
@@ -77,10 +80,18 @@ fn words(clause: &Clause) -> String {
     }
 }
 
+/// A path as it is said: that an element carries a templateId is said in words.
+fn spoken(literal: &Literal) -> String {
+    match literal.text.strip_prefix(".{").and_then(|t| t.strip_suffix('}')) {
+        Some(root) => format!("templateId {root}"),
+        None => literal.text.clone(),
+    }
+}
+
 fn often(literal: &Literal) -> String {
-    let path = &literal.text;
+    let path = spoken(literal);
     match (literal.least, literal.most) {
-        (1, None) => path.clone(),
+        (1, None) => path,
         (1, Some(1)) => format!("exactly one {path}"),
         (0, Some(most)) => format!("no more than {most} {path}"),
         (least, None) => format!("at least {least} {path}"),
@@ -90,6 +101,8 @@ fn often(literal: &Literal) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::fhir::xml::{Limits, parse};
 
@@ -97,6 +110,7 @@ mod tests {
     fn demands_are_said_in_words() {
         for (clause, expected) in [
             ("code@code=A|B", "needs code@code=A|B"),
+            (".{1.2.3}", "needs templateId 1.2.3"),
             ("text 1..1", "needs exactly one text"),
             ("text 0..1", "needs no more than 1 text"),
             ("id 2..*", "needs at least 2 id"),
@@ -113,7 +127,7 @@ mod tests {
             let text = format!("<ClinicalDocument xmlns='urn:hl7-org:v3'><templateId root='1.2.250.1.213.1.1.1.13' {template}/></ClinicalDocument>");
             let root = parse(text.as_bytes(), &Limits::default()).unwrap();
             let volets = Volets::of(&root, true);
-            let asked = volets.ask(&Place { element: &root, up: None });
+            let asked = volets.ask(&Place { element: &root, up: None, steps: &Cell::new(0) });
             (volets.rows.len(), volets.unknown_version.is_some(), asked.iter().any(|(rule, more)| *rule == "volet-module" && more.contains("SYNTH")))
         };
         assert_eq!(volets("extension='2023.01'"), (2, false, true));
@@ -125,8 +139,9 @@ mod tests {
         let found = |code: &str| {
             let text = format!("<ClinicalDocument xmlns='urn:hl7-org:v3'>{code}</ClinicalDocument>");
             let root = parse(text.as_bytes(), &Limits::default()).unwrap();
-            let at = Place { element: &root, up: None };
-            let place = Place { element: root.child("confidentialityCode").unwrap(), up: Some(&at) };
+            let steps = Cell::new(0);
+            let at = Place { element: &root, up: None, steps: &steps };
+            let place = at.child(root.child("confidentialityCode").unwrap());
             Volets::of(&root, true).ask(&place).into_iter().filter(|(rule, _)| *rule == "value-set").count()
         };
         assert_eq!(found("<confidentialityCode code='N' codeSystem='2.16.840.1.113883.5.25'/>"), 0);

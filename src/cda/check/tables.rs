@@ -91,6 +91,9 @@ pub(super) struct Row {
     pub null: bool,
 }
 
+/// Templates of one element that are asked.
+const MAX_TEMPLATES: usize = 30;
+
 /// Rows by what they apply to.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
@@ -118,7 +121,7 @@ impl Rows {
 
     /// The rows that apply to an element.
     pub fn of<'r>(&'r self, at: &'r Place<'r, '_>) -> impl Iterator<Item = &'r Row> {
-        let templates = at.element.all("templateId").filter_map(|t| self.by_template.get(t.attr("root")?));
+        let templates = at.element.all("templateId").take(MAX_TEMPLATES).filter_map(|t| self.by_template.get(t.attr("root")?));
         let named = self.by_name.get(&*at.element.name);
         templates.chain(named).chain(std::iter::once(&self.any)).flatten().filter(|row| row.at.matches(at))
     }
