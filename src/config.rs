@@ -160,6 +160,8 @@ pub struct Documents {
     pub validation: Validation,
     /// Folder of mapping tables (TOML) added to those of the program. Default: none.
     pub cda_maps: String,
+    /// Whether a deposit of a CDA that breaks rules of severity error is refused. Default false: it is stored and told.
+    pub refuse_invalid_cda: bool,
 }
 
 /// See [`Documents::validation`].

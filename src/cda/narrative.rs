@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::fhir::xml::Element;
+use crate::fhir::xml::{Element, Node};
 
 /// Longest text taken for a label or a note, in characters.
 const LABEL_MAX: usize = 2_000;
@@ -53,12 +53,40 @@ impl<'a> Narrative<'a> {
         clean(&holder.plain())
     }
 
+    /// The words a `text` or `originalText` element refers to, as they are written; `None` when they are more than a few.
+    pub fn written(&self, holder: &Element) -> Option<String> {
+        let id = self.fragment(holder.child("reference")?.attr("value")?)?;
+        let element = self.by_id.get(id)?;
+        let mut left = WRITTEN_MAX;
+        is_short(element, &mut left).then(|| element.plain())
+    }
+
     /// The fragment a statement is anchored at: its `text`, else the original text of its value or code.
     pub fn anchor<'b>(&self, statement: &'b Element) -> Option<&'b str> {
         ["text/reference", "value/originalText/reference", "code/originalText/reference", "text/reference/reference"]
             .iter()
             .find_map(|path| self.fragment(statement.at(path)?.attr("value")?))
     }
+}
+
+/// Longest text, in bytes and elements, that is compared with what is coded.
+const WRITTEN_MAX: usize = 200;
+
+/// Whether no more text and elements are below than what is left; stops where there is more.
+fn is_short(e: &Element, left: &mut usize) -> bool {
+    e.children.iter().all(|child| {
+        let size = match child {
+            Node::Element(_) => 1,
+            Node::Text(text) => text.len(),
+            Node::Data(range) => range.len(),
+        };
+        let Some(rest) = left.checked_sub(size) else { return false };
+        *left = rest;
+        match child {
+            Node::Element(e) => is_short(e, left),
+            Node::Text(_) | Node::Data(_) => true,
+        }
+    })
 }
 
 /// White space collapsed, a leading `[CIM-10 : I10]` taken off, bounded; `None` when nothing is left.

@@ -200,6 +200,22 @@ fn reading() {
         ms(took) / f64_of(documents.max(1)),
         f64_of(bytes) / f64_of(documents.max(1)) / 1e3
     );
+    checking();
+}
+
+/// The time of looking for what is wrong with one document that was read.
+fn checking() {
+    let documents: Vec<_> = TEMPLATES.iter().filter_map(|text| crate::cda::read(text.as_bytes()).ok()).collect();
+    let (mut checked, mut findings) = (0_u64, 0);
+    let start = Instant::now();
+    while start.elapsed() < READING_TIME / 4 {
+        for document in &documents {
+            findings += crate::cda::check(document).len();
+            checked += 1;
+        }
+    }
+    std::hint::black_box(findings);
+    println!("CDA validated                             {:>8.2} ms per document", ms(start.elapsed()) / f64_of(checked.max(1)));
 }
 
 fn memory(what: &str, pid: Option<u32>) {

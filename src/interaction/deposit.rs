@@ -199,9 +199,10 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
         Reading::Cda(document) => statements::of_cda(document, &slots, &chosen),
         Reading::Fhir(bundle) => statements::of_bundle(bundle, &chosen),
     };
+    statements::accept(app, &stated)?;
     remarks.extend(stated.warnings.iter().cloned());
     let reference = document::labelled(reference(app, call, &slots, &chosen, bare, &replaced)?, document::inherited(&replaced))?;
-    let reference = document::titled(reference, &document::title(call, entry, &stated))?;
+    let reference = document::described(reference, &document::title(call, entry, &stated), &stated)?;
     let mut plan = Plan { operations: std::mem::take(&mut chosen.operations), preconditions: std::mem::take(&mut chosen.preconditions), ..Plan::default() };
     let ready = Ready {
         slots: &slots,

@@ -131,21 +131,43 @@ pub(super) fn labelled(bytes: Vec<u8>, set: i32) -> Result<Vec<u8>> {
 /// Extension of a DocumentReference with the title that this server gives it, beside its author's.
 pub(super) const GENERATED_TITLE: &str = "urn:passerelle:generated-title";
 
-/// A DocumentReference (its bytes) with its generated title, in the place of one that a client sent along; everything else stays byte
-/// for byte.
-pub(super) fn titled(bytes: Vec<u8>, title: &str) -> Result<Vec<u8>> {
-    if title.is_empty() {
-        return Ok(bytes);
-    }
+/// A DocumentReference (its bytes) with what this server says of the document: its generated title, and how many rules a CDA breaks.
+pub(super) fn described(bytes: Vec<u8>, title: &str, stated: &Statements) -> Result<Vec<u8>> {
+    let bytes = match title {
+        "" => bytes,
+        _ => extended(bytes, GENERATED_TITLE, Some(json!({"url": GENERATED_TITLE, "valueString": title})))?,
+    };
+    extended(bytes, statements::CDA_FINDINGS, stated.findings.extension())
+}
+
+/// A DocumentReference (its bytes) with an extension of ours, in the place of one that a client sent along; everything else stays
+/// byte for byte. Without an extension, what a client sent under our name goes.
+fn extended(bytes: Vec<u8>, url: &str, extension: Option<Value>) -> Result<Vec<u8>> {
     let node = crate::fhir::gate::parse(&bytes)?;
     let all = node.get("extension").map(Node::items).unwrap_or_default();
-    let text = json!({"url": GENERATED_TITLE, "valueString": title}).to_string();
-    let edit = match (all.iter().find(|e| e.get("url").and_then(Node::text) == Some(GENERATED_TITLE)), all.last()) {
-        (Some(sent), _) => Edit { start: sent.start, end: sent.end, text },
-        (None, Some(last)) => Edit { start: last.end, end: last.end, text: format!(",{text}") },
-        (None, None) => Edit { start: node.end - 1, end: node.end - 1, text: format!(",\"extension\":[{text}]") },
+    let sent = all.iter().position(|e| e.get("url").and_then(Node::text) == Some(url));
+    let text = extension.map(|e| e.to_string());
+    let edit = match (sent, text) {
+        (None, None) => return Ok(bytes),
+        (Some(at), None) => removal(all, at),
+        (Some(at), Some(text)) => all.get(at).map(|sent| Edit { start: sent.start, end: sent.end, text }),
+        (None, Some(text)) => Some(match all.last() {
+            Some(last) => Edit { start: last.end, end: last.end, text: format!(",{text}") },
+            None => Edit { start: node.end - 1, end: node.end - 1, text: format!(",\"extension\":[{text}]") },
+        }),
     };
-    Ok(splice::apply(&bytes, vec![edit]))
+    Ok(splice::apply(&bytes, edit.into_iter().collect()))
+}
+
+/// Takes the findings a client claims out of several items, with their comma; the only item stays and says that there are none.
+fn removal(all: &[Node], at: usize) -> Option<Edit> {
+    let sent = all.get(at)?;
+    let before = at.checked_sub(1).and_then(|i| all.get(i));
+    Some(match (before, all.get(at + 1)) {
+        (Some(before), _) => Edit { start: before.end, end: sent.end, text: String::new() },
+        (None, Some(after)) => Edit { start: sent.start, end: after.start, text: String::new() },
+        (None, None) => Edit { start: sent.start, end: sent.end, text: statements::Findings::default().counts().to_string() },
+    })
 }
 
 /// The title that this server gives a document.

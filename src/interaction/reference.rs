@@ -142,6 +142,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
     let chosen = Chosen { record, id: patient.trim_start_matches("Patient/").to_owned(), operations: Vec::new(), preconditions: Vec::new() };
     feeding::open_record(call, reader, record)?;
     let stated = stated(reader, &entry, &payload.bytes, &slots, &chosen)?;
+    statements::accept(app, &stated)?;
     warnings.extend(stated.warnings.iter().cloned());
     let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
     let mut replaced = document::replaced(call, reader, &targets, &mut warnings)?;
@@ -168,7 +169,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         slots.binary_id.clone_from(id);
     }
     let bytes = document::labelled(own_bytes(app, &sent, &slots, &payload)?, document::inherited(&replaced))?;
-    let bytes = document::titled(bytes, &document::title(call, &entry, &stated))?;
+    let bytes = document::described(bytes, &document::title(call, &entry, &stated), &stated)?;
     let binary_id = slots.binary_id.clone();
     let adopted = payload.staged.is_some();
     let ready = Ready {

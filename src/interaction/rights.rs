@@ -77,7 +77,7 @@ pub(super) fn may_change_identity(call: &Call, reader: &mut Reader<'_>, current:
 pub(super) fn keeps_ins(call: &Call, reader: &mut Reader<'_>, current: Option<&VersionRow>, after: &Value) -> Result<()> {
     let will = patient::ins_of(after);
     if will.iter().any(|i| will.iter().filter(|o| o.system == i.system).count() > 1) {
-        return Err(Fault::new(FaultKind::BadValue, 672, "a patient has one INS of a kind").at("Patient.identifier"));
+        return Err(Fault::new(FaultKind::BadValue, 690, "a patient has one INS of a kind").at("Patient.identifier"));
     }
     let (Some(row), Some(rules)) = (current, call.visibility.rules()) else { return Ok(()) };
     let found = reader.with_body(row.clone())?;

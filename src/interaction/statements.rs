@@ -10,7 +10,7 @@ use super::patient::Chosen;
 use super::planning::to_bytes;
 use super::registry::registry;
 use super::{App, Call, resource};
-use crate::fhir::{DocumentEntry, Issue, IssueType, Result, gate, r4, time};
+use crate::fhir::{DocumentEntry, Fault, FaultKind, Issue, IssueType, Result, Severity, gate, r4, time};
 use crate::store::Facts;
 use crate::{cda, xds};
 
@@ -19,6 +19,76 @@ use crate::{cda, xds};
 pub(super) struct Statements {
     pub resources: Vec<cda::DerivedResource>,
     pub warnings: Vec<Issue>,
+    /// What is wrong with a CDA.
+    pub findings: Findings,
+}
+
+/// What is wrong with a CDA, as far as it is told when one is deposited; `$validate-cda` tells all of it.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub errors: usize,
+    pub warnings: usize,
+    /// The first ones, errors first.
+    told: Vec<Issue>,
+}
+
+/// Findings that are told with a deposit.
+const MAX_TOLD: usize = 20;
+
+impl Findings {
+    fn of(document: &cda::ClinicalDocument) -> Self {
+        let mut all = cda::check(document);
+        all.sort_by_key(|f| !f.rule.is_error());
+        let errors = all.iter().filter(|f| f.rule.is_error()).count();
+        Self { errors, warnings: all.len() - errors, told: all.iter().take(MAX_TOLD).map(told).collect() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.errors + self.warnings == 0
+    }
+
+    /// What an answer says that stores the document all the same: nothing here is an error of the request.
+    fn remarks(&self) -> Vec<Issue> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let sum = format!("the CDA breaks rules ({} errors, {} warnings); $validate-cda lists them", self.errors, self.warnings);
+        let softened = self.told.iter().cloned().map(|mut issue| {
+            issue.severity = Severity::Warning;
+            issue
+        });
+        std::iter::once(Issue::warning(IssueType::Informational, "ClinicalDocument", sum)).chain(softened).collect()
+    }
+
+    /// The extension of a DocumentReference with the number of findings; `None` when there is none.
+    pub(super) fn extension(&self) -> Option<Value> {
+        (!self.is_empty()).then(|| self.counts())
+    }
+
+    pub(super) fn counts(&self) -> Value {
+        let count = |url: &str, n: usize| json!({"url": url, "valueUnsignedInt": n});
+        json!({"url": CDA_FINDINGS, "extension": [count("errors", self.errors), count("warnings", self.warnings)]})
+    }
+}
+
+/// Extension of a DocumentReference: how many rules its CDA breaks, by severity, as counted when it was deposited.
+pub(super) const CDA_FINDINGS: &str = "urn:passerelle:cda-findings";
+
+fn told(finding: &cda::Finding) -> Issue {
+    let said = format!("{} [{}] line {}: {} ({})", finding.rule.severity, finding.rule.id, finding.line, finding.said(), finding.rule.spec);
+    let tell = if finding.rule.is_error() { Issue::error } else { Issue::warning };
+    tell(IssueType::BusinessRule, finding.xpath.clone(), said)
+}
+
+/// Refuses a CDA with errors where the configuration says so.
+///
+/// # Errors
+/// `RuleBroken` with the first findings, errors first.
+pub(super) fn accept(app: &App, stated: &Statements) -> Result<()> {
+    if stated.findings.errors == 0 || !app.config.documents.refuse_invalid_cda {
+        return Ok(());
+    }
+    Err(Fault::with_issues(FaultKind::RuleBroken, 672, stated.findings.told.clone()))
 }
 
 /// The facts of a CDA, whose references to itself and to its patient are those given.
@@ -26,8 +96,9 @@ pub(super) fn of_cda(document: &cda::ClinicalDocument, slots: &Slots, chosen: &C
     let derived = cda::derive(document, &slots.reference(), &chosen.reference());
     let (resources, broken): (Vec<_>, Vec<_>) = derived.resources.into_iter().partition(|r| is_valid(&r.resource));
     let told = broken.iter().map(|r| Issue::warning(IssueType::Informational, &r.path, "the statement cannot be written as a valid resource; it stays in the document only"));
-    let warnings = derived.warnings.into_iter().chain(told).collect();
-    Statements { resources, warnings }
+    let findings = Findings::of(document);
+    let warnings = derived.warnings.into_iter().chain(told).chain(findings.remarks()).collect();
+    Statements { resources, warnings, findings }
 }
 
 /// Whether a derived resource is what FHIR R4 says it must be.
@@ -38,7 +109,7 @@ pub fn is_valid(resource: &Value) -> bool {
 /// The facts of a FHIR document.
 pub(super) fn of_bundle(bundle: &Value, chosen: &Chosen) -> Statements {
     let found = xds::statements_of_document(bundle, &chosen.reference(), |kind| registry().is_statement(kind));
-    Statements { resources: found.into_iter().map(|(path, resource)| cda::DerivedResource { path, resource }).collect(), warnings: Vec::new() }
+    Statements { resources: found.into_iter().map(|(path, resource)| cda::DerivedResource { path, resource }).collect(), ..Statements::default() }
 }
 
 /// The block of facts: ids given, placeholders resolved, one Provenance for all.

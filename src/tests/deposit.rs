@@ -329,3 +329,41 @@ fn a_cda_is_validated_without_being_stored() {
     assert_eq!(codes(&doctor.found(&path)), codes(&outcome));
     refused(&server.cabinet().get(&path), 403);
 }
+
+/// A CDA that breaks rules is stored and told, its DocumentReference counts them; where the configuration says so it is refused.
+#[test]
+fn the_findings_of_a_cda_travel_with_it_or_refuse_it() {
+    let text = String::from_utf8(small_cda("2.25.951", "258027511234534", "")).unwrap();
+    let wrong = text.replace("extension=\"801234567897\"", "extension=\"80123\"");
+    let xml = [("Content-Type", "application/xml"), ("Accept", FHIR_JSON), ("Prefer", "return=OperationOutcome")];
+    let server = TestServer::start(On::Sqlite);
+    let answer = server.cabinet().call("POST", "$deposit", &xml, wrong.as_bytes());
+    let outcome = json(&answer);
+    assert_eq!(answer.status, 201, "{outcome}");
+    let issues = outcome["issue"].as_array().unwrap();
+    assert!(issues.iter().any(|i| i["diagnostics"].as_str().unwrap().starts_with("error [person-id] line ")), "{outcome}");
+    assert!(issues.iter().all(|i| i["severity"] != "error") && !outcome.to_string().contains("80123"), "{outcome}");
+    let counts = |reference: &serde_json::Value| {
+        let all = reference["extension"].as_array().cloned().unwrap_or_default();
+        let found: Vec<_> = all.into_iter().filter(|e| e["url"] == "urn:passerelle:cda-findings").collect();
+        assert!(found.len() < 2, "{reference}");
+        found.first().map(|e| (e["extension"][0]["valueUnsignedInt"].as_u64().unwrap(), e["extension"][1]["url"].as_str().unwrap().to_owned()))
+    };
+    let stored =
+        json(&server.cabinet().call("GET", answer.header("location").unwrap().split("/fhir/").last().unwrap().split("/_history").next().unwrap(), &[("Accept", FHIR_JSON)], b""));
+    let (errors, warnings) = counts(&stored).unwrap_or_else(|| panic!("{stored}"));
+    assert!(errors >= 1 && warnings == "warnings", "{stored}");
+
+    let strict = TestServer::with(On::Sqlite, |c| c.documents.refuse_invalid_cda = true);
+    let refusal = strict.cabinet().call("POST", "$deposit", &xml, wrong.as_bytes());
+    assert_eq!(refusal.status, 422);
+    let outcome = json(&refusal);
+    assert!(outcome["issue"][0]["diagnostics"].as_str().unwrap().starts_with("P-0672: error [") && outcome["issue"][0]["severity"] == "error", "{outcome}");
+    assert_eq!(
+        json(&strict.cabinet().call("GET", "DocumentReference?patient.identifier=urn:oid:1.2.250.1.213.1.4.10|258027511234534", &[("Accept", FHIR_JSON)], b""))["total"],
+        0,
+        "nothing was stored"
+    );
+    let own = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/conformance-tests/corpus/01-synthese-medicale.xml")).unwrap();
+    assert_eq!(strict.cabinet().call("POST", "$deposit", &xml, &own).status, 201);
+}
