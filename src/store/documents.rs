@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::among::among;
 use super::conn::fault;
 use super::read::{Reader, unpack};
-use super::schema::{blob, document, version};
+use super::schema::{blob, document, document_text, version};
 use super::visible::visible;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 
@@ -124,5 +124,14 @@ impl Reader<'_> {
             return Err(Fault::new(FaultKind::Bug, 172, "the stored document does not match its hash and is not sent"));
         }
         Ok(bytes)
+    }
+
+    /// The text layers of a document's files as they were written; `None` for a document deposited before there were any.
+    ///
+    /// # Errors
+    /// `Bug` when they are damaged.
+    pub fn text_layers(&mut self, row: &DocumentRow) -> Result<Option<Vec<u8>>> {
+        let found: Option<Vec<u8>> = document_text::table.find((row.record, row.number)).select(document_text::layers).first(self.conn).optional().map_err(fault)?;
+        found.map(|bytes| unpack(&bytes)).transpose()
     }
 }
