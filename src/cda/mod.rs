@@ -49,7 +49,7 @@ pub use coverage::{Coverage, Left, coverage};
 pub use header::header;
 pub use maps::{add_maps, mapping_version};
 pub use read::{ClinicalDocument, read};
-pub use render::{Attachment, Heading, Rendered, attachment, fragment_anchor, path_anchor, render, xhtml};
+pub use render::{Attachment, File, Heading, Rendered, attachment, files, fragment_anchor, path_anchor, render, words, xhtml};
 pub use table::unexercised;
 
 /// A resource made from one statement of the document, without `id`.

@@ -7,7 +7,7 @@
 mod attachments;
 mod narrative;
 
-pub use attachments::Attachment;
+pub use attachments::{Attachment, File};
 pub use narrative::xhtml;
 
 use self::attachments::Attachments;
@@ -60,6 +60,22 @@ pub fn render(document: &ClinicalDocument, attachment: &dyn Fn(usize) -> String)
 /// An attachment of a document by its number; `None` when there is none or its base64 is broken.
 pub fn attachment(document: &ClinicalDocument, number: usize) -> Option<Attachment> {
     Attachments::of(&document.root).decoded(number)
+}
+
+/// The files inside a document, in its order.
+pub fn files(document: &ClinicalDocument) -> Vec<File> {
+    let whole: Vec<&Element> = document.root.all("component").filter_map(|c| c.at("nonXMLBody/text")).collect();
+    Attachments::of(&document.root).files(&whole)
+}
+
+/// What a document says in words: titles and texts of its sections, and a body that is plain text.
+pub fn words(document: &ClinicalDocument) -> String {
+    let mut all = Vec::new();
+    document.root.descendants(&mut all);
+    let section = |e: &Element| &*e.name == "section";
+    let told = all.iter().filter(|e| section(e)).flat_map(|e| [e.child("title"), e.child("text")]).flatten();
+    let body = document.root.all("component").filter_map(|c| c.at("nonXMLBody/text")).filter(|t| t.attr("representation").is_none_or(|r| !r.eq_ignore_ascii_case("B64")));
+    told.chain(body).map(Element::text).collect::<Vec<_>>().join("\n")
 }
 
 /// The anchor of a section or an entry, from its path.

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::contents::{self, Contents};
 use super::patient::{self, Chosen};
 use super::planning::to_bytes;
 use super::statements::{self, Statements};
@@ -13,7 +14,7 @@ use crate::fhir::classification;
 use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
 use crate::fhir::{Coding, DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result};
-use crate::store::{ChangeDocument, DocumentRow, NewDocument, Operation, Plan, Precondition, Reader};
+use crate::store::{ChangeDocument, DocumentRow, DocumentText, NewDocument, Operation, Plan, Precondition, Reader};
 use crate::xds;
 
 /// Ids and numbers of a document that is being deposited.
@@ -128,27 +129,41 @@ pub(super) fn labelled(bytes: Vec<u8>, set: i32) -> Result<Vec<u8>> {
 /// Extension of a DocumentReference with the title that this server gives it, beside its author's.
 pub(super) const GENERATED_TITLE: &str = "urn:passerelle:generated-title";
 
+/// Extension of a DocumentReference that remarks what its document's bytes are not: a scan, protected, unread, of another type.
+const CONTENT_REMARK: &str = "urn:passerelle:content-remark";
+
 /// A DocumentReference (its bytes) with its generated title, in the place of one that a client sent along; everything else stays byte
 /// for byte.
 pub(super) fn titled(bytes: Vec<u8>, title: &str) -> Result<Vec<u8>> {
     if title.is_empty() {
         return Ok(bytes);
     }
-    let node = crate::fhir::gate::parse(&bytes)?;
+    extended(&bytes, GENERATED_TITLE, &[json!({"url": GENERATED_TITLE, "valueString": title})])
+}
+
+/// A DocumentReference (its bytes) with what is worth remarking of its document's bytes.
+pub(super) fn remarked(bytes: Vec<u8>, contents: &Contents) -> Result<Vec<u8>> {
+    let all: Vec<Value> = contents.codings().into_iter().map(|coding| json!({"url": CONTENT_REMARK, "valueCoding": coding})).collect();
+    if all.is_empty() { Ok(bytes) } else { extended(&bytes, CONTENT_REMARK, &all) }
+}
+
+/// Extensions of one address, in the place of the first that a client sent along.
+fn extended(bytes: &[u8], url: &str, extensions: &[Value]) -> Result<Vec<u8>> {
+    let node = crate::fhir::gate::parse(bytes)?;
     let all = node.get("extension").map(Node::items).unwrap_or_default();
-    let text = json!({"url": GENERATED_TITLE, "valueString": title}).to_string();
-    let edit = match (all.iter().find(|e| e.get("url").and_then(Node::text) == Some(GENERATED_TITLE)), all.last()) {
+    let text = extensions.iter().map(Value::to_string).collect::<Vec<_>>().join(",");
+    let edit = match (all.iter().find(|e| e.get("url").and_then(Node::text) == Some(url)), all.last()) {
         (Some(sent), _) => Edit { start: sent.start, end: sent.end, text },
         (None, Some(last)) => Edit { start: last.end, end: last.end, text: format!(",{text}") },
         (None, None) => Edit { start: node.end - 1, end: node.end - 1, text: format!(",\"extension\":[{text}]") },
     };
-    Ok(splice::apply(&bytes, vec![edit]))
+    Ok(splice::apply(bytes, vec![edit]))
 }
 
 /// The title that this server gives a document.
-pub(super) fn title(call: &Call, entry: &DocumentEntry, stated: &Statements) -> String {
+pub(super) fn title(call: &Call, entry: &DocumentEntry, stated: &Statements, contents: &Contents) -> String {
     let stated: Vec<(&str, &Value)> = stated.resources.iter().map(|r| (r.path.as_str(), &r.resource)).collect();
-    crate::keyinfo::generated_title(entry, &stated, &crate::fhir::time::instant(call.now_us))
+    crate::keyinfo::generated_title(entry, &stated, &contents.title, &crate::fhir::time::instant(call.now_us))
 }
 
 /// The concepts of the labels of a set that a DocumentReference does not show yet.
@@ -240,6 +255,7 @@ pub(super) struct Ready<'a> {
     /// The DocumentReference as it will be stored (id, meta with the lastUpdated placeholder, rewritten references).
     pub reference: Vec<u8>,
     pub statements: Statements,
+    pub contents: Contents,
     pub replaced: &'a [Replaced],
     /// Its Binary was sent before and has its id already.
     pub adopted: bool,
@@ -252,7 +268,7 @@ pub(super) struct Ready<'a> {
 /// # Errors
 /// `Bug` when something cannot be written as JSON.
 pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> Result<()> {
-    let Ready { slots, chosen, entry, content, reference, statements: stated, replaced, adopted, sight } = ready;
+    let Ready { slots, chosen, entry, content, reference, statements: stated, contents, replaced, adopted, sight } = ready;
     let shown: Value = serde_json::from_slice(&reference).map_err(|e| Fault::new(FaultKind::Bug, 406, "a resource is not JSON").because(e))?;
     let own = labels::set(entry.confidentiality.iter().map(|c| c.code.as_str()));
     let document = NewDocument {
@@ -278,6 +294,8 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         plan.operations.push(notices::hidden(call, slots.number, document.visible_from_us)?);
     }
     plan.operations.push(Operation::NewDocument(Box::new(document)));
+    let words = contents::of_metadata(entry, &shown) + &contents.words;
+    plan.operations.push(Operation::Text(Box::new(DocumentText { record: chosen.record, document: slots.number, words, layers: contents.layers })));
     let slot = resource::Slot { kind: "DocumentReference", id: &slots.id, record: chosen.record, rid: slots.rid, number: 1, document: slots.number };
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, reference)?)));
     if let Some(facts) = statements::block(app, call, slots, chosen, entry, stated)? {

@@ -94,6 +94,7 @@ fn ask(app: &App, actor: &Actor, now_us: i64, (method, path, body): (Method, &st
         if_none_exist: None,
         prefer: Prefer::default(),
         committed: Cell::new(false),
+        layers: std::cell::RefCell::default(),
     };
     match dispatch(app, &call) {
         Ok(Answer { status, body: Body::Resource(bytes), .. }) => (status, serde_json::from_slice(&bytes).unwrap()),

@@ -21,6 +21,22 @@ pub struct Attachment {
     pub bytes: Vec<u8>,
 }
 
+/// A file before it is decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its number as [`super::attachment`] takes it.
+    pub number: usize,
+    /// As the document declares it, `""` when it does not.
+    pub mime: String,
+    /// It is the body of the document (level 1).
+    pub is_whole: bool,
+    /// Its first bytes, none when they are not base64.
+    pub head: Vec<u8>,
+}
+
+/// Characters of base64 that are decoded for the first bytes.
+const HEAD: usize = 1400;
+
 /// Every element that holds a file in base64, in document order.
 pub(super) struct Attachments<'a>(Vec<&'a Element>);
 
@@ -44,6 +60,15 @@ impl<'a> Attachments<'a> {
         all.into_iter().filter_map(|e| self.number(e)).collect()
     }
 
+    /// What is known of each without decoding it.
+    pub fn files(&self, whole: &[&Element]) -> Vec<File> {
+        self.0
+            .iter()
+            .enumerate()
+            .map(|(number, e)| File { number, mime: self.mime(number).to_owned(), is_whole: whole.iter().any(|w| std::ptr::eq(*w, *e)), head: head(e) })
+            .collect()
+    }
+
     pub fn mime(&self, number: usize) -> &'a str {
         self.0.get(number).and_then(|e| e.attr("mediaType")).unwrap_or_default()
     }
@@ -53,4 +78,9 @@ impl<'a> Attachments<'a> {
         let packed: Vec<u8> = element.text().bytes().filter(|b| !b.is_ascii_whitespace()).collect();
         Some(Attachment { mime: self.mime(number).to_owned(), bytes: BASE64.decode(packed).ok()? })
     }
+}
+
+fn head(element: &Element) -> Vec<u8> {
+    let packed: Vec<u8> = element.text().bytes().filter(|b| !b.is_ascii_whitespace()).take(HEAD).collect();
+    BASE64.decode(packed).unwrap_or_default()
 }
