@@ -108,12 +108,19 @@ impl App {
     }
 }
 
+/// This program, even after its file was replaced by a newer one.
+const THIS: &str = "/proc/self/exe";
+
 /// Reads PDF files by running this program again, or the one that is configured.
 fn pdf_reader(config: &Config) -> Option<pdf::Reader> {
     let documents = &config.documents;
     if !documents.pdf_text {
         return None;
     }
-    let program = if documents.pdf_program.is_empty() { std::env::current_exe().ok()? } else { documents.pdf_program.clone().into() };
+    let program = match documents.pdf_program.as_str() {
+        "" if std::path::Path::new(THIS).exists() => THIS.into(),
+        "" => std::env::current_exe().ok()?,
+        named => named.into(),
+    };
     Some(pdf::Reader::new(pdf::ReaderOptions { program, children: documents.pdf_children, memory: documents.pdf_memory_bytes }))
 }

@@ -5,9 +5,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::layers::{self, FileLayer};
+use super::layers::{FileLayer, Files};
 use super::planning::json_bytes;
-use super::{App, Call};
 use crate::fhir::search::fold;
 use crate::fhir::xml::{Limits, parse};
 use crate::fhir::{DocumentEntry, Issue, IssueType, Result, classification};
@@ -44,6 +43,11 @@ pub(super) fn row(state: &str) -> Option<&'static Row> {
     TABLE.row.iter().find(|r| r.state == state)
 }
 
+/// Whether a part of a title tells why there are no words.
+pub(super) fn is_remark(part: &str) -> bool {
+    TABLE.row.iter().any(|r| r.title == part)
+}
+
 /// A document as it was read.
 pub(super) enum Body<'a> {
     Cda(&'a cda::ClinicalDocument),
@@ -61,6 +65,8 @@ pub(super) struct Contents {
     pub words: String,
     /// JSON of its [`FileLayer`]s.
     pub layers: Vec<u8>,
+    /// Not all of it could be read in time.
+    pub is_late: bool,
 }
 
 impl Contents {
@@ -75,11 +81,11 @@ impl Contents {
     }
 }
 
-/// Reads what can be read of a document.
+/// Reads what can be read of a document; `read` gives the text layers of its PDF files, which it asks for when it wants them.
 ///
 /// # Errors
 /// `Bug` when the layers cannot be written as JSON.
-pub(super) fn of(app: &App, call: &Call, (mime, sha256): (&str, &[u8; 32]), content: &[u8], body: &Body<'_>) -> Result<Contents> {
+pub(super) fn of(mime: &str, content: &[u8], body: &Body<'_>, read: impl FnOnce(&dyn Fn() -> Files) -> Vec<FileLayer>) -> Result<Contents> {
     let mut remarks = Vec::new();
     let files = files(mime, content, body);
     let (right, wrong): (Vec<_>, Vec<_>) = files.into_iter().partition(|f| xds::begins_as_declared(&f.mime, &f.head));
@@ -90,14 +96,15 @@ pub(super) fn of(app: &App, call: &Call, (mime, sha256): (&str, &[u8; 32]), cont
         Body::Cda(document) => cda::attachment(document, number).map(|a| a.bytes).unwrap_or_default(),
         _ => content.to_vec(),
     };
-    let mut read = layers::of(app, call, sha256, || right.iter().filter(|f| is_pdf(&f.mime)).map(|f| (f.number, bytes(f.number))).collect());
+    let mut read = read(&|| right.iter().filter(|f| is_pdf(&f.mime)).map(|f| (f.number, bytes(f.number))).collect());
     let whole = read.iter().find(|l| right.iter().any(|f| f.is_whole && f.number == l.file));
     remarks.extend(whole.and_then(|l| row(&l.state)));
     let quoted = whole.and_then(|l| keyinfo::quoted_conclusion(&l.text)).map(|said| keyinfo::quotation(&said));
     let title = quoted.or_else(|| remarks.first().filter(|_| whole.is_some() || wrong.iter().any(|f| f.1)).map(|r| r.title.clone())).unwrap_or_default();
     read.extend(wrong.into_iter().map(|f| f.0));
     let layers = if read.is_empty() { Vec::new() } else { json_bytes(&read)? };
-    Ok(Contents { title, remarks, words: words(content, mime, body, &read), layers })
+    let is_late = read.iter().any(|l| l.state == State::Late.code());
+    Ok(Contents { title, is_late, remarks, words: words(content, mime, body, &read), layers })
 }
 
 /// The state of a file that is not what its type says.
@@ -181,7 +188,7 @@ mod tests {
 
     #[test]
     fn every_state_without_words_has_a_row() {
-        for state in [State::Scan, State::Empty, State::NotPdf, State::Encrypted, State::Unread] {
+        for state in [State::Scan, State::Empty, State::NotPdf, State::Encrypted, State::Unread, State::Late] {
             assert!(row(state.code()).is_some(), "{state:?}");
         }
         assert!(row(State::Read.code()).is_none() && row(State::Cut.code()).is_none() && row("other").is_some());

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::document::{self, Known, Ready, Replaced, Slots};
 use super::patient::Chosen;
 use super::planning::{Planned, outcome, to_bytes};
-use super::{Answer, App, Call, contents, feeding, resource, statements};
+use super::{Answer, App, Call, contents, feeding, layers, resource, statements};
 use crate::access::labels;
 use crate::audit::Action;
 use crate::cda;
@@ -204,7 +204,7 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
         Reading::Cda(document) => contents::Body::Cda(document),
         Reading::Fhir(bundle) => contents::Body::Fhir(bundle),
     };
-    let contents = contents::of(app, call, (&entry.mime, &sha256), bare.content, &body)?;
+    let contents = contents::of(&entry.mime, bare.content, &body, |files| layers::of(app, call, &sha256, files))?;
     remarks.extend(contents.warnings());
     let reference = document::titled(reference, &document::title(call, entry, &stated, &contents))?;
     let reference = document::remarked(reference, &contents)?;

@@ -8,7 +8,7 @@ use super::contents::{self, Contents};
 use super::patient::{self, Chosen};
 use super::planning::to_bytes;
 use super::statements::{self, Statements};
-use super::{App, Call, feeding, notices, resource};
+use super::{App, Call, feeding, later, notices, resource};
 use crate::access::{Sight, Situation, Span, labels, person_key};
 use crate::fhir::classification;
 use crate::fhir::gate::Node;
@@ -130,7 +130,7 @@ pub(super) fn labelled(bytes: Vec<u8>, set: i32) -> Result<Vec<u8>> {
 pub(super) const GENERATED_TITLE: &str = "urn:passerelle:generated-title";
 
 /// Extension of a DocumentReference that remarks what its document's bytes are not: a scan, protected, unread, of another type.
-const CONTENT_REMARK: &str = "urn:passerelle:content-remark";
+pub(super) const CONTENT_REMARK: &str = "urn:passerelle:content-remark";
 
 /// A DocumentReference (its bytes) with its generated title, in the place of one that a client sent along; everything else stays byte
 /// for byte.
@@ -294,6 +294,9 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         plan.operations.push(notices::hidden(call, slots.number, document.visible_from_us)?);
     }
     plan.operations.push(Operation::NewDocument(Box::new(document)));
+    if contents.is_late {
+        plan.operations.push(later::job(slots.number, 0, call.now_us)?);
+    }
     let words = contents::of_metadata(entry, &shown) + &contents.words;
     plan.operations.push(Operation::Text(Box::new(DocumentText { record: chosen.record, document: slots.number, words, layers: contents.layers })));
     let slot = resource::Slot { kind: "DocumentReference", id: &slots.id, record: chosen.record, rid: slots.rid, number: 1, document: slots.number };

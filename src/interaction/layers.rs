@@ -29,10 +29,10 @@ pub struct Layers {
 }
 
 /// Files with their numbers.
-type Files = Vec<(usize, Vec<u8>)>;
+pub(super) type Files = Vec<(usize, Vec<u8>)>;
 
 /// The layers of the files of a document; none while they are not read yet, or when PDF files are not read here.
-pub(super) fn of(app: &App, call: &Call, document: &[u8; 32], files: impl FnOnce() -> Files) -> Vec<FileLayer> {
+pub(super) fn of(app: &App, call: &Call, document: &[u8; 32], files: &dyn Fn() -> Files) -> Vec<FileLayer> {
     if app.pdf.is_none() {
         return Vec::new();
     }
@@ -53,16 +53,24 @@ impl App {
     /// Reads what planning wanted; whether there was anything.
     pub(super) fn read_layers(&self, call: &Call) -> bool {
         let wanted = std::mem::take(&mut call.layers.borrow_mut().wanted);
-        let Some(reader) = self.pdf.as_ref().filter(|_| !wanted.is_empty()) else { return false };
+        if wanted.is_empty() || self.pdf.is_none() {
+            return false;
+        }
         let deadline = Instant::now() + Duration::from_millis(self.config.documents.pdf_milliseconds);
         for (document, files) in wanted {
-            let read = |(file, bytes): (usize, Vec<u8>)| {
-                let Layer { state, text } = if bytes.is_empty() { Layer { state: State::Unread, text: String::new() } } else { reader.read(&bytes, deadline) };
-                FileLayer { file, state: state.code().to_owned(), text }
-            };
-            let layers = files.into_iter().map(read).collect();
+            let layers = self.layers(files, deadline);
             call.layers.borrow_mut().read.insert(document, layers);
         }
         true
+    }
+
+    /// Reads files until a moment; none when PDF files are not read here.
+    pub(super) fn layers(&self, files: Files, deadline: Instant) -> Vec<FileLayer> {
+        let Some(reader) = &self.pdf else { return Vec::new() };
+        let read = |(file, bytes): (usize, Vec<u8>)| {
+            let Layer { state, text } = if bytes.is_empty() { Layer { state: State::Unread, text: String::new() } } else { reader.read(&bytes, deadline) };
+            FileLayer { file, state: state.code().to_owned(), text }
+        };
+        files.into_iter().map(read).collect()
     }
 }

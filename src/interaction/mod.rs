@@ -28,6 +28,7 @@ mod history;
 mod home;
 mod iti105;
 mod iti65;
+mod later;
 mod layers;
 mod notices;
 mod paging;

@@ -10,7 +10,7 @@ use super::contents::{self, Body, Contents};
 use super::document::{self, Known, Ready, Slots};
 use super::patient::Chosen;
 use super::statements::{self, Statements};
-use super::{App, Call, feeding, resource};
+use super::{App, Call, feeding, layers, resource};
 use crate::config::Validation;
 use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
@@ -239,7 +239,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn contents(&self, body: &Body<'_>) -> Result<Contents> {
-        contents::of(self.app, self.call, (&self.entry.mime, self.sha256), self.bytes, body)
+        contents::of(&self.entry.mime, self.bytes, body, |files| layers::of(self.app, self.call, self.sha256, files))
     }
 }
 

@@ -9,7 +9,9 @@ use std::sync::mpsc;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use super::child::{BY_LIMITS, Ended, MAX_PDF};
@@ -62,12 +64,14 @@ pub enum State {
     NotPdf,
     /// It needs a password.
     Encrypted,
-    /// Broken, too long, too slow or too costly to read, or no child was free.
+    /// Broken, too long or too costly to read.
     Unread,
+    /// No child was free or none could end in time; it may be read later.
+    Late,
 }
 
 impl State {
-    const ALL: &[Self] = &[Self::Read, Self::Cut, Self::Scan, Self::Empty, Self::NotPdf, Self::Encrypted, Self::Unread];
+    const ALL: &[Self] = &[Self::Read, Self::Cut, Self::Scan, Self::Empty, Self::NotPdf, Self::Encrypted, Self::Unread, Self::Late];
 
     /// The word of the tables and of the database.
     pub const fn code(self) -> &'static str {
@@ -79,6 +83,7 @@ impl State {
             Self::NotPdf => "not-pdf",
             Self::Encrypted => "encrypted",
             Self::Unread => "unread",
+            Self::Late => "late",
         }
     }
 
@@ -108,7 +113,7 @@ impl Reader {
             return unread("it is longer than is read");
         }
         if !self.acquire(deadline) {
-            return unread("no child was free in time");
+            return late("no child was free in time");
         }
         let layer = self.in_a_child(pdf, deadline);
         *self.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
@@ -141,7 +146,7 @@ impl Reader {
             Ok(child) => self.talk(child, pdf, deadline),
             Err(e) => {
                 tracing::warn!(cause = %e, "the child that reads PDFs could not be started");
-                Layer::without(State::Unread)
+                Layer::without(State::Late)
             }
         }
     }
@@ -164,7 +169,7 @@ impl Reader {
             (status, output.join().unwrap_or_default(), complaint.join().unwrap_or_default())
         });
         self.tell_once(&complaint);
-        layer(status, output)
+        if status.is_none() && Instant::now() >= deadline { late("the child could not end in time") } else { layer(status, output) }
     }
 
     /// The kernel's refusal to filter system calls is told to the operator, once.
@@ -186,21 +191,19 @@ fn taken(pipe: Option<impl Read>, most: u64) -> Vec<u8> {
 /// Waits for the child until the deadline, then ends its process group. Its exit status; `None` when a signal ended it.
 fn ended(child: &mut Child, deadline: Instant) -> Option<i32> {
     let group = i32::try_from(child.id()).ok().map(Pid::from_raw);
-    let mut status = child.try_wait();
-    while matches!(status, Ok(None)) && Instant::now() < deadline {
+    while group.is_some_and(still_runs) && Instant::now() < deadline {
         std::thread::sleep(LOOK);
-        status = child.try_wait();
     }
-    // Whatever it may have started keeps its pipes open: the whole group ends.
+    // What it may have started keeps its pipes open: the whole group ends, and before its number is free for another.
     let _ = group.map(|group| killpg(group, Signal::SIGKILL));
-    match status {
-        Ok(Some(status)) => status.code(),
-        _ => {
-            let _ = child.kill();
-            let _ = child.wait();
-            None
-        }
-    }
+    let _ = child.kill();
+    child.wait().ok().and_then(|status| status.code())
+}
+
+/// Looks without taking the exit status.
+fn still_runs(child: Pid) -> bool {
+    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    matches!(waitid(Id::Pid(child), look), Ok(WaitStatus::StillAlive) | Err(Errno::EINTR))
 }
 
 fn layer(status: Option<i32>, output: Vec<u8>) -> Layer {
@@ -221,6 +224,10 @@ fn layer(status: Option<i32>, output: Vec<u8>) -> Layer {
         Some(Ended::Failed) => unread("the child could not confine itself"),
         None => unread("the child was ended by a limit, or failed"),
     }
+}
+
+fn late(why: &'static str) -> Layer {
+    Layer { state: State::Late, ..unread(why) }
 }
 
 fn unread(why: &'static str) -> Layer {

@@ -221,7 +221,7 @@ fn a_deposit_waits_no_longer_than_it_may_for_a_child_and_is_stored() {
     let began = std::time::Instant::now();
     let reference = server.cabinet().deposited(&level1("2.25.7081", "application/pdf", &letter()));
     assert!(began.elapsed() < std::time::Duration::from_secs(4), "{:?}", began.elapsed());
-    assert_eq!((state(&reference), title(&reference).rsplit(" · ").next()), ("unread", Some("texte du PDF non lu")));
+    assert_eq!((state(&reference), title(&reference).rsplit(" · ").next()), ("late", Some("texte du PDF pas encore lu")));
     let _ = std::fs::remove_file(path);
 }
 

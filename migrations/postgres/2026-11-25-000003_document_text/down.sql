@@ -1,3 +1,4 @@
+DELETE FROM job WHERE kind = 'document-text';
 DROP TABLE document_text;
 CREATE TABLE term (
     record BIGINT NOT NULL,

@@ -8,5 +8,10 @@ CREATE TABLE document_text (
     PRIMARY KEY (record, document)
 );
 
+-- The words of the documents that are here are read in the background.
+INSERT INTO job (number, kind, state, due_us, argument)
+    SELECT (SELECT COALESCE(MAX(number), 0) FROM job) + document.number, 'document-text', 'waiting', 0, '{"document":' || document.number || ',"attempt":0}'
+    FROM document WHERE document.record <> 0 AND NOT document.deleted;
+
 -- A record holds few enough documents that their words are looked through; a table of terms was never filled.
 DROP TABLE term;

@@ -367,6 +367,8 @@ fn facts(conn: &mut Conn, f: &Facts, at: Written) -> Done {
 
 fn text(conn: &mut Conn, t: &DocumentText) -> Done {
     let layers = zstd::bulk::compress(&t.layers, ZSTD_LEVEL).map_err(|e| bug(164, e))?;
+    // Read later than it was stored: in the place of what was known before.
+    diesel::delete(document_text::table.find((t.record, t.document))).execute(conn)?;
     diesel::insert_into(document_text::table)
         .values((document_text::record.eq(t.record), document_text::document.eq(t.document), document_text::words.eq(&t.words), document_text::layers.eq(layers)))
         .execute(conn)?;
