@@ -153,7 +153,7 @@ impl Default for Audit {
 }
 
 /// How deposits are read.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Documents {
     /// `strict`: a deposit must fulfil the PDSm profiles. `tolerant`: breaches become warnings. Default `tolerant`.
@@ -162,6 +162,31 @@ pub struct Documents {
     pub cda_maps: String,
     /// Whether a deposit of a CDA that breaks rules of severity error is refused. Default false: it is stored and told.
     pub refuse_invalid_cda: bool,
+    /// Whether the text layer of PDF files is read, in a confined child process. Default yes.
+    pub pdf_text: bool,
+    /// Milliseconds that the PDF files of one request may take together, 100–30000. Default 2000.
+    pub pdf_milliseconds: u64,
+    /// Children that read at once, 1–16. Default 2.
+    pub pdf_children: usize,
+    /// Bytes of address space of a child, 64 MiB–4 GiB. Default 536870912.
+    pub pdf_memory_bytes: u64,
+    /// Program run as `PROGRAM pdf-text --memory BYTES` instead of this one, for instance one that confines further. Default: none.
+    pub pdf_program: String,
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self {
+            validation: Validation::Tolerant,
+            cda_maps: String::new(),
+            refuse_invalid_cda: false,
+            pdf_text: true,
+            pdf_milliseconds: 2000,
+            pdf_children: 2,
+            pdf_memory_bytes: 512 << 20,
+            pdf_program: String::new(),
+        }
+    }
 }
 
 /// See [`Documents::validation`].
@@ -263,6 +288,9 @@ impl Config {
         within("limits.bundle_entries", self.limits.bundle_entries, 1, 10_000)?;
         within("limits.answer_bytes", self.limits.answer_bytes, 1 << 20, 1 << 30)?;
         within("limits.body_seconds", usize::try_from(self.limits.body_seconds).unwrap_or(usize::MAX), 1, 3600)?;
+        within("documents.pdf_milliseconds", usize::try_from(self.documents.pdf_milliseconds).unwrap_or(usize::MAX), 100, 30_000)?;
+        within("documents.pdf_children", self.documents.pdf_children, 1, 16)?;
+        within("documents.pdf_memory_bytes", usize::try_from(self.documents.pdf_memory_bytes).unwrap_or(usize::MAX), 64 << 20, 4 << 30)?;
         let day = &self.access.assumptions_accepted_on;
         if !day.is_empty() && chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").is_err() {
             return Err("configuration: access.assumptions_accepted_on must be a day, for instance 2026-11-25".into());

@@ -52,7 +52,7 @@ pub use header::header;
 pub use maps::{add_maps, mapping_version};
 pub use media::FILE;
 pub use read::{ClinicalDocument, read};
-pub use render::{Attachment, Heading, MAX_FILES, Rendered, attachment, fragment_anchor, path_anchor, render, xhtml};
+pub use render::{Attachment, File, Heading, MAX_FILES, Rendered, attachment, attachment_within, files, fragment_anchor, path_anchor, render, words, xhtml};
 pub use table::unexercised;
 
 /// A resource made from one statement of the document, without `id`.

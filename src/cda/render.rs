@@ -8,7 +8,7 @@ mod attachments;
 mod narrative;
 
 pub(super) use attachments::Attachments;
-pub use attachments::{Attachment, MAX_FILES};
+pub use attachments::{Attachment, File, MAX_FILES};
 pub use narrative::xhtml;
 
 use self::narrative::Block;
@@ -61,6 +61,28 @@ pub fn render(document: &ClinicalDocument, attachment: &dyn Fn(usize) -> String)
 /// `bytes` are those that the document was read from.
 pub fn attachment(document: &ClinicalDocument, bytes: &[u8], number: usize) -> Option<Attachment> {
     Attachments::of(&document.root).decoded(number, bytes)
+}
+
+/// [`attachment`], `None` for one of more than so many bytes, which is not decoded.
+pub fn attachment_within(document: &ClinicalDocument, bytes: &[u8], number: usize, limit: usize) -> Option<Attachment> {
+    let all = Attachments::of(&document.root);
+    if all.is_within(number, limit) { all.decoded(number, bytes) } else { None }
+}
+
+/// The files inside a document, in its order.
+pub fn files(document: &ClinicalDocument, bytes: &[u8]) -> Vec<File> {
+    let whole: Vec<&Element> = document.root.all("component").filter_map(|c| c.at("nonXMLBody/text")).collect();
+    Attachments::of(&document.root).files(&whole, bytes)
+}
+
+/// What a document says in words: titles and texts of its sections, and a body that is plain text.
+pub fn words(document: &ClinicalDocument) -> String {
+    let mut all = Vec::new();
+    document.root.descendants(&mut all);
+    let section = |e: &Element| &*e.name == "section";
+    let told = all.iter().filter(|e| section(e)).flat_map(|e| [e.child("title"), e.child("text")]).flatten();
+    let body = document.root.all("component").filter_map(|c| c.at("nonXMLBody/text")).filter(|t| t.attr("representation").is_none_or(|r| !r.eq_ignore_ascii_case("B64")));
+    told.chain(body).map(Element::text).collect::<Vec<_>>().join("\n")
 }
 
 /// The anchor of a section or an entry, from its path.

@@ -9,6 +9,7 @@ mod check_config;
 mod client;
 mod demo;
 mod issuers;
+mod pdf_text;
 mod pki;
 mod revocation;
 mod serve;
@@ -94,6 +95,13 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Print an access token of the development issuer, bound to a client certificate of the development PKI.
     Token(Box<token::TokenArguments>),
+    /// Read a PDF from standard input and write its text, confined; what the server runs for each PDF.
+    #[command(hide = true)]
+    PdfText {
+        /// Bytes of address space.
+        #[arg(long)]
+        memory: Option<u64>,
+    },
     /// Measure a server: one that this command starts, or a running one (--pki and --port). Ingest, list, summary, and the
     /// machine's floor beside.
     Bench {
@@ -128,6 +136,7 @@ pub fn run(arguments: Arguments) -> Result<(), String> {
         Command::Cda(command) => cda::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Token(arguments) => token::run(&arguments),
+        Command::PdfText { memory } => pdf_text::run(memory),
         Command::Bench { documents, connections, pki, port } => bench::run(documents, connections, pki.zip(port).map(|(pki, port)| bench::Running { pki, port })),
     }
 }

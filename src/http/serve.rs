@@ -331,6 +331,7 @@ fn call(
         if_none_exist: text(req, "if-none-exist").map(str::to_owned),
         prefer,
         committed: std::cell::Cell::new(false),
+        layers: std::cell::RefCell::default(),
     })
 }
 

@@ -9,6 +9,7 @@ use super::{Rules, Throttle};
 use crate::config::Config;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::keyinfo::Source;
+use crate::pdf;
 use crate::store::{Cache, ReadLog, Store};
 
 /// The application: store, audit log, configuration.
@@ -26,6 +27,8 @@ pub struct App {
     pub base_url: String,
     /// What identities did in numbers.
     pub throttle: Throttle,
+    /// Reads the text layer of PDF files; `None` when that is switched off.
+    pub pdf: Option<pdf::Reader>,
     /// The CapabilityStatement, once it was asked for.
     pub statement: OnceLock<Vec<u8>>,
 }
@@ -38,7 +41,18 @@ const PATIENTS: usize = 50_000;
 impl App {
     /// Everything opened.
     pub fn new(store: Store, read_log: ReadLog, config: Config, rules: Rules, base_url: String) -> Self {
-        Self { store, read_log, config, rules, sources: Cache::new(SOURCES), patients: Cache::new(PATIENTS), base_url, throttle: Throttle::default(), statement: OnceLock::new() }
+        Self {
+            pdf: pdf_reader(&config),
+            store,
+            read_log,
+            config,
+            rules,
+            sources: Cache::new(SOURCES),
+            patients: Cache::new(PATIENTS),
+            base_url,
+            throttle: Throttle::default(),
+            statement: OnceLock::new(),
+        }
     }
 
     /// Whether requests can be answered: the log of reads, the writer and the database.
@@ -92,4 +106,21 @@ impl App {
         }
         Ok(mac.finalize().into_bytes().to_vec())
     }
+}
+
+/// This program, even after its file was replaced by a newer one.
+const THIS: &str = "/proc/self/exe";
+
+/// Reads PDF files by running this program again, or the one that is configured.
+fn pdf_reader(config: &Config) -> Option<pdf::Reader> {
+    let documents = &config.documents;
+    if !documents.pdf_text {
+        return None;
+    }
+    let program = match documents.pdf_program.as_str() {
+        "" if std::path::Path::new(THIS).exists() => THIS.into(),
+        "" => std::env::current_exe().ok()?,
+        named => named.into(),
+    };
+    Some(pdf::Reader::new(pdf::ReaderOptions { program, children: documents.pdf_children, memory: documents.pdf_memory_bytes }))
 }

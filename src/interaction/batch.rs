@@ -115,5 +115,6 @@ fn sub_call(call: &Call, entry: &Value) -> Result<Call> {
         prefer: call.prefer.clone(),
         event: std::cell::RefCell::new(event),
         committed: std::cell::Cell::new(false),
+        layers: std::cell::RefCell::default(),
     })
 }

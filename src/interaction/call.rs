@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 
+use super::layers::Layers;
 use super::registry::registry;
 use crate::access::{Rule, Visibility};
 use crate::audit::{Action, By, Event, Outcome};
@@ -58,6 +59,8 @@ pub struct Call {
     pub event: RefCell<Event>,
     /// Set once the event rides in a commit, so that it is not logged twice.
     pub committed: std::cell::Cell<bool>,
+    /// Text layers of the files it brings.
+    pub layers: RefCell<Layers>,
 }
 
 impl Call {

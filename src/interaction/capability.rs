@@ -109,7 +109,7 @@ fn parameters(row: &ResourceRow) -> Vec<SearchParam> {
         out.extend([one("patient", "reference", PATIENT), one("subject", "reference", PATIENT), one("patient.identifier", "token", PATIENT)]);
         out.push(one("identifier", "token", "masterIdentifier and identifier: `value`, `system|value`; `system|` together with a patient."));
         let indexed = registry().indexed.iter().filter(|p| !p.internal && p.on.contains(&row.kind));
-        out.extend(indexed.map(|p| one(&p.code, p.kind.code(), about(p.kind, false))));
+        out.extend(indexed.map(|p| one(&p.code, p.kind.code(), if p.content { CONTENT } else { about(p.kind, false) })));
     }
     let trace = row.kind == "AuditEvent";
     out.extend(row.parameter.iter().map(|p| one(&p.code, p.kind.code(), if trace { "" } else { about(p.kind, true) })));
@@ -124,6 +124,8 @@ fn parameters(row: &ResourceRow) -> Vec<SearchParam> {
 
 const DATES: &str = "eq, ne, gt, lt, ge, le, sa, eb, ap (a tenth of the distance from now); commas are alternatives.";
 const PATIENT: &str = "`patient`, `subject`, `patient.identifier`, `patient:identifier`, also as `subject:Patient…`.";
+const CONTENT: &str =
+    "Words of the title, the sections and the text of PDF files, by their beginning, without case and accents: all must be found; commas are alternatives. With a patient only.";
 const TOTAL: &str = "`none` leaves the total out; it is exact otherwise.";
 
 /// What is supported of a parameter, by its type.

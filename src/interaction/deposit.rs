@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::document::{self, Known, Ready, Replaced, Slots};
 use super::patient::Chosen;
 use super::planning::{Planned, outcome, to_bytes};
-use super::{Answer, App, Call, feeding, resource, statements};
+use super::{Answer, App, Call, contents, feeding, layers, resource, statements};
 use crate::access::labels;
 use crate::audit::Action;
 use crate::cda;
@@ -176,7 +176,7 @@ fn identified(text: &str, name: &str) -> Result<Identifier> {
 
 fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
     let entry = &bare.entry;
-    let sha256 = Sha256::digest(bare.content);
+    let sha256: [u8; 32] = Sha256::digest(bare.content).into();
     let mut remarks = bare.warnings.clone();
     let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
     let resolved = app.store.read(&call.visibility.feeding(), |reader| {
@@ -202,7 +202,13 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
     statements::accept(app, &stated)?;
     remarks.extend(stated.warnings.iter().cloned());
     let reference = document::labelled(reference(app, call, &slots, &chosen, bare, &replaced)?, document::inherited(&replaced))?;
-    let reference = document::described(reference, &document::title(call, entry, &stated), &stated)?;
+    let body = match &bare.reading {
+        Reading::Cda(document) => contents::Body::Cda(document),
+        Reading::Fhir(bundle) => contents::Body::Fhir(bundle),
+    };
+    let contents = contents::of(&entry.mime, bare.content, &body, |files| layers::of(app, call, &sha256, files))?;
+    remarks.extend(contents.warnings());
+    let reference = document::described(reference, &document::title(call, entry, &stated, &contents), &stated, &contents)?;
     let mut plan = Plan { operations: std::mem::take(&mut chosen.operations), preconditions: std::mem::take(&mut chosen.preconditions), ..Plan::default() };
     let ready = Ready {
         slots: &slots,
@@ -211,6 +217,7 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
         content: bare.content.clone(),
         reference: reference.clone(),
         statements: stated,
+        contents,
         replaced: &replaced,
         adopted: false,
         sight,

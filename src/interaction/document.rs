@@ -5,16 +5,17 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::contents::{self, Contents};
 use super::patient::{self, Chosen};
 use super::planning::to_bytes;
 use super::statements::{self, Statements};
-use super::{App, Call, feeding, notices, resource};
+use super::{App, Call, feeding, later, notices, resource};
 use crate::access::{Sight, Situation, Span, labels, person_key};
 use crate::fhir::classification;
 use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
 use crate::fhir::{Coding, DocumentEntry, Fault, FaultKind, Identifier, Issue, IssueType, Result};
-use crate::store::{ChangeDocument, DocumentRow, NewDocument, Operation, Plan, Precondition, Reader};
+use crate::store::{ChangeDocument, DocumentRow, DocumentText, NewDocument, Operation, Plan, Precondition, Reader};
 use crate::xds;
 
 /// Ids and numbers of a document that is being deposited.
@@ -131,27 +132,33 @@ pub(super) fn labelled(bytes: Vec<u8>, set: i32) -> Result<Vec<u8>> {
 /// Extension of a DocumentReference with the title that this server gives it, beside its author's.
 pub(super) const GENERATED_TITLE: &str = "urn:passerelle:generated-title";
 
-/// A DocumentReference (its bytes) with what this server says of the document: its generated title, and how many rules a CDA breaks.
-pub(super) fn described(bytes: Vec<u8>, title: &str, stated: &Statements) -> Result<Vec<u8>> {
+/// Extension of a DocumentReference that remarks what its document's bytes are not: a scan, protected, unread, of another type.
+pub(super) const CONTENT_REMARK: &str = "urn:passerelle:content-remark";
+
+/// A DocumentReference (its bytes) with what this server says of the document: its generated title, how many rules a CDA breaks, and
+/// what is worth remarking of its bytes.
+pub(super) fn described(bytes: Vec<u8>, title: &str, stated: &Statements, contents: &Contents) -> Result<Vec<u8>> {
     let bytes = match title {
         "" => bytes,
-        _ => extended(bytes, GENERATED_TITLE, Some(json!({"url": GENERATED_TITLE, "valueString": title})))?,
+        _ => extended(bytes, GENERATED_TITLE, &[json!({"url": GENERATED_TITLE, "valueString": title})])?,
     };
-    extended(bytes, statements::CDA_FINDINGS, stated.findings.extension())
+    let bytes = extended(bytes, statements::CDA_FINDINGS, stated.findings.extension().as_slice())?;
+    let remarks: Vec<Value> = contents.codings().into_iter().map(|coding| json!({"url": CONTENT_REMARK, "valueCoding": coding})).collect();
+    extended(bytes, CONTENT_REMARK, &remarks)
 }
 
-/// A DocumentReference (its bytes) with an extension of ours, in the place of one that a client sent along; everything else stays
-/// byte for byte. Without an extension, what a client sent under our name goes.
-fn extended(bytes: Vec<u8>, url: &str, extension: Option<Value>) -> Result<Vec<u8>> {
+/// A DocumentReference (its bytes) with extensions of ours of one address, in the place of the first that a client sent along;
+/// everything else stays byte for byte. Without any, what a client sent under our name goes.
+fn extended(bytes: Vec<u8>, url: &str, extensions: &[Value]) -> Result<Vec<u8>> {
     let node = crate::fhir::gate::parse(&bytes)?;
     let all = node.get("extension").map(Node::items).unwrap_or_default();
     let sent = all.iter().position(|e| e.get("url").and_then(Node::text) == Some(url));
-    let text = extension.map(|e| e.to_string());
-    let edit = match (sent, text) {
-        (None, None) => return Ok(bytes),
-        (Some(at), None) => removal(all, at),
-        (Some(at), Some(text)) => all.get(at).map(|sent| Edit { start: sent.start, end: sent.end, text }),
-        (None, Some(text)) => Some(match all.last() {
+    let text = extensions.iter().map(Value::to_string).collect::<Vec<_>>().join(",");
+    let edit = match (sent, text.is_empty()) {
+        (None, true) => return Ok(bytes),
+        (Some(at), true) => removal(all, at),
+        (Some(at), false) => all.get(at).map(|sent| Edit { start: sent.start, end: sent.end, text }),
+        (None, false) => Some(match all.last() {
             Some(last) => Edit { start: last.end, end: last.end, text: format!(",{text}") },
             None => Edit { start: node.end - 1, end: node.end - 1, text: format!(",\"extension\":[{text}]") },
         }),
@@ -159,7 +166,7 @@ fn extended(bytes: Vec<u8>, url: &str, extension: Option<Value>) -> Result<Vec<u
     Ok(splice::apply(&bytes, edit.into_iter().collect()))
 }
 
-/// Takes the findings a client claims out of several items, with their comma; the only item stays and says that there are none.
+/// Takes what a client claims in our name out of several items, with its comma; the only item stays and says that nothing was found.
 fn removal(all: &[Node], at: usize) -> Option<Edit> {
     let sent = all.get(at)?;
     let before = at.checked_sub(1).and_then(|i| all.get(i));
@@ -171,9 +178,9 @@ fn removal(all: &[Node], at: usize) -> Option<Edit> {
 }
 
 /// The title that this server gives a document.
-pub(super) fn title(call: &Call, entry: &DocumentEntry, stated: &Statements) -> String {
+pub(super) fn title(call: &Call, entry: &DocumentEntry, stated: &Statements, contents: &Contents) -> String {
     let stated: Vec<(&str, &Value)> = stated.resources.iter().map(|r| (r.path.as_str(), &r.resource)).collect();
-    crate::keyinfo::generated_title(entry, &stated, &crate::fhir::time::instant(call.now_us))
+    crate::keyinfo::generated_title(entry, &stated, &contents.title, &crate::fhir::time::instant(call.now_us))
 }
 
 /// The concepts of the labels of a set that a DocumentReference does not show yet.
@@ -267,6 +274,7 @@ pub(super) struct Ready<'a> {
     /// The DocumentReference as it will be stored (id, meta with the lastUpdated placeholder, rewritten references).
     pub reference: Vec<u8>,
     pub statements: Statements,
+    pub contents: Contents,
     pub replaced: &'a [Replaced],
     /// Its Binary was sent before and has its id already.
     pub adopted: bool,
@@ -279,7 +287,7 @@ pub(super) struct Ready<'a> {
 /// # Errors
 /// `Bug` when something cannot be written as JSON.
 pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> Result<()> {
-    let Ready { slots, chosen, entry, content, reference, statements: stated, replaced, adopted, sight } = ready;
+    let Ready { slots, chosen, entry, content, reference, statements: stated, contents, replaced, adopted, sight } = ready;
     let shown: Value = serde_json::from_slice(&reference).map_err(|e| Fault::new(FaultKind::Bug, 406, "a resource is not JSON").because(e))?;
     let own = labels::set(entry.confidentiality.iter().map(|c| c.code.as_str()));
     let document = NewDocument {
@@ -305,6 +313,11 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         plan.operations.push(notices::hidden(call, slots.number, document.visible_from_us)?);
     }
     plan.operations.push(Operation::NewDocument(Box::new(document)));
+    if contents.is_late {
+        plan.operations.push(later::job(slots.number, 0, call.now_us)?);
+    }
+    let words = contents::of_metadata(entry, &shown) + &contents.words;
+    plan.operations.push(Operation::Text(Box::new(DocumentText { record: chosen.record, document: slots.number, words, layers: contents.layers })));
     let slot = resource::Slot { kind: "DocumentReference", id: &slots.id, record: chosen.record, rid: slots.rid, number: 1, document: slots.number };
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, reference)?)));
     if let Some(facts) = statements::block(app, call, slots, chosen, entry, stated)? {

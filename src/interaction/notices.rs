@@ -118,8 +118,8 @@ impl App {
     /// `Busy` or `Bug` when the work cannot be read.
     pub fn work(&self, now_us: i64) -> Result<usize> {
         let nobody = Visibility::open("", now_us);
-        let due = self.store.read(&nobody, |reader| reader.due(now_us, BATCH))?;
-        let mut done = 0;
+        let due = self.store.read(&nobody, |reader| reader.due(&[EMERGENCY, HIDDEN], now_us, BATCH))?;
+        let mut done = self.read_later(&nobody, now_us)?;
         for job in &due {
             match self.notice(&nobody, job, now_us) {
                 Ok(()) => done += 1,

@@ -94,7 +94,13 @@ impl App {
         let mut last = Fault::new(FaultKind::WriteConflict, 321, "others write the same thing; send the request again");
         for _ in 0..3 {
             call.event.replace(before.clone());
-            let committed = match plan() {
+            let mut planned = plan();
+            // The files that planning found are read between two snapshots, never inside one.
+            if planned.as_ref().is_ok_and(|p| p.plan.is_some()) && self.read_layers(call) {
+                call.event.replace(before.clone());
+                planned = plan();
+            }
+            let committed = match planned {
                 Ok(Planned { plan: None, value, .. }) => return Ok((value, None)),
                 Ok(Planned { plan: Some(plan), record, value }) => self.commit(call, plan, record).map(|written| (value, Some(written))),
                 // What planning itself finds wrong stays wrong.

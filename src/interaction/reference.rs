@@ -7,10 +7,11 @@ use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::contents::{self, Body, Contents};
 use super::document::{self, Known, Ready, Slots};
 use super::patient::Chosen;
 use super::statements::{self, Statements};
-use super::{App, Call, feeding, resource};
+use super::{App, Call, feeding, layers, resource};
 use crate::config::Validation;
 use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
@@ -134,16 +135,16 @@ fn is_xml(mime: &str) -> bool {
 pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Plan, superseded: &mut HashSet<i64>, incoming: Incoming) -> Result<Added> {
     let Incoming { sent, mut slots, record, patient, payload, mut warnings } = incoming;
     let entry = entry(&sent.value, &payload, &slots);
-    let sha256 = Sha256::digest(&payload.bytes);
+    let sha256: [u8; 32] = Sha256::digest(&payload.bytes).into();
     if let Known::Same { id } = document::known(reader, &entry.unique_id, &sha256)? {
         let binary_id = document::binary_of(app, reader, &id)?;
         return Ok(Added { id, binary_id, known: true, warnings, bytes: Vec::new() });
     }
     let chosen = Chosen { record, id: patient.trim_start_matches("Patient/").to_owned(), operations: Vec::new(), preconditions: Vec::new() };
     feeding::open_record(call, reader, record)?;
-    let stated = stated(reader, &entry, &payload.bytes, &slots, &chosen)?;
+    let (stated, contents) = stated(&Reading { app, call, entry: &entry, bytes: &payload.bytes, sha256: &sha256 }, reader, &slots, &chosen)?;
     statements::accept(app, &stated)?;
-    warnings.extend(stated.warnings.iter().cloned());
+    warnings.extend(stated.warnings.iter().cloned().chain(contents.warnings()));
     let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
     let mut replaced = document::replaced(call, reader, &targets, &mut warnings)?;
     replaced.extend(document::replaced_by_reference(app, call, reader, &sent.value, &mut warnings)?);
@@ -169,7 +170,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         slots.binary_id.clone_from(id);
     }
     let bytes = document::labelled(own_bytes(app, &sent, &slots, &payload)?, document::inherited(&replaced))?;
-    let bytes = document::described(bytes, &document::title(call, &entry, &stated), &stated)?;
+    let bytes = document::described(bytes, &document::title(call, &entry, &stated, &contents), &stated, &contents)?;
     let binary_id = slots.binary_id.clone();
     let adopted = payload.staged.is_some();
     let ready = Ready {
@@ -179,6 +180,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         content: payload.bytes,
         reference: bytes.clone(),
         statements: stated,
+        contents,
         replaced: &replaced,
         adopted,
         sight: reader.sight(&[chosen.record])?,
@@ -227,29 +229,46 @@ pub(super) fn check(app: &App, reference: &Value, payload: &Payload) -> Result<V
     Ok(warnings)
 }
 
-/// The facts of a document that can be read: a CDA, or a FHIR document. Others are kept as they are.
-fn stated(reader: &mut Reader<'_>, entry: &DocumentEntry, bytes: &[u8], slots: &Slots, chosen: &Chosen) -> Result<Statements> {
-    if is_xml(&entry.mime) {
+/// A document about to be read.
+struct Reading<'a> {
+    app: &'a App,
+    call: &'a Call,
+    entry: &'a DocumentEntry,
+    bytes: &'a [u8],
+    sha256: &'a [u8; 32],
+}
+
+impl Reading<'_> {
+    fn contents(&self, body: &Body<'_>) -> Result<Contents> {
+        contents::of(&self.entry.mime, self.bytes, body, |files| layers::of(self.app, self.call, self.sha256, files))
+    }
+}
+
+/// The facts and the words of a document that can be read: a CDA, or a FHIR document. Of others, the words of a PDF or a text.
+fn stated(reading: &Reading<'_>, reader: &mut Reader<'_>, slots: &Slots, chosen: &Chosen) -> Result<(Statements, Contents)> {
+    let Reading { entry, bytes, .. } = reading;
+    // Bytes that are no XML at all are kept as they were declared, and flagged.
+    if is_xml(&entry.mime) && xds::begins_as_declared(&entry.mime, bytes) {
         let document = match cda::read(bytes) {
             Ok(document) => document,
             Err(e) if e.kind == FaultKind::RuleBroken => {
                 let warnings =
                     vec![Issue::warning(IssueType::Incomplete, "DocumentReference.content[0]", "the XML is not a CDA R2 document: it is kept as it is, no fact is read from it")];
-                return Ok(Statements { warnings, ..Statements::default() });
+                return Ok((Statements { warnings, ..Statements::default() }, reading.contents(&Body::Other)?));
             }
             Err(e) => return Err(e.at("DocumentReference.content[0].attachment")),
         };
         let (header, _) = cda::header(&document);
         document::same_patient(reader, header.patient.as_ref(), chosen)?;
-        return Ok(statements::of_cda(&document, slots, chosen));
+        return Ok((statements::of_cda(&document, slots, chosen), reading.contents(&Body::Cda(&document))?));
     }
     if entry.mime == "application/fhir+json" {
         let bundle = resource::Sent::read(bytes, "Bundle")?;
         let header = xds::entry_of_document(&bundle.value, &entry.mime)?;
         document::same_patient(reader, header.patient.as_ref(), chosen)?;
-        return Ok(statements::of_bundle(&bundle.value, chosen));
+        return Ok((statements::of_bundle(&bundle.value, chosen), reading.contents(&Body::Fhir(&bundle.value))?));
     }
-    Ok(Statements::default())
+    Ok((Statements::default(), reading.contents(&Body::Other)?))
 }
 
 /// The client's bytes with what the server owns spliced in: id, version, where the document is, its size and hash.

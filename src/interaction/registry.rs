@@ -61,6 +61,9 @@ pub struct IndexedRow {
     /// Types a reference given as a bare id may mean.
     #[serde(default)]
     pub targets: Vec<String>,
+    /// Asked of the words of documents instead of index rows.
+    #[serde(default)]
+    pub content: bool,
     /// Asked by the server itself only.
     #[serde(default)]
     pub internal: bool,

@@ -8,6 +8,7 @@ mod page;
 use serde_json::Value;
 
 use self::page::Page;
+use super::layers::FileLayer;
 use super::read::not_here;
 use super::{Answer, App, Body, Call, resource};
 use crate::audit::Action;
@@ -26,12 +27,13 @@ pub(super) fn document(app: &App, call: &Call, id: &str) -> Result<Answer> {
     call.touched(format!("DocumentReference/{id}"));
     let wanted = call.parameter("attachment").map(|n| n.parse::<usize>()).transpose();
     let wanted = wanted.map_err(|_| Fault::new(FaultKind::BadValue, 660, "the parameter attachment is the number of a file of the document"))?;
-    let (reference, row, bytes) = app.store.read(&call.visibility, |reader| {
+    let (reference, row, bytes, layers) = app.store.read(&call.visibility, |reader| {
         let found = reader.found("DocumentReference", id, None)?.ok_or_else(not_here)?;
         let row = reader.document(found.row.document)?.filter(|_| found.row.document != 0).ok_or_else(not_here)?;
         call.in_record(row.record);
         let bytes = reader.blob(&row)?;
-        Ok((found.body, row, bytes))
+        let layers = reader.text_layers(&row)?.unwrap_or_default();
+        Ok((found.body, row, bytes, layers))
     })?;
     if let Some(number) = wanted {
         return file(&row.mime, &bytes, number);
@@ -39,7 +41,9 @@ pub(super) fn document(app: &App, call: &Call, id: &str) -> Result<Answer> {
     let reference: Value = serde_json::from_slice(&reference).map_err(|e| Fault::new(FaultKind::Bug, 661, "a stored resource cannot be read").because(e))?;
     let entry = xds::entry_of_reference(&reference);
     let body = body(&row.mime, &bytes);
-    Ok(shown("text/html; charset=utf-8", Page { entry: &entry, body }.html().into_bytes(), page::POLICY.as_str()))
+    let layers: Vec<FileLayer> = serde_json::from_slice(&layers).unwrap_or_default();
+    let layer = layers.into_iter().find(|l| Some(l.file) == body.whole);
+    Ok(shown("text/html; charset=utf-8", Page { entry: &entry, body, layer }.html().into_bytes(), page::POLICY.as_str()))
 }
 
 /// What a page shows of a document.

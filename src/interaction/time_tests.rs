@@ -31,7 +31,12 @@ impl Drop for Folder {
 }
 
 fn app(dir: &Path) -> App {
+    app_with(dir, |c| c.documents.pdf_text = false)
+}
+
+fn app_with(dir: &Path, change: impl FnOnce(&mut Config)) -> App {
     let mut config = Config::default();
+    change(&mut config);
     config.access.policy = AccessPolicy::Enforced;
     let url = DatabaseUrl::parse(&format!("sqlite:{}", dir.join("t.db").display())).unwrap();
     let options = StoreOptions { url, readers: 2, queue: 64 };
@@ -94,6 +99,7 @@ fn ask(app: &App, actor: &Actor, now_us: i64, (method, path, body): (Method, &st
         if_none_exist: None,
         prefer: Prefer::default(),
         committed: Cell::new(false),
+        layers: std::cell::RefCell::default(),
     };
     match dispatch(app, &call) {
         Ok(Answer { status, body: Body::Resource(bytes), .. }) => (status, serde_json::from_slice(&bytes).unwrap()),
@@ -203,4 +209,61 @@ fn a_record_ends_after_its_retention_or_for_a_reason_and_leaves_a_proof() {
     }
     let lines = app.store.read(&crate::access::Visibility::open("", now), |r| r.audit_after(0, 100)).unwrap();
     assert!(lines.iter().any(|l| l.1.contains("\"erase\"")) && lines.len() >= 3, "the trail stays");
+}
+
+/// A program in the place of the child that reads PDF files.
+fn child(path: &Path, does: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let new = path.with_extension("new");
+    std::fs::write(&new, format!("#!/bin/sh\n{does}\n")).unwrap();
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(&new, path).unwrap();
+}
+
+#[test]
+fn what_was_not_read_in_time_is_read_in_the_background_and_not_after_its_withdrawal() {
+    let folder = Folder::new();
+    let program = folder.0.join("child");
+    child(&program, "/bin/sleep 60");
+    let app = app_with(&folder.0, |c| (c.documents.pdf_program, c.documents.pdf_milliseconds) = (program.display().to_string(), 200));
+    let now = app.now_us();
+    let (_, reference) = ask(&app, &Actor::structure(), now, (Method::Post, "$deposit", &document()));
+    let (id, patient) = (reference["id"].as_str().unwrap().to_owned(), reference["subject"]["reference"].as_str().unwrap().to_owned());
+    assert!(reference.to_string().contains("texte du PDF pas encore lu") && reference.to_string().contains("\"late\""), "{reference}");
+    child(&program, "cat > /dev/null; echo 'Conclusion : sténose serrée.'");
+    const MINUTE_US: i64 = 60_000_000;
+    assert_eq!(app.work(now + MINUTE_US / 2).unwrap(), 0, "not before its time");
+    let search = format!("DocumentReference?patient={patient}&_content=stenose");
+    assert_eq!(total(&app, &holder(), now, &search), 0);
+    assert_eq!((app.work(now + MINUTE_US + 1_000_000).unwrap(), app.work(now + MINUTE_US + 1_000_000).unwrap()), (1, 0));
+    assert_eq!(total(&app, &holder(), now, &search), 1);
+    let (_, read) = ask(&app, &holder(), now, (Method::Get, &format!("DocumentReference/{id}"), b""));
+    assert!(
+        read.to_string().contains("· Conclusion : « sténose serrée. »") && !read.to_string().contains("pas encore lu") && !read.to_string().contains("content-remark"),
+        "{read}"
+    );
+    assert_eq!((read["meta"]["versionId"].as_str(), read["masterIdentifier"] == reference["masterIdentifier"]), (Some("2"), true));
+    // Another, withdrawn before it could be read.
+    child(&program, "/bin/sleep 60");
+    let other = String::from_utf8(document()).unwrap();
+    let unique = other.split("<id ").nth(1).unwrap().split('"').nth(1).unwrap().to_owned();
+    let (status, second) = ask(&app, &Actor::structure(), now, (Method::Post, "$deposit", other.replacen(&unique, "2.25.98001", 1).as_bytes()));
+    assert_eq!(status, 201, "{second}");
+    assert_eq!(ask(&app, &Actor::structure(), now, (Method::Delete, &format!("DocumentReference/{}", second["id"].as_str().unwrap()), b"")).0, 204);
+    child(&program, "cat > /dev/null; echo 'Conclusion : sténose serrée.'");
+    assert_eq!(app.work(now + MINUTE_US + 1_000_000).unwrap(), 1, "the work is done");
+    assert_eq!(total(&app, &holder(), now, &search), 1, "with nothing to read");
+}
+
+#[test]
+fn what_is_never_read_in_time_is_tried_three_times() {
+    let folder = Folder::new();
+    let program = folder.0.join("child");
+    let app = app_with(&folder.0, |c| (c.documents.pdf_program, c.documents.pdf_milliseconds) = ("/nonexistent/child".into(), 200));
+    let now = app.now_us();
+    let (_, reference) = ask(&app, &Actor::structure(), now, (Method::Post, "$deposit", &document()));
+    assert!(reference.to_string().contains("\"late\""), "{reference}");
+    let rounds: Vec<usize> = (1..5).map(|day| app.work(now + day * DAY_US).unwrap()).collect();
+    assert_eq!(rounds, [1, 1, 1, 0]);
+    assert!(!program.exists());
 }

@@ -56,11 +56,11 @@ struct Frame {
     after: Vec<String>,
 }
 
-/// The generated title of a document, from its metadata and the resources it states (`path` and resource, as derived); `now` is a FHIR
-/// instant. Empty when nothing is known of it.
-pub fn generated_title(entry: &DocumentEntry, stated: &[(&str, &Value)], now: &str) -> String {
+/// The generated title of a document, from its metadata and the resources it states (`path` and resource, as derived), else from what
+/// its one file says (a quotation, or why there is none); `now` is a FHIR instant. Empty when nothing is known of it.
+pub fn generated_title(entry: &DocumentEntry, stated: &[(&str, &Value)], file: &str, now: &str) -> String {
     let date = entry.service_start.as_deref().or(entry.service_end.as_deref()).or(entry.creation.as_deref()).map(dates::french);
-    let parts = [kind(entry), speciality(entry), date, matters(entry, stated, now)];
+    let parts = [kind(entry), speciality(entry), date, matters(entry, stated, now).or_else(|| Some(file.to_owned()))];
     parts.into_iter().flatten().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
@@ -178,18 +178,19 @@ mod tests {
                 "valueQuantity": {"value": value, "unit": "g/L"}, "interpretation": [{"coding": [{"code": flag}]}], "effectiveDateTime": "2026-03-10"})
         };
         let (high, normal) = (result("LDL-cholestérol", 1.9, "H"), result("Glucose", 0.9, "N"));
-        let title = generated_title(&entry("11502-2"), &[("a", &high), ("b", &normal)], "2026-03-11T00:00:00Z");
+        let title = generated_title(&entry("11502-2"), &[("a", &high), ("b", &normal)], "", "2026-03-11T00:00:00Z");
         assert_eq!(title, "CR d'examens biologiques · Médecine Générale · 10/03/2026 · LDL-cholestérol 1,9 g/L (élevé)");
-        assert_eq!(generated_title(&entry("11502-2"), &[("b", &normal)], "2026-03-11T00:00:00Z"), "CR d'examens biologiques · Médecine Générale · 10/03/2026");
-        assert_eq!(generated_title(&entry("60591-5"), &[("a", &high)], "2026-03-11T00:00:00Z"), "Synthèse médicale · Médecine Générale · 10/03/2026");
-        assert_eq!(generated_title(&DocumentEntry::default(), &[], "2026-03-11T00:00:00Z"), "");
+        assert_eq!(generated_title(&entry("11502-2"), &[("b", &normal)], "", "2026-03-11T00:00:00Z"), "CR d'examens biologiques · Médecine Générale · 10/03/2026");
+        assert_eq!(generated_title(&entry("60591-5"), &[("a", &high)], "", "2026-03-11T00:00:00Z"), "Synthèse médicale · Médecine Générale · 10/03/2026");
+        assert_eq!(generated_title(&entry("11488-4"), &[], "document scanné sans texte", "2026-03-11T00:00:00Z").rsplit(" · ").next(), Some("document scanné sans texte"));
+        assert_eq!(generated_title(&DocumentEntry::default(), &[], "", "2026-03-11T00:00:00Z"), "");
     }
 
     #[test]
     fn more_than_a_few_are_counted_and_a_long_conclusion_is_cut() {
         assert_eq!(named(["a", "b", "c", "d", "e"].map(str::to_owned).to_vec()).unwrap(), "a, b, c + 2");
         let report = json!({"resourceType": "DiagnosticReport", "status": "final", "code": {"coding": [{"code": "55110-1"}]}, "conclusion": "Pas de lésion suspecte. ".repeat(20)});
-        let title = generated_title(&entry("18748-4"), &[("a", &report)], "2026-03-11T00:00:00Z");
+        let title = generated_title(&entry("18748-4"), &[("a", &report)], "", "2026-03-11T00:00:00Z");
         assert!(title.starts_with("CR d'imagerie médicale · Médecine Générale · 10/03/2026 · Pas de lésion suspecte.") && title.chars().count() < 190, "{title}");
     }
 }

@@ -21,6 +21,7 @@ mod medication;
 mod narrative;
 mod numbers;
 mod observation;
+mod quotation;
 mod references;
 mod remark;
 mod report;
@@ -38,6 +39,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 pub use headline::generated_title;
+pub use quotation::{quotation, quoted_conclusion};
 pub use text::{french_text, known_title, title};
 
 /// A document that facts were taken from, as a reader wants it named.

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use super::among::among;
 use super::conn::fault;
 use super::plan::PIECE;
-use super::read::{Reader, unpack};
-use super::schema::{blob, blob_rest, document, version};
+use super::read::{Reader, VersionRow, unpack};
+use super::schema::{blob, blob_rest, body, document, document_text, version};
 use super::visible::visible;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 
@@ -131,6 +131,36 @@ impl Reader<'_> {
             return Err(Fault::new(FaultKind::Bug, 172, "the stored document does not match its hash and is not sent"));
         }
         Ok(bytes)
+    }
+
+    /// The current DocumentReference of a document as it is stored, no reference cut; for background work only, never for answers. `None`
+    /// when it was deleted.
+    ///
+    /// # Errors
+    /// `Bug` when the stored bytes are damaged.
+    pub fn any_reference(&mut self, row: &DocumentRow) -> Result<Option<(VersionRow, Vec<u8>)>> {
+        let found: Option<VersionRow> = version::table
+            .filter(version::record.eq(row.record))
+            .filter(version::kind.eq("DocumentReference"))
+            .filter(version::rid.eq(row.rid))
+            .filter(version::until_commit.eq(i64::MAX))
+            .filter(version::deleted.eq(false))
+            .select(VersionRow::as_select())
+            .first(self.conn)
+            .optional()
+            .map_err(fault)?;
+        let Some(found) = found else { return Ok(None) };
+        let bytes: Vec<u8> = body::table.find((found.record, found.rid, found.number)).select(body::bytes).first(self.conn).map_err(fault)?;
+        Ok(Some((found, unpack(&bytes)?)))
+    }
+
+    /// The text layers of a document's files as they were written; `None` for a document deposited before there were any.
+    ///
+    /// # Errors
+    /// `Bug` when they are damaged.
+    pub fn text_layers(&mut self, row: &DocumentRow) -> Result<Option<Vec<u8>>> {
+        let found: Option<Vec<u8>> = document_text::table.find((row.record, row.number)).select(document_text::layers).first(self.conn).optional().map_err(fault)?;
+        found.map(|bytes| unpack(&bytes)).transpose()
     }
 }
 

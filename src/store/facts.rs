@@ -77,6 +77,15 @@ impl Reader<'_> {
         from.map(|from| self.block(record, number, from)).transpose()
     }
 
+    /// Whether a document states facts, seen by this caller or not; for background work only.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn states_facts(&mut self, row: &super::DocumentRow) -> Result<bool> {
+        let block = fact_block::table.filter(fact_block::record.eq(row.record)).filter(fact_block::document.eq(row.number));
+        diesel::select(diesel::dsl::exists(block)).get_result(self.conn).map_err(fault)
+    }
+
     /// A block whose visibility has been asked.
     fn block(&mut self, record: i64, number: i64, from: i64) -> Result<Arc<FactBlock>> {
         if let Some(held) = self.facts.get(&(number, from)) {

@@ -17,14 +17,15 @@ pub struct DueJob {
 }
 
 impl Reader<'_> {
-    /// Waiting work whose moment has come (µs UTC), oldest first, at most `limit`.
+    /// Waiting work of some kinds whose moment has come (µs UTC), oldest first, at most `limit`.
     ///
     /// # Errors
     /// `Bug` or `Busy` from the database.
-    pub fn due(&mut self, now_us: i64, limit: i64) -> Result<Vec<DueJob>> {
+    pub fn due(&mut self, kinds: &[&str], now_us: i64, limit: i64) -> Result<Vec<DueJob>> {
         job::table
             .filter(job::state.eq("waiting"))
             .filter(job::due_us.le(now_us))
+            .filter(job::kind.eq_any(kinds))
             .order((job::due_us, job::number))
             .limit(limit)
             .select((job::number, job::kind, job::argument))

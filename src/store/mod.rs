@@ -41,7 +41,7 @@ pub use documents::DocumentRow;
 pub use facts::{FactBlock, VisibleFacts};
 pub use footprint::Footprint;
 pub use jobs::DueJob;
-pub use plan::{AuditLine, ChangeDocument, Cut, Facts, Index, Job, NewDocument, Operation, Plan, Precondition, Put};
+pub use plan::{AuditLine, ChangeDocument, Cut, DocumentText, Facts, Index, Job, NewDocument, Operation, Plan, Precondition, Put};
 pub use read::{Found, Reader, VersionRow};
 pub use read_log::{Pending, ReadLog, Walked, verify as verify_read_log, walk as walk_read_log};
 pub use rights::DecidedFacts;

@@ -59,6 +59,7 @@ pub enum Operation {
     NewDocument(Box<NewDocument>),
     ChangeDocument(ChangeDocument),
     Facts(Box<Facts>),
+    Text(Box<DocumentText>),
     /// A Binary that waited for its DocumentReference becomes the Binary of `document`; the waiting document `from` ends.
     AdoptBinary {
         id: String,
@@ -176,6 +177,17 @@ pub struct NewDocument {
     /// FHIR id of its Binary.
     pub binary_id: String,
     pub content: Bytes,
+}
+
+/// The words of a document, for search and for who opens it.
+#[derive(Debug)]
+pub struct DocumentText {
+    pub record: i64,
+    pub document: i64,
+    /// Folded, a space before each word.
+    pub words: String,
+    /// The text layers of its files, as the server wrote them; opaque here.
+    pub layers: Vec<u8>,
 }
 
 /// Changes of what the visibility condition looks at; `None` leaves as it is.

@@ -260,12 +260,12 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// full-text terms of a document (folded stems); filled by the key-information issue
-    term (record, stem, document) {
+    /// the words of a document (folded, a space before each) and the text layer of its PDF files (zstd)
+    document_text (record, document) {
         record -> BigInt,
-        stem -> Text,
         document -> BigInt,
-        weight -> Integer,
+        words -> Text,
+        layers -> Binary,
     }
 }
 
@@ -293,5 +293,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     receipt,
     audit_event,
     job,
-    term
+    document_text
 );

@@ -68,6 +68,10 @@ pub enum Condition {
     LastUpdated {
         any: Vec<DateTest>,
     },
+    /// Folded words of the document: all of one list, of any of the lists; a word is found by its beginning.
+    Content {
+        any: Vec<Vec<String>>,
+    },
     /// Whether there is no value at all.
     Missing {
         param: i16,
@@ -260,6 +264,7 @@ impl Reader<'_> {
                 Condition::Text { param, any, contains } => holds::either(any.iter().map(|t| holds::text(look, *param, t, *contains))),
                 Condition::Reference { param, any } => holds::reference(look, *param, any.clone()),
                 Condition::LastUpdated { any } => holds::either(any.iter().map(holds::last_updated)),
+                Condition::Content { any } => holds::either(any.iter().map(|words| holds::content(look, words))),
                 Condition::Missing { param, kind, missing } => holds::missing(look, *param, *kind, *missing),
                 Condition::Records { .. } | Condition::Identifier { .. } | Condition::Ids { .. } => continue,
             };

@@ -297,8 +297,8 @@ fn every_document_has_a_generated_title_beside_its_author_s() {
         "context": {"period": {"start": "2026-03-10"}}, "content": [{"attachment": {"contentType": "application/pdf", "title": "Radio", "data": "JVBERi0xLjQ="}}]});
     let answer = server.cabinet().post("DocumentReference", &body);
     let stored = json(&answer);
-    assert_eq!(title(&stored), ["CR d'imagerie médicale · 10/03/2026"], "{stored}");
-    assert_eq!(stored["extension"].as_array().unwrap().len(), 2);
+    assert_eq!(title(&stored), ["CR d'imagerie médicale · 10/03/2026 · texte du PDF non lu"], "{stored}");
+    assert_eq!(stored["extension"].as_array().unwrap().len(), 3, "the title, what the client sent, and that the file could not be read");
     // Archiving writes an extension; the title stays.
     let archive = serde_json::json!([{"op": "add", "path": "/extension", "value": [{"url": "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived", "valueBoolean": true}]}]);
     let path = format!("DocumentReference/{}", prescription["id"].as_str().unwrap());

@@ -9,6 +9,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const DOORS: &[(&str, &[&str])] = &[
     ("fhir", &[]),
     ("config", &[]),
+    ("pdf", &[]),
     ("access", &["fhir"]),
     ("cda", &["fhir"]),
     ("xds", &["fhir"]),
@@ -17,14 +18,24 @@ const DOORS: &[(&str, &[&str])] = &[
     ("identity", &["fhir"]),
     ("store", &["fhir", "config", "access"]),
     ("tls", &["config", "identity", "fhir"]),
-    ("interaction", &["fhir", "access", "cda", "xds", "keyinfo", "audit", "store", "config", "identity"]),
+    ("interaction", &["fhir", "access", "cda", "xds", "keyinfo", "audit", "pdf", "store", "config", "identity"]),
     ("http", &["interaction", "identity", "fhir", "config", "access", "audit", "tls"]),
-    ("cli", &["access", "audit", "cda", "config", "fhir", "http", "identity", "interaction", "keyinfo", "store", "tls", "xds"]),
+    ("cli", &["access", "audit", "cda", "config", "fhir", "http", "identity", "interaction", "keyinfo", "pdf", "store", "tls", "xds"]),
 ];
 
 /// Crates that one room alone may name.
-const FENCED: &[(&str, &str)] =
-    &[("diesel", "store"), ("actix_web", "http"), ("actix_tls", "http"), ("rustls", "tls"), ("openssl", "tls"), ("rcgen", "tls"), ("x509_parser", "identity")];
+const FENCED: &[(&str, &str)] = &[
+    ("diesel", "store"),
+    ("actix_web", "http"),
+    ("actix_tls", "http"),
+    ("rustls", "tls"),
+    ("openssl", "tls"),
+    ("rcgen", "tls"),
+    ("x509_parser", "identity"),
+    ("lopdf", "pdf"),
+    ("nix::sys", "pdf"),
+    ("seccompiler", "pdf"),
+];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut out = Vec::new();

@@ -66,6 +66,8 @@ impl TestServer {
         let mut config = Config::default();
         config.server.bind = "127.0.0.1:0".into();
         config.access.policy = AccessPolicy::Open;
+        // This process is the test, not the program.
+        config.documents.pdf_program = env!("CARGO_BIN_EXE_passerelle").into();
         if on == On::Postgres {
             let server = std::env::var("PASSERELLE_TEST_POSTGRES").unwrap();
             config.database.url = passerelle::store::create_database(&server).unwrap();

@@ -246,6 +246,7 @@ const ASKS: &[(&str, Ask)] = &[
     ("search-type", |d| get(format!("DocumentReference?patient={{patient}}{}", search(d)))),
     ("search-count", |d| get(format!("DocumentReference?patient={{patient}}&_summary=count{}", search(d)))),
     ("search-identifier", |d| get(format!("DocumentReference?identifier=urn:ietf:rfc:3986|urn:oid:{}", unique(d.document())))),
+    ("search-content", |d| get(format!("DocumentReference?patient={{patient}}&_content={}{}", d.document(), d.pick(&["", "&_summary=count", "&_count=1"])))),
     ("search-id", |d| get(format!("DocumentReference?_id={{doc:{}}},{{doc:{}}}", d.document(), d.document()))),
     ("search-post", |d| Query {
         method: "POST",
@@ -351,6 +352,10 @@ fn search(d: &mut Dice) -> String {
         "&format:missing=true",
         "&_include=DocumentReference:subject",
         "&language=fr-FR",
+        "&_content=signaler",
+        "&_content=masked,withdrawn,kept,minor",
+        "&_content=embolie",
+        "&_content=rien%20plan",
     ];
     let mut out: String = (0..d.roll(3)).map(|_| *d.pick(&parts)).collect();
     let more: &[&str] = &["", "&_sort=date", "&_sort=-date", "&_sort=_lastUpdated", "&_sort=-_lastUpdated"];

@@ -28,6 +28,7 @@ mod rules;
 #[cfg(test)]
 mod sample;
 mod search_rows;
+mod signature;
 mod steps;
 mod subject;
 mod submission;
@@ -48,5 +49,6 @@ pub use provide_bundle::{is_provide_bundle, is_submission_set};
 pub use reference::{ReferenceContext, document_reference};
 pub use relations::{Relation, relations};
 pub use search_rows::search_values;
+pub use signature::{SIGNATURE_BYTES, begins_as_declared};
 pub use submission::{Document, Submission, submission};
 pub use submission_set::{SubmissionContext, submission_set};

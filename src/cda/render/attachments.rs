@@ -23,6 +23,22 @@ pub struct Attachment {
     pub bytes: Vec<u8>,
 }
 
+/// A file before it is decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its number as [`super::attachment`] takes it.
+    pub number: usize,
+    /// As the document declares it, `""` when it does not.
+    pub mime: String,
+    /// It is the body of the document (level 1).
+    pub is_whole: bool,
+    /// Its first bytes, none when they are not base64.
+    pub head: Vec<u8>,
+}
+
+/// First bytes that are looked at.
+const HEAD: u64 = 1050;
+
 /// Every element that holds a file in base64, in document order.
 pub(in crate::cda) struct Attachments<'a>(Vec<&'a Element>);
 
@@ -51,6 +67,15 @@ impl<'a> Attachments<'a> {
         all.into_iter().filter_map(|e| self.number(e)).collect()
     }
 
+    /// What is known of each without decoding it.
+    pub fn files(&self, whole: &[&Element], source: &'a [u8]) -> Vec<File> {
+        self.0
+            .iter()
+            .enumerate()
+            .map(|(number, e)| File { number, mime: self.mime(number).to_owned(), is_whole: whole.iter().any(|w| std::ptr::eq(*w, *e)), head: self.head(number, source) })
+            .collect()
+    }
+
     pub fn mime(&self, number: usize) -> &'a str {
         self.0.get(number).and_then(|e| e.attr("mediaType")).unwrap_or_default()
     }
@@ -58,6 +83,22 @@ impl<'a> Attachments<'a> {
     /// The bytes of a file, decoded as they are read. `source` are the bytes of the document.
     pub fn reader(&self, number: usize, source: &'a [u8]) -> Option<impl Read + 'a> {
         Some(DecoderReader::new(Encoded { nodes: self.0.get(number)?.children.iter(), now: &[], source }, &BASE64))
+    }
+
+    fn head(&self, number: usize, source: &'a [u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let read = self.reader(number, source).map(|r| r.take(HEAD).read_to_end(&mut bytes));
+        if matches!(read, Some(Ok(_))) { bytes } else { Vec::new() }
+    }
+
+    /// Whether a file can have at most so many bytes, by the length of its base64.
+    pub fn is_within(&self, number: usize, limit: usize) -> bool {
+        let long = |node: &Node| match node {
+            Node::Text(text) => text.len(),
+            Node::Data(range) => range.len(),
+            Node::Element(_) => 0,
+        };
+        self.0.get(number).is_some_and(|e| e.children.iter().map(long).sum::<usize>() / 4 * 3 <= limit.saturating_add(limit / 20))
     }
 
     pub fn decoded(&self, number: usize, source: &'a [u8]) -> Option<Attachment> {

@@ -8,11 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::address;
+use super::{FileLayer, address};
 use crate::cda::Rendered;
 use crate::fhir::DocumentEntry;
 use crate::fhir::html::Html;
-use crate::keyinfo::known_title;
+use crate::interaction::contents;
+use crate::keyinfo::{known_title, quoted_conclusion};
+use crate::pdf::State;
 
 /// INS: the roots of NIR and NIA, and those of tests.
 /// Spec: NOS, INS.
@@ -31,6 +33,8 @@ pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
 pub(super) struct Page<'a> {
     pub entry: &'a DocumentEntry,
     pub body: Rendered,
+    /// The text layer of the one file that the document is.
+    pub layer: Option<FileLayer>,
 }
 
 impl Page<'_> {
@@ -49,7 +53,9 @@ impl Page<'_> {
         out.own("<main id=\"document\">");
         out.append(&self.body.html);
         if let Some(number) = self.body.whole {
+            self.conclusion(&mut out);
             self.whole(number, &mut out);
+            self.layer(&mut out);
         }
         out.own("</main></body></html>\n");
         out
@@ -98,6 +104,32 @@ impl Page<'_> {
             out.close("li");
         }
         out.own("</ul></nav>");
+    }
+
+    /// What the file says it concludes, or why its words cannot be given.
+    fn conclusion(&self, out: &mut Html) {
+        let Some(layer) = &self.layer else { return };
+        if let Some(row) = contents::row(&layer.state) {
+            out.leaf("p", &[("class", "note")], &row.page);
+        }
+        if let Some(said) = quoted_conclusion(&layer.text) {
+            out.own("<section class=\"quoted\"><h2>Conclusion citée du PDF</h2>");
+            out.leaf("blockquote", &[], &said);
+            out.own("</section>");
+        }
+    }
+
+    /// The text of the file beside it, closed.
+    fn layer(&self, out: &mut Html) {
+        let Some(layer) = self.layer.as_ref().filter(|l| !l.text.trim().is_empty()) else { return };
+        out.own("<details><summary>Texte extrait du PDF, non vérifié</summary>");
+        for page in layer.text.split('\u{c}').filter(|p| !p.trim().is_empty()) {
+            out.leaf("pre", &[], page);
+        }
+        if layer.state == State::Cut.code() {
+            out.own("<p class=\"note\">La suite du texte n'est pas conservée.</p>");
+        }
+        out.own("</details>");
     }
 
     /// A document that is one file.

@@ -14,6 +14,9 @@ use crate::store::DateTest;
 /// Parameters of one query.
 const MAX_PARAMETERS: usize = 64;
 
+/// Words of one alternative of `_content`.
+const MAX_WORDS: usize = 16;
+
 /// What a test of one parameter looks like, before it is turned into index conditions or compared in memory.
 #[derive(Debug, Clone)]
 pub(super) enum Test {
@@ -23,6 +26,8 @@ pub(super) enum Test {
     /// Relative references; none of them left matches nothing.
     Reference(Vec<String>),
     Uri(Vec<String>),
+    /// `_content`: folded words, all of one list.
+    Content(Vec<Vec<String>>),
     /// `:missing`
     Missing(bool),
 }
@@ -152,6 +157,8 @@ fn typed(app: &App, row: &ResourceRow, asked: &mut Asked, name: &str, value: &st
         return if spelt.code == "identifier" { Err(unsupported(name)) } else { Ok(false) };
     };
     let mut test = match spelt.modifier.as_str() {
+        "" if is_content(row, &spelt.code) => Test::Content(alternatives(value, name)?.iter().map(|v| words(v, name)).collect::<Result<_>>()?),
+        _ if is_content(row, &spelt.code) => return Err(unsupported(name)),
         "missing" => missing(row, kind, &spelt, value)?,
         _ => test(app, row, &spelt, value, asked.now_us)?,
     };
@@ -163,6 +170,19 @@ fn typed(app: &App, row: &ResourceRow, asked: &mut Asked, name: &str, value: &st
     }
     asked.tests.push(Asks { negated: spelt.modifier == "not", code: spelt.code, test });
     Ok(true)
+}
+
+fn is_content(row: &ResourceRow, code: &str) -> bool {
+    registry().indexed(&row.kind, code).is_some_and(|p| p.content)
+}
+
+/// The folded words of an alternative.
+fn words(value: &str, name: &str) -> Result<Vec<String>> {
+    let words: Vec<String> = folded(value, name)?.split(' ').map(str::to_owned).collect();
+    if words.len() > MAX_WORDS {
+        return Err(Fault::new(FaultKind::TooCostly, 275, format!("a search of words takes at most {MAX_WORDS}")).at(safe(name)));
+    }
+    Ok(words)
 }
 
 /// The companion test of a typed chain: the parameter leads to a resource of that type.

@@ -19,6 +19,9 @@ pub(super) fn find(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, aske
     match &patients {
         Some(found) if found.is_empty() => return Ok(Matches::none()),
         Some(found) => found.iter().try_for_each(|record| reader.open_to_caller(*record))?,
+        None if asked.tests.iter().any(|t| matches!(t.test, Test::Content(_))) => {
+            return Err(Fault::new(FaultKind::MissingElement, 281, "a search of words (_content) needs patient or patient.identifier").at("patient"));
+        }
         None => found_without_a_record(row, asked)?,
     }
     let commit = cursor.map_or_else(|| reader.commit(), |c| c.commit);
@@ -83,6 +86,7 @@ fn condition(row: &ResourceRow, asks: &Asks) -> Option<Condition> {
         Test::Date(any) => Condition::Date { param, any: any.clone() },
         Test::Text(any, how) => Condition::Text { param, any: any.clone(), contains: *how == How::Contains },
         Test::Reference(any) | Test::Uri(any) => Condition::Reference { param, any: any.clone() },
+        Test::Content(any) => Condition::Content { any: any.clone() },
         Test::Missing(missing) => Condition::Missing { param, kind: parameter.kind, missing: *missing },
     })
 }

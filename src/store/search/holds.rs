@@ -8,7 +8,7 @@ use diesel::sql_types::{Bool, Integer, Text};
 use super::{DatePrefix, DateTest, Look};
 use crate::fhir::search::ParamType;
 use crate::store::conn::Db;
-use crate::store::schema::{date_value, document, reference_value, string_value, symbol, token_value, version};
+use crate::store::schema::{date_value, document, document_text, reference_value, string_value, symbol, token_value, version};
 
 type JoinedSource = diesel::dsl::InnerJoinQuerySource<version::table, document::table, diesel::dsl::Eq<document::number, version::document>>;
 /// A condition on the versions searched.
@@ -102,4 +102,14 @@ pub(super) fn text(look: &Look, param: i16, part: &str, contains: bool) -> Holds
     }
     let length = i32::try_from(part.chars().count()).unwrap_or(i32::MAX);
     has!(string_value, look, param, substr(string_value::value, 1, length).eq(part.to_owned()))
+}
+
+/// Every word begins one of the document's; no word holds nothing.
+pub(super) fn content(look: &Look, words: &[String]) -> Holds {
+    let one = |word: &String| -> Holds {
+        let texts = document_text::table.filter(document_text::record.eq_any(look.records.clone()));
+        let with = texts.filter(replace(document_text::words, format!(" {word}"), "").ne(document_text::words));
+        Box::new(version::document.eq_any(with.select(document_text::document)))
+    };
+    words.iter().map(one).reduce(|all, one| Box::new(all.and(one))).unwrap_or_else(|| either(std::iter::empty()))
 }

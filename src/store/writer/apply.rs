@@ -9,7 +9,7 @@ use diesel::prelude::*;
 
 use super::super::conn::Conn;
 use super::super::erasure::erase;
-use super::super::plan::{AuditLine, ChangeDocument, Facts, Job, NewDocument, Operation, PIECE, Plan, Put};
+use super::super::plan::{AuditLine, ChangeDocument, DocumentText, Facts, Job, NewDocument, Operation, PIECE, Plan, Put};
 use super::super::schema::*;
 use super::{Written, chained};
 use crate::access::{Choice, labels};
@@ -73,6 +73,7 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
             Operation::NewDocument(d) => new_document(conn, d, at)?,
             Operation::ChangeDocument(c) => change_document(conn, c)?,
             Operation::Facts(f) => facts(conn, f, at)?,
+            Operation::Text(t) => text(conn, t)?,
             Operation::AdoptBinary { id, from, record, document } => {
                 diesel::update(directory::table.filter(directory::kind.eq("Binary")).filter(directory::id.eq(id)))
                     .set((directory::record.eq(record), directory::document.eq(document)))
@@ -384,6 +385,16 @@ fn facts(conn: &mut Conn, f: &Facts, at: Written) -> Done {
             fact_block::until_commit.eq(OPEN),
             fact_block::bytes.eq(bytes),
         ))
+        .execute(conn)?;
+    Ok(())
+}
+
+fn text(conn: &mut Conn, t: &DocumentText) -> Done {
+    let layers = zstd::bulk::compress(&t.layers, ZSTD_LEVEL).map_err(|e| bug(164, e))?;
+    // Read later than it was stored: in the place of what was known before.
+    diesel::delete(document_text::table.find((t.record, t.document))).execute(conn)?;
+    diesel::insert_into(document_text::table)
+        .values((document_text::record.eq(t.record), document_text::document.eq(t.document), document_text::words.eq(&t.words), document_text::layers.eq(layers)))
         .execute(conn)?;
     Ok(())
 }
