@@ -77,13 +77,16 @@ impl Reader<'_> {
         from.map(|from| self.block(record, number, from)).transpose()
     }
 
-    /// Whether a document states facts, seen by this caller or not; for background work only.
+    /// Whether a document states facts besides the files it holds, seen by this caller or not; for background work only.
     ///
     /// # Errors
-    /// `Bug` or `Busy` from the database.
+    /// `Bug` when the block is damaged, `Busy` from the database.
     pub fn states_facts(&mut self, row: &super::DocumentRow) -> Result<bool> {
         let block = fact_block::table.filter(fact_block::record.eq(row.record)).filter(fact_block::document.eq(row.number));
-        diesel::select(diesel::dsl::exists(block)).get_result(self.conn).map_err(fault)
+        let from: Option<i64> = block.select(fact_block::from_commit).order(fact_block::from_commit.desc()).first(self.conn).optional().map_err(fault)?;
+        let Some(from) = from else { return Ok(false) };
+        let is_fact = |r: &serde_json::Value| r.get("resourceType").and_then(serde_json::Value::as_str) != Some("Media");
+        Ok(self.block(row.record, row.number, from)?.resources.iter().any(is_fact))
     }
 
     /// A block whose visibility has been asked.
