@@ -46,7 +46,7 @@ impl<'a> Maker<'a> {
     }
 
     /// A series; R4 wants its id, and its modality or why it is not known.
-    fn series(&self, e: &Element, links: &[&str]) -> Option<Value> {
+    fn series(&self, e: &Element, links: &[String]) -> Option<Value> {
         let mut out = Map::new();
         out.insert("uid".into(), json!(root_of(e)?));
         let modality = e.child("code").and_then(modality_of).or_else(|| e.child("methodCode").and_then(coding_value));
@@ -116,14 +116,16 @@ fn unknown() -> Value {
 }
 
 /// The addresses at which the images of a statement can be seen, each once.
-fn links_of(e: &Element) -> Vec<&str> {
+fn links_of(e: &Element) -> Vec<String> {
     let mut out = Vec::new();
     collect(e, 0, &mut out);
     out
 }
 
-fn collect<'a>(e: &'a Element, depth: usize, out: &mut Vec<&'a str>) {
-    let address = e.child("text").and_then(|t| t.child("reference")).and_then(|r| attribute(r, "value")).filter(|v| v.starts_with("https://") || v.starts_with("http://"));
+fn collect(e: &Element, depth: usize, out: &mut Vec<String>) {
+    // Written over several lines in an attribute, an address holds spaces, which none may.
+    let written = e.child("text").and_then(|t| t.child("reference")).and_then(|r| attribute(r, "value"));
+    let address = written.filter(|v| v.starts_with("https://") || v.starts_with("http://")).map(|v| v.split_whitespace().collect::<String>());
     if let Some(address) = address.filter(|a| out.len() < MAX_PARTS && !out.contains(a)) {
         out.push(address);
     }
@@ -171,7 +173,7 @@ mod tests {
     #[test]
     fn a_catalogue_becomes_one_study_with_its_series_instances_and_link() {
         let ct = "<qualifier><name code='121139'/><value code='CT' codeSystem='1.2.840.10008.2.16.4' displayName='Tomodensitométrie'/></qualifier>";
-        let found = of(&study("<id root='1.2.3'/>", ct, "https://images.exemple.fr/IHEInvokeImageDisplay?requestType=STUDY"));
+        let found = of(&study("<id root='1.2.3'/>", ct, "https://images.exemple.fr/IHEInvokeImageDisplay?requestType=STUDY&amp;\n  studyUID=1.2.3"));
         assert_eq!(found.len(), 1);
         let study = &found[0].resource;
         assert_eq!(study["identifier"], json!([{"system": "urn:dicom:uid", "value": "urn:oid:1.2.3"}]));
@@ -180,6 +182,7 @@ mod tests {
         assert_eq!((&series["uid"], &series["modality"]["code"], &series["endpoint"][0]["reference"]), (&json!("1.2.3.4"), &json!("CT"), &json!("#link-0")));
         assert_eq!(series["instance"][0], json!({"uid": "1.2.3.4.5", "sopClass": {"system": "urn:ietf:rfc:3986", "code": "urn:oid:1.2.840.10008.5.1.4.1.1.2"}}));
         assert_eq!(study["contained"][0]["connectionType"]["code"], "ihe-iid");
+        assert_eq!(study["contained"][0]["address"], "https://images.exemple.fr/IHEInvokeImageDisplay?requestType=STUDY&studyUID=1.2.3");
         let bytes = serde_json::to_vec(study).unwrap();
         let node = crate::fhir::gate::parse(&bytes).unwrap();
         assert!(crate::fhir::r4::check(&node, 1).is_empty(), "{study}");
