@@ -33,7 +33,7 @@ EXPLAINED = [
     ("ours", r"^(dangling-reference|reference-elsewhere|repeated-id|narrative-|section-t|prior-result)", "the schematrons do not read the narrative"),
     ("ours", r"^(code-system|null-and-value|time)$", "data types: ours asks a codeSystem of every code, the schematrons of some"),
     ("ours", r"^(volet-version|model|realm|header)$", "what the reading of the header notes, and a volet that cannot be told"),
-    ("ours", r"^(grammar|volet-|value-set)", "a row that holds wherever its element stands, where the schematron's pattern has another rule before it"),
+    ("ours", r"^(grammar|volet-|value-set)", "a pattern that never matches as it is published (a namespace prefix forgotten, another rule before it); ours asks what it says"),
     ("oracle", r"^xsd", "grammar of CDA: order and names of elements are the XSD's; ours reads what can be read"),
     ("oracle", r"templateId.*(obligatoire|présent)", "the volet's own templateId is gone: ours no longer knows the volet, the oracle was told it"),
     ("oracle", r"dtr1-|SHALL be of data type|castable", "attributes and data types in detail (ART-DECOR's generated rules), not in our tables"),
