@@ -304,3 +304,30 @@ fn published_examples_are_accepted_when_tolerant_and_refused_with_their_elements
         assert!(outcome["issue"].as_array().unwrap().iter().all(|i| i["expression"].is_array()), "{outcome}");
     }
 }
+
+/// A CDA that comes by ITI-65 is counted like one of `$deposit`, whatever the client claims, and refused where that is configured.
+#[test]
+fn findings_of_a_submitted_cda_are_counted_and_cannot_be_claimed() {
+    let claim = json!([{"url": "urn:passerelle:cda-findings", "extension": [{"url": "errors", "valueUnsignedInt": 777}]}]);
+    let cda = small_cda("1.2.3.77", "270037500000121", "");
+    let wrong = String::from_utf8(cda).unwrap().replace("extension=\"801234567897\"", "extension=\"80123\"");
+    let sent = |patient: &str| submission(patient, "urn:oid:1.2.3.77", "text/xml", wrong.as_bytes(), |r| r["extension"] = claim.clone());
+    let server = TestServer::start(On::Sqlite);
+    let mut cabinet = server.cabinet();
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
+    assert_eq!(provide(&mut cabinet, &sent(&patient)).status, 200);
+    let mut file = pdf(&patient, "urn:oid:1.2.3.78");
+    file["entry"][1]["resource"]["extension"] = claim.clone();
+    assert_eq!(provide(&mut cabinet, &file).status, 200);
+    let found = cabinet.found(&format!("DocumentReference?patient={patient}"));
+    assert_eq!(found["total"], 2);
+    assert!(!found.to_string().contains("777"), "{found}");
+    assert_eq!(found.to_string().matches("urn:passerelle:cda-findings").count(), 1, "{found}");
+
+    let strict = TestServer::with(On::Sqlite, |c| c.documents.refuse_invalid_cda = true);
+    let mut cabinet = strict.cabinet();
+    let patient = format!("Patient/{}", cabinet.patient("270037500000121"));
+    let outcome = refused(&provide(&mut cabinet, &sent(&patient)), 422);
+    assert!(outcome["issue"][0]["diagnostics"].as_str().unwrap().contains("P-0672"), "{outcome}");
+    assert_eq!(documents(&mut cabinet, &patient), 0);
+}

@@ -9,12 +9,17 @@ pub(super) struct Volets {
     rows: Vec<&'static Rows>,
     /// A volet the document names in a version that no table knows.
     unknown_version: Option<&'static Module>,
+    /// A structured document whose volet is in no table.
+    unknown: bool,
 }
+
+/// Tables of a document without a known volet: the grammar, and what all French documents share.
+const WITHOUT_VOLET: usize = 2;
 
 impl Volets {
     /// Those of a document that claims the French header; none for others.
     pub fn of(root: &Element, french: bool) -> Self {
-        let mut volets = Self { rows: Vec::new(), unknown_version: None };
+        let mut volets = Self { rows: vec![&TABLES.grammar], unknown_version: None, unknown: false };
         if !french {
             return volets;
         }
@@ -28,12 +33,13 @@ impl Volets {
                 None => volets.unknown_version = volets.unknown_version.or(first),
             }
         }
+        volets.unknown = volets.rows.len() == WITHOUT_VOLET && root.at("component/structuredBody").is_some();
         volets
     }
 
-    /// Title and known versions of the volet whose version no table knows.
-    pub fn known_versions(&self) -> Option<String> {
-        let unknown = self.unknown_version?;
+    /// What is said of a document whose volet no table knows: its title and known versions, if only the version is unknown.
+    pub fn unknown_volet(&self) -> Option<String> {
+        let Some(unknown) = self.unknown_version else { return self.unknown.then(String::new) };
         let known: Vec<&str> = TABLES.modules.iter().filter(|m| m.template == unknown.template).map(|m| m.name.as_str()).collect();
         Some(format!("{}, known: {}", unknown.title, known.join(", ")))
     }
@@ -128,10 +134,10 @@ mod tests {
             let root = parse(text.as_bytes(), &Limits::default()).unwrap();
             let volets = Volets::of(&root, true);
             let asked = volets.ask(&Place { element: &root, up: None, steps: &Cell::new(0) });
-            (volets.rows.len(), volets.unknown_version.is_some(), asked.iter().any(|(rule, more)| *rule == "volet-module" && more.contains("SYNTH")))
+            (volets.rows.len(), volets.unknown_volet().is_some(), asked.iter().any(|(rule, more)| *rule == "volet-module" && more.contains("SYNTH")))
         };
-        assert_eq!(volets("extension='2023.01'"), (2, false, true));
-        assert_eq!(volets("extension='1900.01'"), (1, true, false));
+        assert_eq!(volets("extension='2023.01'"), (3, false, true));
+        assert_eq!(volets("extension='1900.01'"), (2, true, false));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::expression::{Clause, Path, Place};
 
+const GRAMMAR: &str = include_str!("../../../fhir-profiles/cda-rules/grammar.toml");
 const HEADER: &str = include_str!("../../../fhir-profiles/cda-rules/header.toml");
 const SECTIONS: &str = include_str!("../../../fhir-profiles/cda-rules/sections.toml");
 const ENTRIES: &str = include_str!("../../../fhir-profiles/cda-rules/entries.toml");
@@ -143,6 +144,9 @@ pub(super) struct Module {
 /// All rows.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
+    /// Of every CDA.
+    pub grammar: Rows,
+    /// Of documents with the French header.
     pub common: Rows,
     pub modules: Vec<Module>,
 }
@@ -170,10 +174,10 @@ fn read() -> (Tables, Vec<String>) {
             wrong.push(name);
         }
     };
+    let rows = |file| toml::from_str::<RowFile>(file).map(|f| f.at).unwrap_or_default();
+    rows(GRAMMAR).into_iter().for_each(|text| take(&mut tables.grammar, "grammar", text));
     for (file, rule) in [(HEADER, "volet-header"), (SECTIONS, "volet-section"), (ENTRIES, "volet-entry")] {
-        for text in toml::from_str::<RowFile>(file).map(|f| f.at).unwrap_or_default() {
-            take(&mut tables.common, rule, text);
-        }
+        rows(file).into_iter().for_each(|text| take(&mut tables.common, rule, text));
     }
     for module in toml::from_str::<ModuleFile>(MODULES).map(|f| f.module).unwrap_or_default().into_iter().filter(|m| !m.spec.is_empty()) {
         let mut rows = Rows::default();
@@ -190,7 +194,7 @@ mod tests {
     use super::*;
 
     fn files() -> Vec<(&'static str, Vec<RowText>)> {
-        let mut all: Vec<_> = [("header", HEADER), ("sections", SECTIONS), ("entries", ENTRIES)]
+        let mut all: Vec<_> = [("grammar", GRAMMAR), ("header", HEADER), ("sections", SECTIONS), ("entries", ENTRIES)]
             .map(|(name, text)| (name, toml::from_str::<RowFile>(text).unwrap_or_else(|e| panic!("{name}: {e}")).at))
             .into_iter()
             .collect();
