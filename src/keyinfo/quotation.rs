@@ -49,7 +49,7 @@ enum Form {
     Opening,
 }
 
-/// What a text says it concludes, in its own words on one line; `None` when it names no conclusion.
+/// What a text says it concludes, in its own words; a line for each point of a list. `None` when it names no conclusion.
 pub fn quoted_conclusion(text: &str) -> Option<String> {
     let lines: Vec<&str> = text.split(['\n', '\u{c}']).map(str::trim).collect();
     TABLE.place.iter().find_map(|place| (0..lines.len()).rev().find_map(|at| quoted(&lines, at, place)))
@@ -75,7 +75,8 @@ fn quoted(lines: &[&str], at: usize, place: &Place) -> Option<String> {
         join(&mut out, next);
     }
     let letters = out.chars().filter(|c| c.is_alphabetic()).count();
-    (letters >= 3).then(|| cut(&out, MAX_QUOTED))
+    let points: Vec<&str> = out.lines().filter(|l| !l.trim().is_empty()).collect();
+    (letters >= 3).then(|| if out.chars().count() > MAX_QUOTED { cut(&out, MAX_QUOTED) } else { points.join("\n") })
 }
 
 /// What stands on the line of a heading itself; `None` when the words are only part of a sentence.
@@ -117,7 +118,7 @@ fn join(out: &mut String, line: &str) {
     if broken {
         out.pop();
     } else if !out.is_empty() {
-        out.push(' ');
+        out.push(if line.starts_with(['-', '•', '–', '■', '►']) { '\n' } else { ' ' });
     }
     out.push_str(line);
 }
@@ -154,6 +155,7 @@ mod tests {
         assert_eq!(said("Au total, patient de 54 ans\nsans récidive.\nBien confraternellement").as_deref(), Some("patient de 54 ans sans récidive."));
         assert_eq!(said("CONCLUSION Foie normal").as_deref(), Some("Foie normal"));
         assert_eq!(said("Conclusion\nNormal.\nConduite à tenir : repos").as_deref(), Some("Normal."));
+        assert_eq!(said("Conclusion : stable.\n- Repos.\n- Revoir dans\nun an.\n\nDr X").as_deref(), Some("stable.\n- Repos.\n- Revoir dans un an."));
         assert_eq!(said("Conclusion .... 4\n\u{c}Conclusion\nDeux.").as_deref(), Some("Deux."));
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::on_both;
 use crate::pdf_maker::{locked, report, scan};
 use crate::sharing::submission;
-use crate::support::{FHIR_JSON, On, Session, TestServer, json as body_of, refused, small_cda, text};
+use crate::support::{FHIR_JSON, On, Session, TestServer, json as body_of, refused, sample, small_cda, text};
 
 const INS: &str = "258027511234534";
 
@@ -77,6 +77,10 @@ fn a_conclusion_is_quoted_in_the_title_and_on_the_page_and_its_words_are_found(s
     {
         assert_eq!(found(&mut cabinet, &patient, words), total, "{words}");
     }
+    // Our own letter, through an extractor's eyes: one paragraph with its list.
+    let own = cabinet.deposited(&sample("08-courrier-pdf.xml"));
+    assert!(title(&own).contains("Conclusion : « maintien en rythme sinusal. Fibrillation auriculaire paroxystique, CHA2DS2-VA à 3"), "{}", title(&own));
+    assert!(page(&mut cabinet, &own).contains("CHA2DS2-VA à 3.\n- Poursuite de l'apixaban 5 mg matin et soir, au long cours.\n- Poursuite"));
     // Words are no facts.
     for kind in ["Condition", "DiagnosticReport", "Observation"] {
         assert_eq!(cabinet.found(&format!("{kind}?patient={patient}"))["total"], 0, "{kind}");
