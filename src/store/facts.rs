@@ -14,7 +14,7 @@ use super::visible::visible;
 use crate::fhir::{Fault, FaultKind, Result};
 
 /// Bytes of JSON whose parsed form is held; the parsed form takes several times as much.
-pub(super) const HELD_BYTES: usize = 8 << 20;
+pub(super) const HELD_BYTES: usize = 48 << 20;
 
 /// The parsed blocks held, by document number and first commit.
 pub type FactCache = Cache<(i64, i64), FactBlock>;
