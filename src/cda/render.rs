@@ -14,6 +14,7 @@ pub use narrative::xhtml;
 use self::narrative::Block;
 use super::ClinicalDocument;
 use super::concept::code_of;
+pub use crate::fhir::anchor::{fragment_anchor, path_anchor};
 use crate::fhir::html::Html;
 use crate::fhir::xml::Element;
 
@@ -83,20 +84,6 @@ pub fn words(document: &ClinicalDocument) -> String {
     let told = all.iter().filter(|e| section(e)).flat_map(|e| [e.child("title"), e.child("text")]).flatten();
     let body = document.root.all("component").filter_map(|c| c.at("nonXMLBody/text")).filter(|t| t.attr("representation").is_none_or(|r| !r.eq_ignore_ascii_case("B64")));
     told.chain(body).map(Element::text).collect::<Vec<_>>().join("\n")
-}
-
-/// The anchor of a section or an entry, from its path.
-pub fn path_anchor(path: &str) -> String {
-    let joined: String = path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    "p-".to_owned() + &joined.split('-').filter(|p| !p.is_empty()).collect::<Vec<_>>().join("-")
-}
-
-/// The anchor of an element of the narrative, from its ID.
-pub fn fragment_anchor(id: &str) -> String {
-    id.chars().fold("n-".to_owned(), |out, c| match c {
-        c if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') => out + c.encode_utf8(&mut [0; 4]),
-        c => out + &format!("_{:x}_", u32::from(c)),
-    })
 }
 
 struct Page<'a> {

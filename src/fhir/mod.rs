@@ -2,6 +2,7 @@
 //! shapes that several rooms share. Imports nothing of ours.
 
 pub mod actor;
+pub mod anchor;
 pub mod classification;
 pub mod document_entry;
 pub mod fault;

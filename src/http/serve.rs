@@ -251,8 +251,11 @@ pub(super) fn carried_out(app: &App, mut call: Call, work: impl FnOnce(&mut Call
 
 /// What may be answered whatever Accept says: nothing, or the document itself. Bundles and operations are asked before they write.
 fn answers_without_resource(call: &Call) -> bool {
-    if interaction::media_of(&call.path).is_some_and(|media| call.accept.is_empty() || call.accept.iter().any(|m| m == media || m == "*/*" || m == "text/*")) {
-        return true;
+    let accepts = |media: &str| call.accept.is_empty() || call.accept.iter().any(|m| m == media || m == "*/*" || m == "text/*");
+    match interaction::media_of(&call.path) {
+        Some((_, Some(format))) if call.parameter("_format") == Some(format) => return true,
+        Some((media, None)) if accepts(media) => return true,
+        _ => {}
     }
     let binary = call.path.first().is_some_and(|p| p == "Binary");
     let plain = call.path.first().is_some_and(|_| call.path.iter().all(|p| !p.starts_with('$') && p != "_search"));

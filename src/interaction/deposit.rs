@@ -201,6 +201,7 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
     };
     statements::accept(app, &stated)?;
     remarks.extend(stated.warnings.iter().cloned());
+    remarks.extend(document::from_the_future(call, entry));
     let reference = document::labelled(reference(app, call, &slots, &chosen, bare, &replaced)?, document::inherited(&replaced))?;
     let body = match &bare.reading {
         Reading::Cda(document) => contents::Body::Cda(document),

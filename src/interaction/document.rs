@@ -177,6 +177,19 @@ fn removal(all: &[Node], at: usize) -> Option<Edit> {
     })
 }
 
+/// What is told of a document that says it was made after today.
+pub(super) fn from_the_future(call: &Call, entry: &DocumentEntry) -> Option<Issue> {
+    const DAY_US: i64 = 86_400_000_000;
+    let (made, _) = crate::fhir::time::range(entry.creation.as_deref()?)?;
+    (made > call.now_us.saturating_add(DAY_US)).then(|| {
+        Issue::warning(
+            IssueType::BusinessRule,
+            "ClinicalDocument.effectiveTime",
+            "the document is dated in the future; it is stored as it says and sorts before everything else: correct the clock of its maker",
+        )
+    })
+}
+
 /// The title that this server gives a document.
 pub(super) fn title(call: &Call, entry: &DocumentEntry, stated: &Statements, contents: &Contents) -> String {
     let stated: Vec<(&str, &Value)> = stated.resources.iter().map(|r| (r.path.as_str(), &r.resource)).collect();

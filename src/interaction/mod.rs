@@ -28,9 +28,12 @@ mod generate_metadata;
 mod history;
 mod home;
 mod iti105;
+
 mod iti65;
+mod key_info;
 mod later;
 mod layers;
+mod listing;
 mod notices;
 mod paging;
 mod patch;

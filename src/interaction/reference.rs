@@ -144,7 +144,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
     feeding::open_record(call, reader, record)?;
     let (stated, contents) = stated(&Reading { app, call, entry: &entry, bytes: &payload.bytes, sha256: &sha256 }, reader, &slots, &chosen)?;
     statements::accept(app, &stated)?;
-    warnings.extend(stated.warnings.iter().cloned().chain(contents.warnings()));
+    warnings.extend(stated.warnings.iter().cloned().chain(contents.warnings()).chain(document::from_the_future(call, &entry)));
     let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
     let mut replaced = document::replaced(call, reader, &targets, &mut warnings)?;
     replaced.extend(document::replaced_by_reference(app, call, reader, &sent.value, &mut warnings)?);

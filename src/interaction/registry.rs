@@ -85,6 +85,9 @@ pub struct OperationRow {
     /// What it answers instead of a resource.
     #[serde(default)]
     pub media: Option<String>,
+    /// The name of `media` in `_format`, when it is answered only on demand.
+    #[serde(default)]
+    pub format: Option<String>,
     pub definition: String,
     pub summary: String,
     pub parameters: Vec<String>,
@@ -164,10 +167,11 @@ pub fn takes_document(path: &[String]) -> bool {
     operation.strip_prefix('$').and_then(|name| registry().operation(name, "system", None)).is_some_and(|o| o.takes_document)
 }
 
-/// What an operation at an address answers instead of a resource.
-pub fn media_of(path: &[String]) -> Option<&'static str> {
+/// What an operation at an address answers instead of a resource, and the name that `_format` must give it.
+pub fn media_of(path: &[String]) -> Option<(&'static str, Option<&'static str>)> {
     let [kind, .., operation] = path else { return None };
-    registry().operation(operation.strip_prefix('$')?, if path.len() == 3 { "instance" } else { "type" }, Some(kind))?.media.as_deref()
+    let row = registry().operation(operation.strip_prefix('$')?, if path.len() == 3 { "instance" } else { "type" }, Some(kind))?;
+    Some((row.media.as_deref()?, row.format.as_deref()))
 }
 
 impl ResourceRow {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::registry::registry;
 use super::throttle::Limit;
-use super::{Answer, App, Call, read};
+use super::{Answer, App, Call, listing, read};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
 use crate::keyinfo::{self, Fact, Source, SummaryInput};
@@ -21,6 +21,14 @@ const MAX_OWN: i64 = 10_000;
 /// GET|POST Patient/[id]/$summary
 pub(super) fn of_patient(app: &App, call: &Call, id: &str) -> Result<Answer> {
     call.is("summary", Action::R);
+    summary(app, call, |reader| Ok(reader.version("Patient", id, None)?.filter(|r| !r.deleted).map(|r| r.id)))
+}
+
+/// The Bundle of another operation about the same patient.
+///
+/// # Errors
+/// See [`of_patient`].
+pub(super) fn bundle(app: &App, call: &Call, id: &str) -> Result<Answer> {
     summary(app, call, |reader| Ok(reader.version("Patient", id, None)?.filter(|r| !r.deleted).map(|r| r.id)))
 }
 
@@ -66,8 +74,9 @@ fn summary(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<
 }
 
 /// What a summary needs from the store, in one snapshot.
-struct Gathered {
-    id: String,
+pub(super) struct Gathered {
+    pub id: String,
+    pub record: i64,
     patient: Value,
     blocks: Vec<Arc<FactBlock>>,
     own: Vec<Value>,
@@ -75,7 +84,11 @@ struct Gathered {
     sources: HashMap<i64, Arc<Source>>,
 }
 
-fn gather(app: &App, reader: &mut Reader<'_>, id: &str) -> Result<Gathered> {
+/// What summaries are made from, of a patient that is here and open to the caller.
+///
+/// # Errors
+/// `NotFound`, `Forbidden` with the reason, `TooCostly` for a record with too much besides its documents.
+pub(super) fn gather(app: &App, reader: &mut Reader<'_>, id: &str) -> Result<Gathered> {
     let found = reader.found("Patient", id, None)?.ok_or_else(read::not_here)?;
     let record = found.row.record;
     reader.open_to_caller(record)?;
@@ -92,16 +105,17 @@ fn gather(app: &App, reader: &mut Reader<'_>, id: &str) -> Result<Gathered> {
     for row in reader.references_of(record, &documents)? {
         sources.insert(row.document, source_of(app, reader, row)?);
     }
-    Ok(Gathered { id: id.to_owned(), patient: parse(&found.body)?, blocks, own, sources })
+    Ok(Gathered { id: id.to_owned(), record, patient: parse(&found.body)?, blocks, own, sources })
 }
 
 /// The source a DocumentReference stands for; a version never changes, so it is worked out once.
-fn source_of(app: &App, reader: &mut Reader<'_>, row: VersionRow) -> Result<Arc<Source>> {
+pub(super) fn source_of(app: &App, reader: &mut Reader<'_>, row: VersionRow) -> Result<Arc<Source>> {
     let key = (row.rid, row.number);
     if let Some(held) = app.sources.get(&key) {
         return Ok(held);
     }
-    let made = Arc::new(source(&parse(&reader.with_body(row)?.body)?));
+    let came_us = row.at_us;
+    let made = Arc::new(Source { came_us, ..source(&parse(&reader.with_body(row)?.body)?) });
     app.sources.put(key, Arc::clone(&made), 1);
     Ok(made)
 }
@@ -110,17 +124,24 @@ fn parse(bytes: &[u8]) -> Result<Value> {
     serde_json::from_slice(bytes).map_err(|e| Fault::new(FaultKind::Bug, 432, "a stored resource is damaged").because(e))
 }
 
-fn compose(app: &App, call: &Call, gathered: &Gathered) -> Vec<u8> {
-    let mut sources = Vec::with_capacity(gathered.blocks.len());
+/// Facts, their sources, and the document of each source.
+pub(super) fn facts<'a>(app: &App, gathered: &'a Gathered) -> (Vec<Fact<'a>>, Vec<Source>, Vec<i64>) {
+    let (mut sources, mut documents) = (Vec::with_capacity(gathered.blocks.len()), Vec::with_capacity(gathered.blocks.len()));
     let mut all = Vec::new();
     for block in &gathered.blocks {
         let source = gathered.sources.get(&block.document).map(|s| {
             sources.push(Source::clone(s));
+            documents.push(block.document);
             sources.len() - 1
         });
         all.extend(block.resources.iter().map(|resource| fact(app, resource, source)));
     }
     all.extend(gathered.own.iter().map(|resource| fact(app, resource, None)));
+    (all, sources, documents)
+}
+
+fn compose(app: &App, call: &Call, gathered: &Gathered) -> Vec<u8> {
+    let (all, sources, _) = facts(app, gathered);
     keyinfo::summary_bytes(&mut SummaryInput {
         patient: &gathered.patient,
         facts: &all,
@@ -151,11 +172,13 @@ fn source(reference: &Value) -> Source {
         structure,
         date,
         type_display: text("/type/coding/0/display"),
+        listed: Arc::new(listing::of(reference)),
+        came_us: 0,
     }
 }
 
 /// A name as a letter would write it: the exercise title (suffix of the French models) in front, else the civility.
-fn person_name(name: &Value) -> String {
+pub(super) fn person_name(name: &Value) -> String {
     let list = |k: &str| name.get(k).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>().join(" ");
     let family = name.get("family").and_then(Value::as_str).unwrap_or("").to_owned();
     let title = [list("suffix"), list("prefix")].into_iter().find(|t| !t.is_empty()).map(|t| keyinfo::title(&t)).unwrap_or_default();

@@ -21,10 +21,12 @@ mod medication;
 mod narrative;
 mod numbers;
 mod observation;
+mod profile;
 mod quotation;
 mod references;
 mod remark;
 mod report;
+mod score;
 mod section;
 mod series;
 mod statement;
@@ -32,6 +34,8 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trend;
+mod view;
 mod words;
 
 use std::borrow::Cow;
@@ -39,8 +43,11 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 pub use headline::generated_title;
+pub use profile::{Profile, profile, profiles};
 pub use quotation::{quotation, quoted_conclusion};
+pub use score::fed;
 pub use text::{french_text, known_title, title};
+pub use view::{Asked, is_section, view};
 
 /// A document that facts were taken from, as a reader wants it named.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +60,10 @@ pub struct Source {
     /// FHIR dateTime of the act.
     pub date: String,
     pub type_display: String,
+    /// What a list of documents shows of it, for the view model.
+    pub listed: std::sync::Arc<Value>,
+    /// When its DocumentReference last changed, µs UTC; 0 when that is not known.
+    pub came_us: i64,
 }
 
 /// A resource that says something of the patient.

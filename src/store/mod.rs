@@ -27,6 +27,7 @@ mod sets;
 mod settings;
 mod trail;
 mod visible;
+mod visits;
 mod writer;
 
 use std::sync::Arc;

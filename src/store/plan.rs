@@ -67,6 +67,12 @@ pub enum Operation {
         record: i64,
         document: i64,
     },
+    /// A person confirms that the key information of a record was shown, as of a moment.
+    Visit {
+        record: i64,
+        person: String,
+        at_us: i64,
+    },
     /// The documents of a SubmissionSet that holds several, by the rid of its List: it is seen by whoever sees one of them.
     SetOf {
         record: i64,

@@ -216,6 +216,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// when a person last confirmed that the key information of a record was shown
+    visit (record, person) {
+        record -> BigInt,
+        person -> Text,
+        at_us -> BigInt,
+    }
+}
+
+diesel::table! {
     /// the facts derived from one document, as one compressed block
     fact_block (record, document, from_commit) {
         record -> BigInt,
@@ -297,6 +306,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     blob,
     blob_rest,
     set_document,
+    visit,
     fact_block,
     receipt,
     audit_event,

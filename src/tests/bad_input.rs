@@ -120,6 +120,69 @@ fn a_body_over_its_limit_is_413_and_a_bundle_over_its_limit_is_422() {
     assert_eq!(server.cabinet().deposit(&small_cda("2.25.31", "270037500000121", "")).status, 201);
 }
 
+/// Documents as they should not be: each is refused clearly or stored and told, never half of both.
+#[test]
+fn a_wrong_document_is_refused_or_stored_and_told() {
+    let server = TestServer::start(On::Sqlite);
+    let good = |n: u32| String::from_utf8(small_cda(&format!("2.25.4{n:04}"), "258027511234534", "")).unwrap();
+    let level_1 = |n: u32, file: &str| {
+        let text = good(n);
+        let (head, _) = text.split_once("<component><structuredBody>").unwrap();
+        format!("{head}<component><nonXMLBody><text mediaType=\"application/pdf\" representation=\"B64\">{file}</text></nonXMLBody></component></ClinicalDocument>")
+    };
+    let declared = |n: u32, name: &str| good(n).replace("encoding=\"UTF-8\"", &format!("encoding=\"{name}\"")).replace("d'essai", "d'été");
+    let latin = |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect::<Vec<u8>>();
+    let bytes = |text: String| text.into_bytes();
+    let big = "x".repeat(64 << 20);
+    let pis = "<?a b?>".repeat(100_000);
+    let cases: Vec<(&str, Vec<u8>, u16, &str)> = vec![
+        (
+            "XInclude is text, never fetched",
+            bytes(good(1).replace("Rien à signaler", "<xi:include xmlns:xi='http://www.w3.org/2001/XInclude' href='file:///etc/passwd'/>Rien")),
+            201,
+            "",
+        ),
+        ("a hundred thousand processing instructions", bytes(good(2).replace("<realmCode", &format!("{pis}<realmCode"))), 201, ""),
+        (
+            "a hundred thousand sections inside each other",
+            bytes(good(3).replace("Rien à signaler", &format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000)))),
+            400,
+            "nested",
+        ),
+        ("an attribute of 64 MiB", bytes(good(4).replace("<title>", &format!("<title x=\"{big}\">"))), 201, ""),
+        ("base64 that is none", bytes(level_1(5, "%%%")), 201, ""),
+        ("a PDF that is none", bytes(level_1(6, "SGVsbG8gdG91dCBsZSBtb25kZQ==")), 201, "application/pdf"),
+        ("ISO-8859-1, declared", latin(&declared(7, "ISO-8859-1")), 201, ""),
+        ("windows-1252, declared", latin(&declared(8, "windows-1252")), 201, ""),
+        ("ISO-8859-1, not declared", latin(&good(9).replace(" encoding=\"UTF-8\"", "").replace("d'essai", "d'été")), 400, "UTF-8"),
+        ("a byte order mark", bytes(format!("\u{feff}{}", good(10))), 201, ""),
+        ("a wrong xsi namespace", bytes(good(11).replace("http://www.w3.org/2001/XMLSchema-instance", "http://www.w3.org/2001/XMLSchema")), 201, ""),
+        ("no namespace", bytes(good(12).replace(" xmlns=\"urn:hl7-org:v3\"", "")), 422, "urn:hl7-org:v3"),
+        ("two documents in one file", bytes(format!("{}{}", good(13), good(14).split_once("?>").unwrap().1)), 400, "root"),
+        (
+            "no recordTarget",
+            bytes({
+                let text = good(15);
+                let (head, rest) = text.split_once("<recordTarget>").unwrap();
+                format!("{head}{}", rest.split_once("</recordTarget>").unwrap().1)
+            }),
+            400,
+            "patient",
+        ),
+        ("dated in the future", bytes(good(16).replace("<effectiveTime value=\"2026", "<effectiveTime value=\"2099")), 201, "future"),
+        ("an INS with a wrong key", bytes(good(17).replace("258027511234534", "258027511234535")), 201, "ins-key"),
+        ("cut off in the middle", bytes(good(18).chars().take(900).collect()), 400, ""),
+        ("nothing", Vec::new(), 400, ""),
+    ];
+    for (what, body, status, told) in cases {
+        let answer = server.cabinet().call("POST", "$deposit", &[("Content-Type", "application/xml"), ("Prefer", "return=OperationOutcome")], &body);
+        let said = text(&answer);
+        assert_eq!(answer.status, status, "{what}: {}", said.chars().take(600).collect::<String>());
+        assert!(said.contains(told), "{what}: {}", said.chars().take(900).collect::<String>());
+    }
+    assert_eq!(server.cabinet().call("GET", "/health", &[], b"").status, 200);
+}
+
 /// Where the hostile vectors lie beside the checkout: each body is answered as its vector expects, and the next request is served.
 #[test]
 fn hostile_vectors_are_answered_as_they_expect() {

@@ -17,6 +17,7 @@ mod deposit;
 mod exchange;
 mod golden;
 mod house;
+mod key_info;
 mod operations;
 mod pdf;
 mod pdf_maker;

@@ -265,6 +265,17 @@ const ASKS: &[(&str, Ask)] = &[
     ("AuditEvent", |d| {
         get(format!("AuditEvent?patient={{patient}}&{}", d.pick(&["_summary=count", "action=C&_count=500", "action=D&_count=500", "subtype=vread&_summary=count"])))
     }),
+    ("key-info", |d| {
+        get(d
+            .pick(&[
+                "{patient}/$key-info?_format=keyinfo",
+                "{patient}/$key-info?_format=keyinfo&window=all&maxPerSection=2",
+                "{patient}/$key-info?_format=keyinfo&section=results&specialty=SM04",
+                "{patient}/$key-info",
+            ])
+            .to_string())
+    }),
+    ("key-info-seen", |d| Query { method: "POST", ..get(d.pick(&["{patient}/$key-info-seen?at=2026-01-01T00:00:00Z", "{patient}/$key-info-seen"]).to_string()) }),
     ("summary", |d| get(d.pick(&["{patient}/$summary", "Patient/$summary?identifier=258027511234534"]).to_string())),
     ("everything", |_| get("{patient}/$everything".into())),
     ("export", |_| Query { method: "POST", ..get("{patient}/$export".into()) }),

@@ -1,0 +1,55 @@
+//! A document as a list shows it, from its DocumentReference.
+
+use serde_json::{Map, Value, json};
+
+use super::document::GENERATED_TITLE;
+use super::summary::person_name;
+use crate::fhir::classification;
+
+/// Members of the view model of key information for one document; what moves with the reader (`new`) is added by who lists it.
+pub(super) fn of(reference: &Value) -> Value {
+    let text = |path: &str| reference.pointer(path).and_then(Value::as_str).unwrap_or("");
+    let contained = |kind: &str| reference.get("contained").and_then(Value::as_array).into_iter().flatten().find(|c| c.get("resourceType").and_then(Value::as_str) == Some(kind));
+    let given = text("/content/0/attachment/title");
+    let code = text("/type/coding/0/code");
+    let known = classification::types().find(|(c, ..)| *c == code).map(|t| t.2).filter(|name| !name.is_empty());
+    let speciality =
+        contained("PractitionerRole").and_then(|r| ["/specialty/0/coding/0/display", "/code/0/coding/0/display"].iter().find_map(|p| r.pointer(p)?.as_str())).unwrap_or("");
+    let author = contained("Practitioner").and_then(|p| p.get("name")?.get(0)).map(person_name).unwrap_or_default();
+    let structure = contained("Organization").and_then(|o| o.get("name")?.as_str()).unwrap_or("");
+    let date = ["/context/period/start", "/content/0/attachment/creation", "/date"].iter().map(|p| text(p)).find(|d| !d.is_empty()).unwrap_or("");
+    let mut out = Map::new();
+    out.insert("id".into(), json!(format!("DocumentReference/{}", text("/id"))));
+    out.insert("title".into(), json!(generated(reference).unwrap_or(if given.is_empty() { "Document sans titre" } else { given })));
+    let more = [
+        ("given", given),
+        ("type", known.unwrap_or(text("/type/coding/0/display"))),
+        ("class", text("/category/0/coding/0/display")),
+        ("speciality", speciality),
+        ("author", &author),
+        ("structure", structure),
+        ("date", date),
+    ];
+    out.extend(more.into_iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| (k.to_owned(), json!(v))));
+    if text("/content/0/attachment/contentType") == "application/pdf" {
+        out.insert("pdf".into(), json!(true));
+    }
+    out.insert("identifiers".into(), identifiers(reference));
+    Value::Object(out)
+}
+
+fn generated(reference: &Value) -> Option<&str> {
+    let all = reference.get("extension")?.as_array()?;
+    all.iter().find(|e| e.get("url").and_then(Value::as_str) == Some(GENERATED_TITLE))?.get("valueString")?.as_str()
+}
+
+/// The three that a local record keeps: uniqueId, entryUUID, and the id here.
+fn identifiers(reference: &Value) -> Value {
+    let text = |path: &str| reference.pointer(path).and_then(Value::as_str);
+    let entry = reference.get("identifier").and_then(Value::as_array).into_iter().flatten().filter_map(|i| i.get("value")?.as_str()).find(|v| v.starts_with("urn:uuid:"));
+    let mut out = Map::new();
+    out.extend(text("/masterIdentifier/value").map(|v| ("uniqueId".to_owned(), json!(v))));
+    out.extend(entry.map(|v| ("entryUuid".to_owned(), json!(v))));
+    out.extend(text("/id").map(|v| ("logicalId".to_owned(), json!(v))));
+    Value::Object(out)
+}

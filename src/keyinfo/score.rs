@@ -1,0 +1,199 @@
+//! What a line weighs, and why, in points that a reader can follow.
+//! Spec: `fhir-profiles/key-information/score.toml`.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::concept::{codes, get, items, text};
+use super::group::Group;
+use super::line::{Context, Line};
+use super::profile::{Profile, stands_for};
+use super::trend::Trend;
+
+pub(super) static SCORE: LazyLock<Score> = LazyLock::new(|| toml::from_str(include_str!("../../fhir-profiles/key-information/score.toml")).unwrap_or_default());
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Score {
+    pub order: Vec<String>,
+    points: Points,
+    critical: Codes,
+    decay: Vec<Decay>,
+    pub change: Vec<ChangeRow>,
+    alert: Vec<Alert>,
+    fed: Vec<Fed>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fed {
+    section: String,
+    types: Vec<String>,
+}
+
+/// The sections that only documents of these types feed, with the types.
+pub fn fed() -> impl Iterator<Item = (&'static str, &'static [String])> {
+    SCORE.fed.iter().map(|f| (f.section.as_str(), f.types.as_slice()))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Points {
+    safety: f64,
+    critical: f64,
+    abnormal: f64,
+    change: f64,
+    recent: f64,
+    new: f64,
+    corroborated: f64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Codes {
+    codes: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decay {
+    section: String,
+    days: f64,
+}
+
+/// A difference that chance seldom makes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeRow {
+    pub codes: Vec<String>,
+    pub percent: f64,
+    #[serde(rename = "analyte")]
+    _analyte: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Alert {
+    /// A resource type, or the beginning of its name.
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    codes: Vec<String>,
+    path: Option<String>,
+    #[serde(default)]
+    any: Vec<String>,
+    why: String,
+}
+
+/// What a line weighs.
+#[derive(Debug, Default)]
+pub(super) struct Weighed {
+    pub score: i64,
+    pub reasons: Vec<Value>,
+}
+
+impl Weighed {
+    fn add(&mut self, code: &str, why: &str, points: f64) {
+        let points = round(points);
+        if points != 0 {
+            self.score += points;
+            self.reasons.push(json!({"code": code, "text": why, "points": points}));
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "points are small")]
+fn round(points: f64) -> i64 {
+    points.round() as i64
+}
+
+/// The codes that a line is about.
+pub(super) fn about<'a>(context: &Context<'a>, group: &Group) -> Vec<&'a str> {
+    context.statement(group.lead).and_then(|s| s.concept).into_iter().flat_map(codes).collect()
+}
+
+/// Why a line is an alert; `None` when it is none.
+pub(super) fn alert(context: &Context<'_>, group: &Group, line: &Line) -> Option<&'static str> {
+    let s = context.statement(group.lead).filter(|_| !line.second)?;
+    let about = about(context, group);
+    let holds = |row: &Alert| {
+        s.kind.starts_with(&row.kind)
+            && (row.codes.is_empty() || row.codes.iter().any(|known| about.iter().any(|c| stands_for(known, c))))
+            && row.path.as_ref().is_none_or(|path| row.any.iter().any(|v| v == text(s.resource, &format!("/{path}"))))
+    };
+    SCORE.alert.iter().find(|row| holds(row)).map(|row| row.why.as_str())
+}
+
+/// What is known of a line besides what it says.
+pub(super) struct Around<'a> {
+    pub section: &'a str,
+    pub new: bool,
+    pub trend: Option<&'a Trend>,
+}
+
+/// Points of a line under a profile.
+pub(super) fn of(context: &Context<'_>, group: &Group, line: &Line, profile: &Profile, around: &Around<'_>) -> Weighed {
+    let mut out = Weighed::default();
+    let Some(lead) = context.statement(group.lead) else { return out };
+    let (weight, why) = profile.weight(around.section, &about(context, group));
+    out.add("profile", why.unwrap_or("place de la rubrique pour cette spécialité"), weight);
+    let points = &SCORE.points;
+    if let Some(why) = alert(context, group, line) {
+        out.add("safety", why, points.safety);
+    }
+    let critical = items(lead.resource, "interpretation").flat_map(codes).any(|c| SCORE.critical.codes.iter().any(|k| k == c));
+    let significant = around.trend.and_then(|t| t.change.as_ref()).is_some_and(|c| c.significant);
+    match (critical, significant, line.abnormal) {
+        (true, ..) => out.add("abnormal", "valeur critique", points.critical),
+        (_, true, _) => out.add("change", "variation significative depuis le résultat précédent", points.change),
+        (.., true) => out.add("abnormal", "résultat hors des valeurs de référence", points.abnormal),
+        _ => {}
+    }
+    if let Some(days) = SCORE.decay.iter().find(|d| d.section == around.section).map(|d| d.days) {
+        out.add("recent", "récent", points.recent * (-age_days(context, lead.when_us.unwrap_or(lead.said_us)) / days).exp());
+    }
+    if around.new {
+        out.add("new", "nouveau depuis votre dernière visite", points.new);
+    }
+    let authors: HashSet<String> = group.affirming().filter_map(|at| context.statement(at)).map(|s| context.citation(s).author.clone()).filter(|a| !a.is_empty()).collect();
+    if authors.len() > 1 {
+        out.add("corroborated", "dit par plusieurs auteurs", points.corroborated);
+    }
+    out.score = out.score.clamp(0, 100);
+    out
+}
+
+#[expect(clippy::cast_precision_loss, reason = "days are few")]
+fn age_days(context: &Context<'_>, us: i64) -> f64 {
+    (context.now_us.saturating_sub(us).max(0) / 86_400_000_000) as f64
+}
+
+/// Whether a line tells a conflict between documents.
+pub(super) fn conflicts(group: &Group, line: &Line) -> bool {
+    !group.against.is_empty() || !group.discordant.is_empty() || !line.remarks.is_empty()
+}
+
+/// `active`, `stopped` or `uncertain`, of a medication.
+pub(super) fn state(context: &Context<'_>, group: &Group, line: &Line) -> Option<&'static str> {
+    let lead = context.statement(group.lead).filter(|s| s.kind.starts_with("Medication"))?;
+    let unsure = matches!(get(lead.resource, "status").and_then(Value::as_str), Some("unknown" | "on-hold" | "draft"));
+    Some(match (unsure, line.second) {
+        (true, _) => "uncertain",
+        (_, true) => "stopped",
+        _ => "active",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_read_and_every_row_says_why() {
+        assert!(SCORE.points.safety > 0.0 && SCORE.decay.len() > 3 && SCORE.change.len() > 5);
+        assert!(SCORE.alert.iter().all(|a| !a.why.is_empty() && (!a.codes.is_empty() || a.path.is_some())));
+        assert!(SCORE.change.iter().all(|c| c.percent > 0.0 && !c.codes.is_empty()));
+    }
+}

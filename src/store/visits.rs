@@ -1,0 +1,57 @@
+//! What a reader of a record has seen of it, and what of it is his own.
+
+use std::collections::HashSet;
+
+use diesel::prelude::*;
+
+use super::among::among;
+use super::conn::fault;
+use super::read::{Reader, VersionRow};
+use super::schema::{document, document_author, version, visit};
+use super::visible::visible;
+use crate::fhir::Result;
+
+impl Reader<'_> {
+    /// When a person last confirmed that the key information of a record was shown, µs UTC.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn last_visit(&mut self, record: i64, person: &str) -> Result<Option<i64>> {
+        visit::table.find((record, person)).select(visit::at_us).first(self.conn).optional().map_err(fault)
+    }
+
+    /// The current DocumentReferences of a record that this caller may see, without their bodies.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn references(&mut self, record: i64, limit: i64) -> Result<Vec<VersionRow>> {
+        let sight = self.sight(&[record])?;
+        let v = self.visibility;
+        version::table
+            .inner_join(document::table.on(document::number.eq(version::document)))
+            .filter(version::record.eq(record))
+            .filter(version::kind.eq("DocumentReference"))
+            .filter(version::until_commit.eq(i64::MAX))
+            .filter(version::deleted.eq(false))
+            .filter(document::superseded.eq(false))
+            .filter(document::archived.eq(false))
+            .filter(visible!(v, sight))
+            .select(VersionRow::as_select())
+            .limit(limit)
+            .load(self.conn)
+            .map_err(fault)
+    }
+
+    /// Numbers of the documents of a record that this caller stands behind.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn own_documents(&mut self, record: i64) -> Result<HashSet<i64>> {
+        let own = document_author::table
+            .inner_join(document::table.on(document::number.eq(document_author::document)))
+            .filter(document::record.eq(record))
+            .filter(among(document_author::structure, self.visibility.mine().to_vec()))
+            .select(document_author::document);
+        Ok(own.load::<i64>(self.conn).map_err(fault)?.into_iter().collect())
+    }
+}
