@@ -29,7 +29,7 @@ fn full_name(traits: &Traits<'_>) -> String {
 
 fn identity(frame: &Frame<'_>, out: &mut Html) {
     out.own("<div class=\"who\">");
-    match frame.traits {
+    match frame.traits.filter(|t| !full_name(t).is_empty()) {
         None => out.own("<h1 class=\"unknown\">Identité non transmise par le logiciel</h1>"),
         Some(traits) => {
             out.leaf("h1", &[], &name(frame));

@@ -12,8 +12,8 @@ use super::value::{count, flag, grouped, list, long, text};
 use super::{Frame, dates};
 use crate::fhir::html::Html;
 
-/// Rows on paper.
-const PRINTED: usize = 12;
+/// Rows on paper; the style sheet hides those after.
+const PRINTED: usize = 10;
 
 /// The box of all documents that the view lists.
 pub(super) fn documents(number: usize, view: &Value, frame: &Frame<'_>, out: &mut Html) {

@@ -63,7 +63,7 @@ fn line(of: &Placed<'_>, out: &mut Html) {
     out.own("<li class=\"line\"><p class=\"said\">");
     out.leaf("a", &[("href", &format!("#{}", line_id(of.section, of.at)))], &short(of.of));
     out.text(" ");
-    out.leaf("span", &[("class", "soft")], of.title);
+    out.leaf("span", &[("class", "soft")], &format!("· {}", of.title));
     out.own("</p></li>");
 }
 

@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use super::links::Links;
 use super::trend::trend;
-use super::value::{capital, flag, list, number, text, texts};
+use super::value::{capital, counted, flag, list, long, number, text, texts};
 use super::{dates, value};
 use crate::fhir::html::Html;
 
 /// The sources beside a line; the others are behind its reasons.
-const SOURCES: usize = 3;
+const SOURCES: usize = 2;
 
 /// A line as a list item with this identifier.
 pub(super) fn line(id: &str, line: &Value, links: Links<'_>, out: &mut Html) {
@@ -26,8 +26,8 @@ pub(super) fn line(id: &str, line: &Value, links: Links<'_>, out: &mut Html) {
     }
     out.own("<div class=\"from\">");
     sources(list(line, "sources"), links, out);
-    reasons(line, links, out);
     out.own("</div>");
+    reasons(line, links, out);
     out.close("li");
 }
 
@@ -92,6 +92,9 @@ fn sources(sources: &[Value], links: Links<'_>, out: &mut Html) {
     for source in sources.iter().take(SOURCES) {
         link(source, links, out);
     }
+    if let Some(more) = sources.get(SOURCES..).filter(|m| !m.is_empty()) {
+        out.leaf("span", &[], &format!("et {}", counted(long(more.len()), "", "autre", "autres")));
+    }
 }
 
 /// Author and day as the link, the whole title when the pointer rests on it.
@@ -118,13 +121,12 @@ fn reasons(line: &Value, links: Links<'_>, out: &mut Html) {
     if reasons.is_empty() && more.is_empty() {
         return;
     }
-    out.own("<details class=\"why\"><summary>");
-    match more.len() {
-        0 => out.text("Pourquoi ici ?"),
-        1 => out.text("Pourquoi ici ? 1 autre source"),
-        n => out.text(&format!("Pourquoi ici ? {n} autres sources")),
-    }
-    out.own("</summary>");
+    let asked = if more.is_empty() { "Pourquoi cette ligne est ici" } else { "Pourquoi cette ligne est ici, autres sources" };
+    out.own("<details class=\"why\">");
+    out.open("summary", &[("title", asked)]);
+    out.own("<span aria-hidden=\"true\">?</span>");
+    out.leaf("span", &[("class", "unseen")], asked);
+    out.own("</summary><div>");
     if let Some(score) = number(line, "score") {
         out.leaf("p", &[], &format!("Score {score:.0} sur 100"));
     }
@@ -137,7 +139,7 @@ fn reasons(line: &Value, links: Links<'_>, out: &mut Html) {
         link(source, links, out);
         out.own("</li>");
     }
-    out.own("</ul></details>");
+    out.own("</ul></div></details>");
 }
 
 /// `Résultat hors des bornes : +8`.

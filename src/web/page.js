@@ -58,7 +58,7 @@
     at('none').hidden = shown > 0;
     const total = Number(at('found').dataset.total).toLocaleString('fr-FR');
     const number = shown.toLocaleString('fr-FR');
-    at('found').textContent = filtered ? number + ' document' + (shown > 1 ? 's' : '') + ' sur ' + total : 'Aucun autre filtre : tous les documents de la liste sont affichés';
+    at('found').textContent = filtered ? number + ' document' + (shown > 1 ? 's' : '') + ' sur ' + total : total + ' document' + (shown > 1 ? 's' : '');
   };
 
   if (list && fields.length === 5) {

@@ -82,7 +82,8 @@ impl<'a> Plan<'a> {
         let (fresh, _) = number(view);
         let due = DUE.iter().find_map(named).map(&mut number);
         let taken = |s: &Value| SAFETY.iter().chain(COLUMNS).any(|k| *k == text(s, "key")) || due.is_some_and(|(_, d)| std::ptr::eq(d, s));
-        let (others, empty): (Vec<&Value>, Vec<&Value>) = all.iter().copied().filter(|s| !taken(s)).partition(|s| !list(s, "lines").is_empty());
+        let (others, mut empty): (Vec<&Value>, Vec<&Value>) = all.iter().copied().filter(|s| !taken(s)).partition(|s| !list(s, "lines").is_empty());
+        empty.sort_by_key(|s| sentence(s));
         let others = others.into_iter().map(&mut number).collect();
         let (documents, _) = number(view);
         Self { view, safety, columns, fresh, due, others, empty, documents }
@@ -141,23 +142,26 @@ fn row(class: &'static str, sections: &[(usize, &Value)], links: Links<'_>, out:
     }
     out.open("div", &[("class", &format!("row {class}"))]);
     for (number, of) in sections {
-        let class = format!("box {}", if text(of, "key") == "alerts" { "alerts" } else { "" });
+        let class = format!("box {}", if text(of, "key") == "alerts" && !list(of, "lines").is_empty() { "alerts" } else { "" });
         section(*number, of, links, class.trim(), out);
     }
     out.close("div");
 }
 
-/// Sections without a line, in one box: each says why.
+/// Sections without a line, in one box: each says why, those that say the same together.
 fn absences(sections: &[&Value], links: Links<'_>, out: &mut Html) {
     if sections.is_empty() {
         return;
     }
     out.own("<section class=\"box absences\" aria-labelledby=\"absences\"><h2 id=\"absences\">Rien à montrer dans</h2><dl>");
-    for of in sections {
-        out.leaf("dt", &[], title(of));
+    let locked = |of: &Value| text(of, "state") == "not-permitted";
+    for group in sections.chunk_by(|a, b| sentence(a) == sentence(b) && !locked(a) && !locked(b)) {
+        let titles: Vec<&str> = group.iter().map(|of| title(of)).collect();
+        out.leaf("dt", &[], &titles.join(", "));
         out.open("dd", &[]);
+        let Some(of) = group.first() else { continue };
         out.text(sentence(of));
-        if text(of, "state") == "not-permitted" {
+        if locked(of) {
             out.text(" ");
             out.leaf("a", &[("href", &links.of("why", text(of, "key")))], "Pourquoi ?");
         }

@@ -26,7 +26,7 @@ fn consent(frame: &Frame<'_>, out: &mut Html) {
     out.own("<section class=\"box\" aria-labelledby=\"consent\"><h2 id=\"consent\">Le patient est d'accord</h2>");
     out.own("<p>Informez le patient et recueillez son accord ; il vaut pour cette consultation et il est enregistré.</p>");
     form("consent", frame, out);
-    out.own("<button type=\"submit\">Le patient donne son accord pour cette consultation</button></form></section>");
+    out.own("<button type=\"submit\" class=\"main\">Le patient donne son accord pour cette consultation</button></form></section>");
 }
 
 fn break_glass(frame: &Frame<'_>, out: &mut Html) {

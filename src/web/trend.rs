@@ -120,7 +120,7 @@ fn band(last: Option<&Point<'_>>, scale: &Scale, out: &mut Html) {
     let Some(last) = last.filter(|p| p.low.is_some() || p.high.is_some()) else { return };
     let (top, bottom) = (last.high.map_or(0.0, |h| scale.y(h)), last.low.map_or(HEIGHT, |l| scale.y(l)));
     let height = format!("{:.1}", (bottom - top).max(0.5));
-    out.open("rect", &[("class", "band"), ("x", "0"), ("y", &format!("{top:.1}")), ("width", &WIDTH.to_string()), ("height", &height)]);
+    out.open("rect", &[("class", "bounds"), ("x", "0"), ("y", &format!("{top:.1}")), ("width", &WIDTH.to_string()), ("height", &height)]);
     out.close("rect");
 }
 
