@@ -8,12 +8,12 @@ use super::filters::{Choices, filters};
 use super::line::badge;
 use super::links::Links;
 use super::section::open;
-use super::value::{count, flag, grouped, list, long, text};
+use super::value::{bound, count, flag, grouped, list, long, text};
 use super::{Frame, dates};
 use crate::fhir::html::Html;
 
 /// Rows on paper; the style sheet hides those after.
-const PRINTED: usize = 10;
+const PRINTED: usize = 8;
 
 /// The box of all documents that the view lists.
 pub(super) fn documents(number: usize, view: &Value, frame: &Frame<'_>, out: &mut Html) {
@@ -110,7 +110,7 @@ fn date(date: &str, out: &mut Html) {
 fn title(at: usize, of: &Value, links: Links<'_>, out: &mut Html) {
     let (id, name) = (text(of, "id"), format!("d{at}"));
     let title = [text(of, "title"), text(of, "given"), text(of, "type"), "Document sans titre"].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
-    out.leaf("a", &[("id", &name), ("href", &links.document(id, ""))], title);
+    out.leaf("a", &[("id", &name), ("href", &links.document(id, ""))], &bound(title));
     if flag(of, "new") {
         out.text(" ");
         badge("new", "nouveau", out);
@@ -131,8 +131,7 @@ fn who(of: &Value, out: &mut Html) {
 
 /// Hands the identifiers of the document to the local record.
 fn take(at: usize, id: &str, links: Links<'_>, out: &mut Html) {
-    let (own, title) = (format!("b{at}"), format!("b{at} d{at}"));
-    out.leaf("button", &[("id", &own), ("formaction", &links.of("import", id)), ("aria-labelledby", &title)], "Reprendre");
+    out.leaf("button", &[("formaction", &links.of("import", id)), ("aria-describedby", &format!("d{at}"))], "Reprendre");
 }
 
 /// Asks about a document that is not listed.

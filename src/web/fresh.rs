@@ -6,7 +6,7 @@ use super::dates;
 use super::line::short;
 use super::links::Links;
 use super::section::{line_id, open, title};
-use super::value::{flag, grouped, list, long, text};
+use super::value::{bound, flag, grouped, list, long, text};
 use crate::fhir::html::Html;
 
 /// Documents, and lines, that are named here; the others bear their badge where they stand.
@@ -55,7 +55,7 @@ fn nothing(total: u64, since: &str) -> Option<String> {
 fn document(of: &Value, links: Links<'_>, out: &mut Html) {
     out.own("<li class=\"line\"><p class=\"said\">");
     let title = [text(of, "title"), text(of, "given"), "Document"].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
-    out.leaf("a", &[("href", &links.document(text(of, "id"), ""))], title);
+    out.leaf("a", &[("href", &links.document(text(of, "id"), ""))], &bound(title));
     out.own("</p></li>");
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::links::Links;
 use super::trend::trend;
-use super::value::{capital, counted, flag, list, long, number, text, texts};
+use super::value::{bound, capital, counted, flag, list, long, number, text, texts};
 use super::{dates, value};
 use crate::fhir::html::Html;
 
@@ -19,7 +19,7 @@ pub(super) fn line(id: &str, line: &Value, links: Links<'_>, out: &mut Html) {
     badges(line, out);
     out.own("</p>");
     for remark in texts(line, "remarks") {
-        out.leaf("p", &[("class", "remark")], &capital(remark));
+        out.leaf("p", &[("class", "remark")], &bound(&capital(remark)));
     }
     if let Some(of) = line.get("trend") {
         trend(of, &capital(text(line, "label")), out);
@@ -33,7 +33,7 @@ pub(super) fn line(id: &str, line: &Value, links: Links<'_>, out: &mut Html) {
 
 /// The words of a line without what surrounds them, for lists that refer to it.
 pub(super) fn short(line: &Value) -> String {
-    format!("{}{}", capital(text(line, "label")), body(line))
+    bound(&format!("{}{}", capital(text(line, "label")), body(line)))
 }
 
 fn classes(line: &Value) -> String {
@@ -44,6 +44,9 @@ fn classes(line: &Value) -> String {
             classes.push_str(key);
         }
     }
+    if text(line, "state") == "stopped" {
+        classes.push_str(" is-stopped");
+    }
     classes
 }
 
@@ -53,13 +56,13 @@ fn body(line: &Value) -> &str {
 }
 
 fn said(line: &Value, out: &mut Html) {
-    out.leaf("strong", &[], &capital(text(line, "label")));
+    out.leaf("strong", &[], &bound(&capital(text(line, "label"))));
     let body = body(line);
-    out.text(body);
+    out.text(&bound(body));
     let mut stop = body.ends_with(['.', '!', '?', '…']);
     for sentence in texts(line, "sentences") {
         out.text(if stop { " " } else { ". " });
-        out.text(&capital(sentence));
+        out.text(&bound(&capital(sentence)));
         stop = sentence.ends_with(['.', '!', '?', '…']);
     }
 }
@@ -123,10 +126,8 @@ fn reasons(line: &Value, links: Links<'_>, out: &mut Html) {
     }
     let asked = if more.is_empty() { "Pourquoi cette ligne est ici" } else { "Pourquoi cette ligne est ici, autres sources" };
     out.own("<details class=\"why\">");
-    out.open("summary", &[("title", asked)]);
-    out.own("<span aria-hidden=\"true\">?</span>");
-    out.leaf("span", &[("class", "unseen")], asked);
-    out.own("</summary><div>");
+    out.leaf("summary", &[("aria-label", asked)], "?");
+    out.own("<div>");
     if let Some(score) = number(line, "score") {
         out.leaf("p", &[], &format!("Score {score:.0} sur 100"));
     }

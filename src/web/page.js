@@ -58,7 +58,7 @@
     at('none').hidden = shown > 0;
     const total = Number(at('found').dataset.total).toLocaleString('fr-FR');
     const number = shown.toLocaleString('fr-FR');
-    at('found').textContent = filtered ? number + ' document' + (shown > 1 ? 's' : '') + ' sur ' + total : total + ' document' + (shown > 1 ? 's' : '');
+    at('found').textContent = filtered ? (shown ? number : 'Aucun') + ' document' + (shown > 1 ? 's' : '') + ' sur ' + total : total + ' document' + (shown > 1 ? 's' : '');
   };
 
   if (list && fields.length === 5) {
@@ -98,6 +98,16 @@
       target.scrollIntoView();
     });
   }
+
+  // --- the reasons of one line at a time, until a click elsewhere or Escape
+  const close = (but) => document.querySelectorAll('.why[open]').forEach((why) => { if (why !== but) why.open = false; });
+  document.addEventListener('click', (event) => close(event.target.closest('.why')));
+  document.addEventListener('keydown', (event) => {
+    const why = event.key === 'Escape' && document.querySelector('.why[open]');
+    if (!why) return;
+    if (why.contains(document.activeElement)) why.querySelector('summary').focus();
+    close(null);
+  });
 
   // --- further lines: those of the page of the section, put behind the ones that are shown
   const further = async (link) => {
@@ -141,11 +151,11 @@
       value.append(make('code', values[key]), copy);
       names.append(make('dt', name), value);
     });
-    const close = make('button', 'Fermer', { type: 'button' });
-    close.addEventListener('click', () => dialog.close());
+    const end = make('button', 'Fermer', { type: 'button' });
+    end.addEventListener('click', () => dialog.close());
     dialog.addEventListener('close', () => dialog.remove());
     if (values) dialog.append(names);
-    dialog.append(close);
+    dialog.append(end);
     document.body.append(dialog);
     dialog.showModal();
   };

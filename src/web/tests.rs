@@ -1,7 +1,5 @@
 //! What the page keeps whatever the view holds: no text becomes markup, nothing missing breaks it, no section is silently empty.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use super::policy::{SCRIPT, STYLE};
@@ -124,7 +122,7 @@ fn every_state_says_itself() {
 fn a_line_shows_its_words_marks_sources_and_reasons() {
     let html = page(&view(json!([{"key": "results", "title": "Résultats", "state": "present", "total": 9, "lines": [line("hémoglobine")], "more": 8}]), vec![]), &frame());
     for shown in [
-        "<strong>Hémoglobine</strong> : 7,9 %. À contrôler",
+        "<strong>Hémoglobine</strong>\u{a0}: 7,9\u{a0}%. À contrôler",
         ">conflit</span>",
         ">anormal</span>",
         ">nouveau</span>",
@@ -155,17 +153,13 @@ fn the_bound_in_time_is_shown_and_can_be_removed() {
 }
 
 #[test]
-fn a_thousand_documents_stay_small_and_quick() {
+fn a_thousand_documents_and_300_lines_stay_under_a_megabyte() {
     let lines = |n: usize| (0..n).map(|i| line(&format!("ligne {i}"))).collect::<Vec<_>>();
     let sections: Vec<Value> = ["problems", "medications", "results"].iter().map(|k| json!({"key": k, "title": k, "state": "present", "lines": lines(100)})).collect();
     let view = view(json!(sections), (0..1000).map(document).collect());
-    let start = Instant::now();
     let html = page(&view, &frame());
-    let took = start.elapsed();
     assert!(html.contains("d999"), "every document is listed");
-    assert!(html.len() < 1_000_000, "{} bytes", html.len());
-    // 100 ms on a quiet machine; ten times that here, where the build is not optimised and others work.
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(html.len() < 1_000_000, "{} bytes; the example prints the time", html.len());
 }
 
 #[test]

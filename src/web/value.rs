@@ -58,8 +58,32 @@ pub(super) fn grouped(n: u64) -> String {
     out
 }
 
+/// The blanks that French typography does not break: before high punctuation and `%`, inside quotation marks, after `<` and `>`.
+pub(super) fn bound(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut letters = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(letter) = letters.next() {
+        let holds = matches!(before, '«' | '<' | '>') || letters.peek().is_some_and(|next| matches!(next, ':' | ';' | '!' | '?' | '%' | '»'));
+        out.push(if letter == ' ' && holds { '\u{a0}' } else { letter });
+        before = letter;
+    }
+    out
+}
+
 /// First letter in capital, the rest unchanged.
 pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn french_blanks_hold() {
+        assert_eq!(bound(" : « élevé » (< 7,0 %) !"), "\u{a0}: «\u{a0}élevé\u{a0}» (<\u{a0}7,0\u{a0}%)\u{a0}!");
+        assert_eq!([counted(0, "aucun", "conflit", "conflits"), counted(1200, "", "", "lignes")], ["aucun conflit".to_owned(), "1\u{a0}200 lignes".to_owned()]);
+    }
 }
