@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 
-SCREENS = {"desk": (1280, 900), "phone": (390, 844)}
+SCREENS = {"desk": (1280, 900), "tablet": (820, 1180), "phone": (390, 844), "narrow": (320, 640)}
 
 
 class Site(http.server.BaseHTTPRequestHandler):

@@ -185,9 +185,9 @@ fn foot(view: &Value, frame: &Frame<'_>, out: &mut Html) {
 }
 
 /// Confirms that the answer was shown, up to the moment it was made: by the script once it is, by hand without it. A page of another
-/// day confirms nothing.
+/// day confirms nothing, nor one of a patient whose identity is in doubt.
 fn seen(view: &Value, frame: &Frame<'_>, out: &mut Html) {
-    if !text(view, "asOf").is_empty() {
+    if !text(view, "asOf").is_empty() || frame.mismatch {
         return;
     }
     out.own("<div id=\"seen\">");
