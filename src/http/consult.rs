@@ -72,7 +72,7 @@ async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Share
         Ok(asked) => worked(&shared, move |shared| admitted(shared, &asked)).await,
         Err(fault) => Err(fault),
     };
-    let reply = reply.unwrap_or_else(|fault| Reply::refused(&fault, json, HOME));
+    let reply = reply.unwrap_or_else(|fault| Reply::refused(&fault, json, ""));
     shared.metrics.done("consult", reply.status, start.elapsed());
     reply.response()
 }

@@ -20,7 +20,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("store", &["fhir", "config", "access"]),
     ("tls", &["config", "identity", "fhir"]),
     ("interaction", &["fhir", "access", "cda", "xds", "keyinfo", "audit", "pdf", "store", "config", "identity"]),
-    ("http", &["interaction", "identity", "fhir", "config", "access", "audit", "tls"]),
+    ("http", &["interaction", "identity", "fhir", "config", "access", "audit", "tls", "web"]),
     ("cli", &["access", "audit", "cda", "config", "fhir", "http", "identity", "interaction", "keyinfo", "pdf", "store", "tls", "web", "xds"]),
 ];
 

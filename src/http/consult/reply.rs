@@ -3,10 +3,11 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
-use super::page::{self, Frame};
+use super::page;
 use crate::fhir::Fault;
 use crate::http::respond;
 use crate::interaction::{self, Answer, Body};
+use crate::web;
 
 /// An answer, made on a blocking thread.
 pub(super) struct Reply {
@@ -30,9 +31,14 @@ impl Reply {
         Self { status, mime: mime.to_owned(), body, policy: policy.to_owned(), cookie: None, location: None, attachment: None, retry_after_s: 0 }
     }
 
-    /// A page of ours.
+    /// A page of the record.
     pub(super) fn page(status: u16, html: String) -> Self {
-        Self::of(status, "text/html; charset=utf-8", html.into_bytes(), page::policy())
+        Self::of(status, "text/html; charset=utf-8", html.into_bytes(), &web::policy())
+    }
+
+    /// A page of one sentence.
+    pub(super) fn sentence(status: u16, title: &str, text: &str, home: &str) -> Self {
+        Self::of(status, "text/html; charset=utf-8", page::said(title, text, home).into_bytes(), page::POLICY)
     }
 
     /// JSON for a script.
@@ -47,7 +53,7 @@ impl Reply {
 
     /// The page that begins a session: its own navigation carries the cookie, which a redirection out of another site would not.
     pub(super) fn begun(cookie: String, home: &str) -> Self {
-        Self { cookie: Some(cookie), ..Self::page(200, page::begun(home)) }
+        Self { cookie: Some(cookie), ..Self::of(200, "text/html; charset=utf-8", page::begun(home).into_bytes(), page::POLICY) }
     }
 
     /// What an interaction answered: shown as it says, or saved.
@@ -66,13 +72,13 @@ impl Reply {
         self
     }
 
-    /// A refusal: an OperationOutcome for a script, else a page in words.
+    /// A refusal: an OperationOutcome for a script, else a sentence; `home` is the record's page, empty where none is open.
     pub(super) fn refused(fault: &Fault, json: bool, home: &str) -> Self {
-        Self::told(fault, json, &Frame { home, ..Frame::default() })
+        Self::refused_on(fault, json, |reason| Self::sentence(fault.kind.row().status, "Accès refusé", reason, home))
     }
 
-    /// A refusal on the page of a session.
-    pub(super) fn told(fault: &Fault, json: bool, frame: &Frame<'_>) -> Self {
+    /// A refusal whose page, for who is no script, is made of its reason.
+    pub(super) fn refused_on(fault: &Fault, json: bool, page: impl FnOnce(&str) -> Self) -> Self {
         let row = fault.kind.row();
         if row.status >= 500 {
             tracing::error!(fault.number = fault.number, fault.kind = ?fault.kind, cause = fault.cause.as_deref().unwrap_or(""), "a request of the page failed");
@@ -80,7 +86,7 @@ impl Reply {
             tracing::debug!(fault.number = fault.number, fault.kind = ?fault.kind, "a request of the page was refused");
         }
         let reason = fault.issues.first().map(|i| i.diagnostics.as_str()).unwrap_or_default();
-        let mut out = if json { Self::json(row.status, interaction::outcome_of(fault)) } else { Self::page(row.status, page::refused(reason, frame)) };
+        let mut out = if json { Self::json(row.status, interaction::outcome_of(fault)) } else { page(reason) };
         out.retry_after_s = row.retry_after_s;
         out
     }

@@ -4,13 +4,15 @@ use serde_json::{Value, json};
 
 use super::Guest;
 use super::asked::Asked;
-use super::page::{self, Frame};
 use super::reply::Reply;
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result, time};
 use crate::http::serve::{Shared, carried_out};
-use crate::interaction::registry::registry;
 use crate::interaction::{self, Answer, Body, Call, Method, consult, dispatch};
+use crate::web::{self, Frame, Traits};
+
+/// Lines of a section on paper.
+const PRINTED: &str = "500";
 
 /// One request of a guest; `step` is the path behind the page's own address.
 ///
@@ -19,7 +21,8 @@ use crate::interaction::{self, Answer, Body, Call, Method, consult, dispatch};
 pub(super) fn step(shared: &Shared, asked: &Asked, guest: &Guest, step: &[&str]) -> Result<Reply> {
     let work = Step { shared, asked, guest };
     let reply = match (asked.method, step) {
-        (Method::Get, []) => return work.opening(),
+        (Method::Get, []) => work.whole(&asked.query),
+        (Method::Get, ["print"]) => work.whole(&[("maxPerSection".to_owned(), PRINTED.to_owned())]),
         (Method::Get, ["key-info"]) => work.section(),
         (Method::Get, ["document"]) => work.document_id().map(|id| Reply::see_other(&format!("{}document/{id}/$render", guest.home))),
         (Method::Get, ["document", id, "$render"]) => work.document(id, "$render", &asked.query).map(Reply::answer),
@@ -27,8 +30,8 @@ pub(super) fn step(shared: &Shared, asked: &Asked, guest: &Guest, step: &[&str])
         (Method::Get, ["export"]) => work.export(),
         (Method::Get, ["why"]) => work.why(),
         (Method::Post, ["notice"]) => work.change(Method::Post, &[], consult::notice_read),
-        (Method::Post, ["consent"]) => work.operation("$authorize"),
-        (Method::Post, ["seen"]) if registry().operation("seen", "instance", Some("Patient")).is_some() => work.operation("$seen"),
+        (Method::Post, ["consent"]) => work.change(Method::Post, &["Patient", &guest.visit.patient, "$authorize"], dispatch),
+        (Method::Post, ["seen"]) => work.seen(),
         (Method::Post, ["break-glass"]) => work.break_glass(),
         (Method::Post, ["import"]) => work.import(),
         _ => Err(Fault::new(FaultKind::NotFound, 775, "La page n'a rien à cette adresse.")),
@@ -44,24 +47,33 @@ struct Step<'a> {
 
 impl Step<'_> {
     /// The whole page.
-    fn opening(&self) -> Result<Reply> {
-        let view = self.view();
-        Ok(match view {
-            Ok(view) => self.framed(|frame| Reply::page(200, page::page(&view, frame))),
-            Err(fault) => self.told(&fault),
-        })
+    fn whole(&self, query: &[(String, String)]) -> Result<Reply> {
+        let view = self.view(query)?;
+        Ok(self.framed(|frame| Reply::page(200, web::page(&view, frame))))
     }
 
-    /// The view model, or a section of it, for the page's script.
+    /// The further lines of a section: a page, or the view model for a script that asks for it.
     fn section(&self) -> Result<Reply> {
-        let view = self.view()?;
-        Ok(Reply::json(200, view.to_string().into_bytes()))
+        let view = self.view(&self.asked.query)?;
+        if self.asked.json {
+            return Ok(Reply::json(200, view.to_string().into_bytes()));
+        }
+        let offset = self.asked.parameter("offset").and_then(|n| n.parse().ok()).unwrap_or(0);
+        Ok(self.framed(|frame| Reply::page(200, web::more(&view, offset, frame))))
     }
 
-    fn view(&self) -> Result<Value> {
-        let call = consult::view(&self.shared.app, &self.guest.visit, &self.asked.query, &self.asked.address);
+    fn view(&self, query: &[(String, String)]) -> Result<Value> {
+        let call = consult::view(&self.shared.app, &self.guest.visit, query, &self.asked.address);
         let bytes = bytes(self.carry(call, dispatch)?);
         serde_json::from_slice(&bytes).map_err(|e| Fault::new(FaultKind::Bug, 776, "the view cannot be read").because(e))
+    }
+
+    /// The page was shown: what comes after its moment is new at the next opening.
+    fn seen(&self) -> Result<Reply> {
+        let (app, visit) = (&self.shared.app, &self.guest.visit);
+        let mut call = visit.call(app, Method::Post, &["Patient", &visit.patient, "$key-info-seen"], &self.asked.address);
+        call.query.extend(self.asked.given("generated").map(|at| ("at".to_owned(), at.to_owned())));
+        self.carry(call, dispatch).map(|_| self.done(&json!({"done": true})))
     }
 
     /// The id that the address or the form names.
@@ -113,12 +125,7 @@ impl Step<'_> {
         let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let text =
             said.get("parameter").and_then(Value::as_array).into_iter().flatten().find(|p| p["name"] == "explanation").and_then(|p| p["valueString"].as_str()).unwrap_or_default();
-        Ok(self.framed(|frame| Reply::page(200, page::refused(text, frame))))
-    }
-
-    /// An operation on the patient that changes something.
-    fn operation(&self, name: &str) -> Result<Reply> {
-        self.change(Method::Post, &["Patient", &self.guest.visit.patient, name], dispatch)
+        Ok(Reply::sentence(200, "Pourquoi", text, &self.guest.home))
     }
 
     fn change(&self, method: Method, path: &[&str], work: impl FnOnce(&interaction::App, &Call) -> Result<Answer>) -> Result<Reply> {
@@ -163,7 +170,7 @@ impl Step<'_> {
         if self.asked.json {
             return Ok(Reply::json(200, told.to_string().into_bytes()));
         }
-        Ok(self.framed(|frame| Reply::page(200, page::imported(&told, frame))))
+        Ok(self.framed(|frame| Reply::page(200, web::imported(&told, frame))))
     }
 
     /// Carries out a call like any other: its trace is durable before its answer leaves.
@@ -176,15 +183,19 @@ impl Step<'_> {
         if self.asked.json { Reply::json(200, said.to_string().into_bytes()) } else { Reply::see_other(&self.guest.home) }
     }
 
+    /// A refusal: where the record is not open, with the two ways that the law leaves.
     fn told(&self, fault: &Fault) -> Reply {
-        self.framed(|frame| Reply::told(fault, self.asked.json, frame))
+        if fault.kind != FaultKind::Forbidden || self.guest.session.is_none() {
+            return Reply::refused(fault, self.asked.json, &self.guest.home);
+        }
+        Reply::refused_on(fault, self.asked.json, |reason| self.framed(|frame| Reply::page(fault.kind.row().status, web::refused(reason, frame))))
     }
 
     fn framed(&self, reply: impl FnOnce(&Frame<'_>) -> Reply) -> Reply {
         let (app, visit) = (&self.shared.app, &self.guest.visit);
         let person = visit.actor.person.as_ref().map(|p| p.id.as_str()).unwrap_or_default();
         reply(&Frame {
-            traits: visit.traits.clone(),
+            traits: visit.traits.as_ref().map(|t| Traits { birth_name: &t.family, given_names: &t.given, birth_date: &t.birth_date, sex: &t.sex, ins: &t.ins }),
             mismatch: visit.mismatch,
             home: &self.guest.home,
             who: &format!("{person} · {}", visit.caller.organization),

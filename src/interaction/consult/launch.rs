@@ -56,7 +56,7 @@ fn permitted(call: &Call) -> Result<()> {
         return Err(Fault::new(FaultKind::Forbidden, 754, "a page is opened for a practitioner: send the access token of the person, with direct authentication"));
     }
     match call.visibility.rules() {
-        Some(rules) => may(rules.actor.role, &rules.actor.scopes, "Patient", "summary").map_err(|rule| Fault::new(FaultKind::Forbidden, 755, rule.caller()).because(rule.code())),
+        Some(rules) => may(rules.actor.role, &rules.actor.scopes, "Patient", "key-info").map_err(|rule| Fault::new(FaultKind::Forbidden, 755, rule.caller()).because(rule.code())),
         None => Ok(()),
     }
 }

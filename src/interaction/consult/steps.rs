@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::launch::breaking;
 use super::{Imported, Visit};
+use crate::access::person_key;
 use crate::audit::Action;
 use crate::fhir::{Actor, Fault, FaultKind, Result};
-use crate::interaction::registry::registry;
 use crate::interaction::{Answer, App, Call, Method, notices, read};
 use crate::store::{Operation, Plan};
 
@@ -15,11 +15,9 @@ const DAY_US: i64 = 86_400_000_000;
 
 /// The call that asks for the view model of the page, or of one section of it, with the parameters the page gave.
 pub fn view(app: &App, visit: &Visit, query: &[(String, String)], address: &str) -> Call {
-    let key_info = registry().operation("key-info", "instance", Some("Patient")).is_some();
-    let operation = if key_info { "$key-info" } else { "$summary" };
-    let mut call = visit.call(app, Method::Get, &["Patient", &visit.patient, operation], address);
-    call.query = query.iter().filter(|(name, _)| key_info && name != "_format" && name != "access_token").cloned().collect();
-    call.query.extend(key_info.then(|| ("_format".to_owned(), "keyinfo".to_owned())));
+    let mut call = visit.call(app, Method::Get, &["Patient", &visit.patient, "$key-info"], address);
+    call.query = query.iter().filter(|(name, _)| name != "_format").cloned().collect();
+    call.query.push(("_format".to_owned(), "keyinfo".to_owned()));
     call
 }
 
@@ -68,7 +66,7 @@ pub fn notice_due(app: &App, visit: &Visit) -> Result<bool> {
     let now_us = app.now_us();
     let visibility = app.rules.visibility(&visit.caller, &visit.actor, now_us);
     let days = i64::try_from(app.config.consult.notice_days).unwrap_or(1);
-    let read = app.store.read(&visibility, |reader| reader.notice_read(&person.id))?;
+    let read = app.store.read(&visibility, |reader| reader.notice_read(&person_key(&person.id)))?;
     Ok(read.is_none_or(|at_us| now_us >= at_us.saturating_add(days.saturating_mul(DAY_US))))
 }
 
@@ -79,7 +77,7 @@ pub fn notice_due(app: &App, visit: &Visit) -> Result<bool> {
 pub fn notice_read(app: &App, call: &Call) -> Result<Answer> {
     call.is("notice", Action::U);
     let person = call.actor.person.as_ref().ok_or_else(|| Fault::new(FaultKind::Forbidden, 764, "the notice is read by a practitioner"))?;
-    let operations = vec![Operation::NoticeRead { person: person.id.clone(), at_us: call.now_us }];
+    let operations = vec![Operation::NoticeRead { person: person_key(&person.id), at_us: call.now_us }];
     app.commit(call, Plan { operations, ..Plan::default() }, 0)?;
     Ok(Answer::empty(204))
 }
