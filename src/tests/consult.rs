@@ -208,16 +208,20 @@ fn a_session_is_for_one_patient(server: &TestServer) {
     assert_eq!(browser.get(&format!("/consult/document/{}/$render", records.document)).status, 200);
     // A document of another record, though this practitioner may read it, is one that does not exist.
     let mut words = Vec::new();
-    for id in [records.other_document.as_str(), "none"] {
+    let masked = String::from_utf8(small_cda("2.25.8803", INS, "")).unwrap().replace("801234567897", "801234567888");
+    let masked = server.client("client-laboratoire").call("POST", "$deposit?security-label=MASQUE_PS", &[("Content-Type", "application/xml")], masked.as_bytes());
+    let masked = body_of(&masked)["id"].as_str().unwrap().to_owned();
+    for id in [records.other_document.as_str(), "none", &masked] {
         for path in [format!("document/{id}/$render"), format!("file?id={id}&n=0")] {
             let answer = browser.get(&format!("/consult/{path}"));
             assert_eq!(answer.status, 404, "{path}");
+            words.push((answer.status, text(&answer)));
         }
         assert_eq!(browser.post("import", &format!("id={id}")).status, 404);
         let why = browser.get(&format!("/consult/why?id={id}"));
         words.push((why.status, text(&why)));
     }
-    assert_eq!(words[0], words[1]);
+    assert!(words[..3] == words[3..6] && words[3..6] == words[6..], "{words:?}");
     for path in ["Patient/1", "../fhir/Patient/1", "metadata", "key-info/Patient", "consult"] {
         assert!([403, 404].contains(&browser.get(&format!("/consult/{path}")).status), "{path}");
     }

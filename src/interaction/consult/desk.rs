@@ -86,6 +86,21 @@ struct Held {
     sessions: HashMap<Hash, Session>,
 }
 
+impl Held {
+    /// Late tickets go, then the older half of the used ones: they are kept to name who uses one twice, and are refused as unknown then.
+    fn make_room(&mut self, limits: &Consult, now_us: i64) {
+        self.tickets.retain(|_, t| t.used || now_us < t.made_us + ticket_us(limits));
+        if self.tickets.len() < limits.sessions {
+            return;
+        }
+        let mut used: Vec<i64> = self.tickets.values().filter(|t| t.used).map(|t| t.made_us).collect();
+        used.sort_unstable();
+        if let Some(middle) = used.get(used.len() / 2).copied() {
+            self.tickets.retain(|_, t| !t.used || t.made_us > middle);
+        }
+    }
+}
+
 /// All tickets and sessions of this server.
 #[derive(Default)]
 pub struct Desk(Mutex<Held>);
@@ -98,8 +113,7 @@ impl Desk {
     pub fn issue(&self, limits: &Consult, ticket: &str, visit: Visit, now_us: i64) -> Result<()> {
         let mut held = self.held();
         if held.tickets.len() >= limits.sessions {
-            let kept = whole_us(limits);
-            held.tickets.retain(|_, t| if t.used { now_us < t.made_us + kept } else { now_us < t.made_us + ticket_us(limits) });
+            held.make_room(limits, now_us);
         }
         if held.tickets.len() >= limits.sessions {
             return Err(Fault::new(FaultKind::Busy, 784, "too many tickets and sessions are open; try again"));

@@ -74,6 +74,8 @@ fn numbers_are_bounded_and_what_has_ended_makes_room() {
     let later = START + 60 * SECOND_US;
     desk.issue(&limits, "b", visit("b"), later).unwrap();
     desk.redeem(&limits, "b", &new("c", "x"), later).unwrap();
+    desk.issue(&limits, "f", visit("f"), later).unwrap();
+    assert!(matches!(desk.redeem(&limits, "b", &new("c", "x"), later), Err(Refused::Unknown)), "a used one made room");
     let wide = Consult { sessions: 2, ..Consult::default() };
     desk.issue(&wide, "d", visit("d"), later).unwrap();
     assert!(matches!(desk.redeem(&limits, "d", &new("e", "x"), later), Err(Refused::Full)));
