@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 mod access;
+mod consult;
 
 pub use access::{Access, AccessPolicy, Exchange, Tokens};
+pub use consult::Consult;
 
 /// Everything that can be set. Each field says unit, bound and default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +20,7 @@ pub struct Config {
     pub access: Access,
     pub tokens: Tokens,
     pub exchange: Exchange,
+    pub consult: Consult,
     pub documents: Documents,
     pub audit: Audit,
     pub limits: Limits,
@@ -314,6 +317,7 @@ impl Config {
         }
         self.tokens.check(self.database.environment)?;
         self.exchange.check(self.database.environment)?;
+        self.consult.check()?;
         Ok(self)
     }
 

@@ -1,7 +1,7 @@
 //! Passerelle: a FHIR R4 document repository and key-information hub. The README has the map and three walks.
 //!
 //! Allowed imports, kept by a test: `fhir`, `config`, `pdf` → nothing of ours · `access`, `cda`, `xds`, `keyinfo`, `audit`,
-//! `identity` → `fhir` · `store` → `fhir`, `config`, `access` · `tls` → `config`, `identity`, `fhir` · `interaction` → the
+//! `identity`, `web` → `fhir` · `store` → `fhir`, `config`, `access` · `tls` → `config`, `identity`, `fhir` · `interaction` → the
 //! pure rooms, `pdf`, `store`, `config`, `identity` · `http` → `interaction`, `identity`, `fhir`, `config`, `access`, `audit`, `tls`
 //! · `cli` → all.
 #![recursion_limit = "256"]
@@ -19,4 +19,5 @@ pub mod keyinfo;
 pub mod pdf;
 pub mod store;
 pub mod tls;
+pub mod web;
 pub mod xds;

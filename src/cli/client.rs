@@ -29,6 +29,16 @@ impl Target {
         Ok(Self { port, ca: file("ca.pem".into())?, certificate: file(format!("{name}.pem"))?, key: file(format!("{name}.key"))?, token: None })
     }
 
+    /// A client without certificate, like a browser.
+    ///
+    /// # Errors
+    /// The file that cannot be read.
+    pub fn browser(pki: &Path, port: u16) -> Result<Self, String> {
+        let path = pki.join("ca.pem");
+        let ca = std::fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(Self { port, ca, certificate: Vec::new(), key: Vec::new(), token: None })
+    }
+
     /// Opens a connection.
     ///
     /// # Errors

@@ -28,14 +28,18 @@ pub(super) fn run(data: Option<PathBuf>, bind: &str, once: bool) -> Result<(), S
     println!("[1/4] development PKI and database in {}", data.display());
     let mut config = Config::load(None, std::env::vars())?;
     bind.clone_into(&mut config.server.bind);
+    if config.consult.bind.is_empty() {
+        config.consult.bind = next_to(bind);
+    }
     let server = super::start(&data, config)?;
     println!("[2/4] serving {} (mutual TLS)", server.base_url);
     let pki = data.join("pki");
     println!("[3/4] depositing {} documents through the API", SAMPLES.len());
     let patient = deposit_all(&pki, server.address.port())?;
     println!("[4/4] a general practitioner records the patient's consent and reads the key information\n");
-    show(&data, server.address.port(), &patient.patient)?;
+    let traits = show(&data, server.address.port(), &patient.patient)?;
     curl(&data, &server.base_url, &patient);
+    page(&data, server.address.port(), &patient.patient, &traits);
     if once {
         server.stop();
         return Ok(());
@@ -70,8 +74,9 @@ fn deposit_all(pki: &Path, port: u16) -> Result<Deposited, String> {
     Ok(out)
 }
 
-fn show(data: &Path, port: u16, patient: &str) -> Result<(), String> {
-    let token = super::token::of_practitioner(data, "client-cabinet")?;
+/// Shows the summary; the patient as the practice's software knows it.
+fn show(data: &Path, port: u16, patient: &str) -> Result<Value, String> {
+    let token = super::token::of_practitioner(data, "client-cabinet", &super::token::GENERAL_PRACTITIONER)?;
     let mut client: Client = Target { token: Some(token), ..Target::new(&data.join("pki"), "client-cabinet", port)? }.connect()?;
     let consent = client.call("POST", &format!("/fhir/{patient}/$authorize"), &[], b"")?;
     if consent.status != 201 {
@@ -83,14 +88,43 @@ fn show(data: &Path, port: u16, patient: &str) -> Result<(), String> {
     }
     let bundle: Value = serde_json::from_slice(&answer.body).map_err(|e| e.to_string())?;
     println!("{}", keyinfo::french_text(&bundle, 100));
-    Ok(())
+    let known = client.call("GET", &format!("/fhir/{patient}"), &[("Accept", "application/fhir+json")], b"")?;
+    serde_json::from_slice(&known.body).map_err(|e| e.to_string())
+}
+
+/// The port behind another one when it is free, else any.
+fn next_to(bind: &str) -> String {
+    let (host, port) = bind.rsplit_once(':').unwrap_or((bind, "0"));
+    let next = port.parse::<u16>().ok().filter(|p| *p != 0).and_then(|p| p.checked_add(1)).map(|p| format!("{host}:{p}"));
+    next.filter(|address| std::net::TcpListener::bind(address).is_ok()).unwrap_or_else(|| format!("{host}:0"))
+}
+
+/// How to get a link to the page.
+fn page(data: &Path, port: u16, patient: &str, known: &Value) {
+    let text = |path: &str| known.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let sex = match text("/gender") {
+        "male" => "M",
+        "female" => "F",
+        _ => "I",
+    };
+    let (family, given, birth, ins) = (text("/name/0/family"), text("/name/0/given/0"), text("/birthDate"), text("/identifier/0/value"));
+    println!("# the practitioner's page, in a browser without certificate: a link that opens once, within a minute");
+    println!(
+        "{} launch --data {} --port {port} --patient {patient} --family '{family}' --given '{given}' --birth-date {birth} --sex {sex} --ins {ins}\n",
+        program(),
+        data.display()
+    );
+}
+
+fn program() -> String {
+    std::env::current_exe().map_or_else(|_| "passerelle".to_owned(), |p| p.display().to_string())
 }
 
 fn curl(data: &Path, base_url: &str, found: &Deposited) {
     let (data, pki) = (data.display(), data.join("pki").display().to_string());
     let alone = format!("curl --cacert {pki}/ca.pem --cert {pki}/client-cabinet.pem --key {pki}/client-cabinet.key");
     let with = format!("{alone} -H \"Authorization: Bearer $TOKEN\"");
-    let program = std::env::current_exe().map_or_else(|_| "passerelle".to_owned(), |p| p.display().to_string());
+    let program = program();
     println!("Try it yourself:\n");
     println!(
         "# who acts: a general practitioner, in a token bound to the certificate of the practice\nTOKEN=$({program} token --data {data} --client client-cabinet --rpps 899700218896 --profession 10 --specialty SM26 | tail -1)\n"

@@ -9,6 +9,7 @@ mod check_config;
 mod client;
 mod demo;
 mod issuers;
+mod launch;
 mod pdf_text;
 mod pki;
 mod revocation;
@@ -95,6 +96,8 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Print an access token of the development issuer, bound to a client certificate of the development PKI.
     Token(Box<token::TokenArguments>),
+    /// Print a link to the practitioner's page, as a practice's software gets one: it opens once, within a minute.
+    Launch(Box<launch::LaunchArguments>),
     /// Read a PDF from standard input and write its text, confined; what the server runs for each PDF.
     #[command(hide = true)]
     PdfText {
@@ -136,6 +139,7 @@ pub fn run(arguments: Arguments) -> Result<(), String> {
         Command::Cda(command) => cda::run(&command),
         Command::Audit(command) => audit::run(&command),
         Command::Token(arguments) => token::run(&arguments),
+        Command::Launch(arguments) => launch::run(&arguments),
         Command::PdfText { memory } => pdf_text::run(memory),
         Command::Bench { documents, connections, pki, port } => bench::run(documents, connections, pki.zip(port).map(|(pki, port)| bench::Running { pki, port })),
     }

@@ -19,6 +19,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// `https://localhost:PORT/fhir`
     pub base_url: String,
+    /// Where the practitioner's page listens.
+    pub page: Option<SocketAddr>,
     pub handle: actix_web::dev::ServerHandle,
     thread: Option<std::thread::JoinHandle<std::io::Result<()>>>,
 }
@@ -88,7 +90,7 @@ pub(super) fn until_signal(server: &Server, line: &str) -> Result<(), String> {
 pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     private_folder(data)?;
     let own_pki = config.tls.certificate.is_empty() && config.tls.pkcs12.is_empty() && config.tls.ca.is_empty();
-    let config = config.under(data);
+    let mut config = config.under(data);
     if own_pki {
         development_pki(&data.join("pki"))?;
     }
@@ -105,22 +107,24 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}; name another address with --bind (port 0 picks a free one)", config.server.bind))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
+    let page = page_listener(&mut config)?;
     let checkpoints = Arc::new(Mutex::new(Checkpoints::open(data, &config)?));
     let keys = KeyFiles::new(data, &config);
     let gate = Arc::new(super::issuers::gate(data, &config, &base_url)?);
     announce(&config, &rules);
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
     let app = Arc::new(App::new(store, read_log, config, rules, base_url));
-    launch(app, (tls, gate, keys, checkpoints), listener, own_pki.then(|| data.join("pki")))
+    launch(app, (tls, gate, keys, checkpoints), (listener, page), own_pki.then(|| data.join("pki")))
 }
 
 fn launch(
     app: Arc<App>,
     (tls, gate, keys, checkpoints): (Arc<TlsState>, Arc<Gate>, KeyFiles, Arc<Mutex<Checkpoints>>),
-    listener: TcpListener,
+    listeners: http::Listeners,
     own_pki: Option<PathBuf>,
 ) -> Result<Server, String> {
-    let address = listener.local_addr().map_err(|e| e.to_string())?;
+    let address = listeners.0.local_addr().map_err(|e| e.to_string())?;
+    let page = listeners.1.as_ref().and_then(|l| l.local_addr().ok());
     let base_url = app.base_url.clone();
     let (send, receive) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new()
@@ -136,16 +140,21 @@ fn launch(
                 actix_web::rt::spawn(watch::keys(keys, Arc::clone(&gate), Arc::clone(&app)));
                 actix_web::rt::spawn(watch::work(Arc::clone(&app)));
                 actix_web::rt::spawn(watch::checkpoints(Arc::clone(&checkpoints), Arc::clone(&app)));
-                let running = http::start(Arc::clone(&app), tls, gate, metrics, listener)?;
+                let running = http::start(Arc::clone(&app), tls, gate, metrics, listeners)?;
+                let page = running.page.map(|server| (server.handle(), actix_web::rt::spawn(server)));
                 let _ = send.send(running.server.handle());
                 let ended = running.server.await;
+                if let Some((handle, task)) = page {
+                    handle.stop(true).await;
+                    let _ = task.await;
+                }
                 watch::checkpoint(&checkpoints, &app);
                 ended
             })
         })
         .map_err(|e| e.to_string())?;
     match receive.recv() {
-        Ok(handle) => Ok(Server { address, base_url, handle, thread: Some(thread) }),
+        Ok(handle) => Ok(Server { address, base_url, page, handle, thread: Some(thread) }),
         Err(_) => Err(match thread.join() {
             Ok(Err(e)) => e.to_string(),
             _ => "the server could not start".to_owned(),
@@ -180,6 +189,20 @@ fn announce(config: &Config, rules: &Rules) {
     }
 }
 
+/// The socket of the practitioner's page, whose address browsers are told.
+fn page_listener(config: &mut Config) -> Result<Option<TcpListener>, String> {
+    let consult = &mut config.consult;
+    if consult.bind.is_empty() {
+        return Ok(None);
+    }
+    let listener = TcpListener::bind(&consult.bind).map_err(|e| format!("consult.bind {}: {e}", consult.bind))?;
+    if consult.base_url.is_empty() {
+        let port = listener.local_addr().map_err(|e| e.to_string())?.port();
+        consult.base_url = format!("https://localhost:{port}");
+    }
+    Ok(Some(listener))
+}
+
 fn tls_paths(data: &Path, config: &Config) -> TlsPaths {
     TlsPaths {
         server_chain: (&config.tls.certificate).into(),
@@ -189,6 +212,7 @@ fn tls_paths(data: &Path, config: &Config) -> TlsPaths {
         crl: (&config.tls.crl).into(),
         ocsp: (!config.tls.ocsp.is_empty()).then(|| (&config.tls.ocsp).into()),
         pkcs12: (!config.tls.pkcs12.is_empty()).then(|| Pkcs12 { file: (&config.tls.pkcs12).into(), password_file: (&config.tls.pkcs12_password_file).into() }),
+        browsers: (!config.consult.certificate.is_empty()).then(|| ((&config.consult.certificate).into(), (&config.consult.key).into())),
         crl_numbers: Some(data.join("pki/crl-numbers")),
     }
 }

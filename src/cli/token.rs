@@ -70,15 +70,25 @@ pub(super) fn run(arguments: &TokenArguments) -> Result<(), String> {
     Ok(())
 }
 
-/// A token of a general practitioner at a client, for the demo.
-pub(super) fn of_practitioner(data: &Path, client: &str) -> Result<String, String> {
+/// A practitioner as a token names one.
+pub(super) struct Practitioner<'a> {
+    pub rpps: &'a str,
+    pub profession: &'a str,
+    pub specialty: &'a str,
+}
+
+/// The general practitioner of the demo.
+pub(super) const GENERAL_PRACTITIONER: Practitioner<'static> = Practitioner { rpps: "899700218896", profession: "10", specialty: "SM26" };
+
+/// A token of a practitioner at a client.
+pub(super) fn of_practitioner(data: &Path, client: &str, who: &Practitioner<'_>) -> Result<String, String> {
     let text = |t: &str| Some(t.to_owned());
     let arguments = TokenArguments {
         data: data.to_owned(),
         client: client.to_owned(),
-        rpps: text("899700218896"),
-        profession: text("10"),
-        specialty: text("SM26"),
+        rpps: text(who.rpps),
+        profession: text(who.profession),
+        specialty: text(who.specialty),
         situation: None,
         mode: None,
         reason: None,

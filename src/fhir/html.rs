@@ -2,7 +2,7 @@
 //! Spec: HTML Living Standard §13.1 (writing HTML), void elements §13.1.2.
 
 /// Elements without an end.
-const VOID: &[&str] = &["br", "img", "meta", "link", "col", "hr"];
+const VOID: &[&str] = &["br", "img", "meta", "link", "col", "hr", "input"];
 
 /// A piece of HTML.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

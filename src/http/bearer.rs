@@ -10,19 +10,27 @@ use crate::identity::{Caller, CertifiedPerson, TokenError, Tokens};
 /// Numbers of the faults that are the request's and not the token's.
 pub(super) const INVALID_REQUEST: [u16; 2] = [540, 541];
 
+/// Who acts, and until when that may be said.
+pub(super) struct Acting {
+    pub actor: Actor,
+    /// End of the access token, seconds since 1970; none without one.
+    pub ends_s: Option<i64>,
+}
+
 /// Who acts through the caller's software: the token's actor; without one the professional whose card it is, or the structure alone.
 /// No other header says anything about identity.
 ///
 /// # Errors
 /// `Unauthenticated` for a token that does not hold on this connection, `BadValue` for a token in the address or two headers.
-pub(super) fn actor(req: &HttpRequest, tokens: &Tokens, caller: &Caller, now_s: i64) -> Result<Actor> {
+pub(super) fn actor(req: &HttpRequest, tokens: &Tokens, caller: &Caller, now_s: i64) -> Result<Acting> {
     let query = req.query_string();
     if query.contains("token") && crate::interaction::form_pairs(query).iter().any(|(name, _)| name == "access_token") {
         return Err(Fault::new(FaultKind::BadValue, 540, "an access token never goes into the address; send the header Authorization: Bearer"));
     }
     let mut headers = req.headers().get_all(header::AUTHORIZATION);
     let Some(value) = headers.next() else {
-        return Ok(caller.person.as_ref().map_or_else(Actor::structure, |p| Actor::certified(&p.id, &p.profession)));
+        let actor = caller.person.as_ref().map_or_else(Actor::structure, |p| Actor::certified(&p.id, &p.profession));
+        return Ok(Acting { actor, ends_s: None });
     };
     if headers.next().is_some() {
         return Err(Fault::new(FaultKind::BadValue, 541, "one Authorization header alone is accepted"));
@@ -34,7 +42,7 @@ pub(super) fn actor(req: &HttpRequest, tokens: &Tokens, caller: &Caller, now_s: 
     if caller.person.as_ref().is_some_and(other) {
         return Err(refused(TokenError::Person));
     }
-    Ok(verified.actor.clone())
+    Ok(Acting { actor: verified.actor.clone(), ends_s: Some(verified.expires_s) })
 }
 
 fn refused(error: TokenError) -> Fault {

@@ -11,8 +11,9 @@ use actix_web::{App as Actix, HttpRequest, HttpResponse, HttpServer, web};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::accept::{self, Format};
+use super::bearer::{self, Acting};
 use super::body::{self, Budget};
-use super::{Gate, Metrics, bearer, oauth, respond};
+use super::{Gate, Metrics, consult, oauth, respond};
 use crate::audit::Outcome;
 use crate::fhir::{Actor, Fault, FaultKind, Result};
 use crate::identity::Caller;
@@ -23,10 +24,10 @@ use crate::tls::TlsState;
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) app: Arc<App>,
-    tls: Arc<TlsState>,
+    pub(super) tls: Arc<TlsState>,
     pub(super) gate: Arc<Gate>,
     pub(super) budget: Budget,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     /// Interactions running at once.
     pub(super) slots: Arc<Semaphore>,
 }
@@ -35,20 +36,26 @@ pub(super) struct Shared {
 #[derive(Clone)]
 struct Peer(Option<Caller>);
 
+/// The API's socket, and the page's.
+pub type Listeners = (std::net::TcpListener, Option<std::net::TcpListener>);
+
 /// A started server.
 pub struct Running {
     pub address: SocketAddr,
     pub server: actix_web::dev::Server,
+    /// Listener of the practitioner's page.
+    pub page: Option<actix_web::dev::Server>,
 }
 
-/// Binds the listener and starts serving; the future in `server` runs it.
+/// Starts serving on the API's listener and on the page's, when there is one; the futures in the answer run them.
 ///
 /// # Errors
 /// The socket's error.
-pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Metrics>, listener: std::net::TcpListener) -> std::io::Result<Running> {
+pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Metrics>, (listener, page): Listeners) -> std::io::Result<Running> {
     let config = app.config.clone();
     let address = listener.local_addr()?;
     let shared = Shared { budget: Budget::new(config.limits.bodies_bytes), slots: Arc::new(Semaphore::new(config.server.threads * 8)), metrics, gate, app, tls: Arc::clone(&tls) };
+    let page = page.map(|page| consult::listen(shared.clone(), page)).transpose()?;
     let tls_config = tls.server_config().map_err(std::io::Error::other)?;
     let persons = config.tls.persons;
     let met = Arc::clone(&tls);
@@ -60,6 +67,10 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Me
             .route("/.well-known/oauth-authorization-server", web::get().to(oauth::authorization_server))
             .route("/.well-known/jwks.json", web::get().to(oauth::jwks))
             .route("/fhir/.well-known/smart-configuration", web::get().to(oauth::smart_configuration))
+            .route("/launch", web::post().to(consult::launch))
+            .route("/launch/{opening}", web::get().to(consult::opening))
+            .route("/consult/{patient}", web::route().to(consult::of_patient))
+            .route("/consult/{patient}/{step:.*}", web::route().to(consult::of_patient))
             .default_service(web::to(handle))
     })
     .on_connect(move |io, ext| {
@@ -82,7 +93,7 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Me
     .disable_signals()
     .listen_rustls_0_23(listener, tls_config)?
     .run();
-    Ok(Running { address, server })
+    Ok(Running { address, server, page })
 }
 
 async fn health(req: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
@@ -143,7 +154,7 @@ async fn serve(
         Err(e) => return Err(refused(req, shared, &caller, e).await),
     };
     let Ready { actor, path, method, bytes, slot, share } = ready;
-    let call = call(req, shared, (caller, actor), method, path, query, accept, bytes)?;
+    let call = call(req, shared, (caller, actor), method, path, query, accept, bytes);
     let app = Arc::clone(&shared.app);
     web::block(move || {
         let _held = (slot, share);
@@ -166,7 +177,7 @@ struct Ready {
 
 async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>, caller: &Caller) -> Result<Ready> {
     still_valid(shared, caller)?;
-    let actor = acting(req, shared, caller).await?;
+    let actor = acting(req, shared, caller).await?.actor;
     let path = path(req)?;
     let method = method(req)?;
     let limits = &shared.app.config.limits;
@@ -178,19 +189,19 @@ async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shar
 }
 
 /// Who acts; the session behind a token of our own is confirmed first when that is due.
-async fn acting(req: &HttpRequest, shared: &web::Data<Shared>, caller: &Caller) -> Result<Actor> {
+pub(super) async fn acting(req: &HttpRequest, shared: &web::Data<Shared>, caller: &Caller) -> Result<Acting> {
     let now_s = shared.app.now_us() / 1_000_000;
-    let actor = bearer::actor(req, &shared.gate.tokens, caller, now_s)?;
-    if shared.gate.authorization.as_ref().is_some_and(|a| a.due(&actor, now_s)) {
-        let (gate, asked) = (Arc::clone(&shared.gate), actor.clone());
+    let acting = bearer::actor(req, &shared.gate.tokens, caller, now_s)?;
+    if shared.gate.authorization.as_ref().is_some_and(|a| a.due(&acting.actor, now_s)) {
+        let (gate, asked) = (Arc::clone(&shared.gate), acting.actor.clone());
         let checked = web::block(move || gate.authorization.as_ref().map_or(Ok(()), |a| a.recheck(&asked, now_s))).await;
         checked.map_err(|e| Fault::new(FaultKind::Bug, 547, "the request broke off").because(e))??;
     }
-    Ok(actor)
+    Ok(acting)
 }
 
 /// Traces what was refused before it became a call; the fault to answer. Overload leaves no trace, or the log would add to it.
-async fn refused(req: &HttpRequest, shared: &web::Data<Shared>, caller: &Caller, fault: Fault) -> Fault {
+pub(super) async fn refused(req: &HttpRequest, shared: &web::Data<Shared>, caller: &Caller, fault: Fault) -> Fault {
     if !matches!(Outcome::of_status(fault.kind.row().status), Outcome::Refused) {
         return fault;
     }
@@ -207,17 +218,25 @@ async fn refused(req: &HttpRequest, shared: &web::Data<Shared>, caller: &Caller,
 }
 
 /// On a blocking thread: the interaction, then the durable trace, then the answer.
-fn run(app: &App, mut call: Call, acceptable: bool) -> Result<(String, interaction::Answer)> {
-    call.presume();
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        if !acceptable && !answers_without_resource(&call) {
+fn run(app: &App, call: Call, acceptable: bool) -> Result<(String, interaction::Answer)> {
+    carried_out(app, call, |call| {
+        if !acceptable && !answers_without_resource(call) {
             return Err(not_acceptable());
         }
-        interaction::admit(&mut call)?;
-        interaction::dispatch(app, &call)
-    }))
-    .unwrap_or_else(|_| Err(Fault::new(FaultKind::Bug, 313, "a defect of this server stopped the request")))
-    .and_then(|answer| if !acceptable && matches!(answer.body, interaction::Body::Resource(_)) { Err(not_acceptable()) } else { Ok(answer) });
+        interaction::admit(call)?;
+        let answer = interaction::dispatch(app, call)?;
+        if !acceptable && matches!(answer.body, interaction::Body::Resource(_)) { Err(not_acceptable()) } else { Ok(answer) }
+    })
+}
+
+/// Some work of a call, then its durable trace; the name it was traced under, and what it answers.
+///
+/// # Errors
+/// What the work answers, `Bug` when it panicked, `Busy` when it could not be traced.
+pub(super) fn carried_out(app: &App, mut call: Call, work: impl FnOnce(&mut Call) -> Result<interaction::Answer>) -> Result<(String, interaction::Answer)> {
+    call.presume();
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&mut call)))
+        .unwrap_or_else(|_| Err(Fault::new(FaultKind::Bug, 313, "a defect of this server stopped the request")));
     let status = match &outcome {
         Ok(answer) => answer.status,
         Err(e) => e.kind.row().status,
@@ -295,35 +314,15 @@ fn method(req: &HttpRequest) -> Result<Method> {
     }
 }
 
-fn text<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
     req.headers().get(name).and_then(|v| v.to_str().ok())
 }
 
 #[expect(clippy::too_many_arguments, reason = "one request has that many parts, and this is the one place that joins them")]
-fn call(
-    req: &HttpRequest,
-    shared: &Shared,
-    (caller, actor): (Caller, Actor),
-    method: Method,
-    path: Vec<String>,
-    query: Vec<(String, String)>,
-    accept: Vec<String>,
-    bytes: Vec<u8>,
-) -> Result<Call> {
-    let now_us = shared.app.now_us();
-    let prefer = prefer(text(req, "prefer").unwrap_or(""));
+fn call(req: &HttpRequest, shared: &Shared, who: (Caller, Actor), method: Method, path: Vec<String>, query: Vec<(String, String)>, accept: Vec<String>, bytes: Vec<u8>) -> Call {
     let content_type = text(req, header::CONTENT_TYPE.as_str()).unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase();
-    let visibility = shared.app.rules.visibility(&caller, &actor, now_us);
-    let mut event = Call::event_for(&caller, Some(&actor), now_us, (address(req), request_id(req, &shared.app)));
-    event.matrix = visibility.rules().map(|r| r.matrix.version().to_owned()).unwrap_or_default();
-    Ok(Call {
-        visibility,
-        event: std::cell::RefCell::new(event),
-        caller,
-        actor,
-        now_us,
-        method,
-        path,
+    let ids = (address(req), request_id(req, &shared.app));
+    Call {
         raw_query: req.query_string().to_owned(),
         query,
         body: bytes.into(),
@@ -332,10 +331,9 @@ fn call(
         if_match: text(req, header::IF_MATCH.as_str()).map(str::to_owned),
         if_none_match: text(req, header::IF_NONE_MATCH.as_str()).map(str::to_owned),
         if_none_exist: text(req, "if-none-exist").map(str::to_owned),
-        prefer,
-        committed: std::cell::Cell::new(false),
-        layers: std::cell::RefCell::default(),
-    })
+        prefer: prefer(text(req, "prefer").unwrap_or("")),
+        ..Call::plain(&shared.app, who, method, path, ids)
+    }
 }
 
 fn prefer(header: &str) -> Prefer {

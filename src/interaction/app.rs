@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::{Rules, Throttle};
+use super::{Desk, Rules, Throttle};
 use crate::config::Config;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::keyinfo::Source;
@@ -27,6 +27,8 @@ pub struct App {
     pub base_url: String,
     /// What identities did in numbers.
     pub throttle: Throttle,
+    /// Tickets and sessions of the practitioner's page.
+    pub desk: Desk,
     /// Reads the text layer of PDF files; `None` when that is switched off.
     pub pdf: Option<pdf::Reader>,
     /// The CapabilityStatement, once it was asked for.
@@ -51,6 +53,7 @@ impl App {
             patients: Cache::new(PATIENTS),
             base_url,
             throttle: Throttle::default(),
+            desk: Desk::default(),
             statement: OnceLock::new(),
         }
     }
@@ -79,6 +82,17 @@ impl App {
     /// A new random id.
     pub fn new_id(&self) -> String {
         uuid::Uuid::new_v4().to_string()
+    }
+
+    /// A new random text that nobody can guess: 256 bits, base64url.
+    ///
+    /// # Errors
+    /// See [`App::derived_id`].
+    pub fn new_secret(&self) -> Result<String> {
+        use base64::Engine;
+        // Three times 122 random bits, made into 256.
+        let [a, b, c] = std::array::from_fn(|_| *uuid::Uuid::new_v4().as_bytes());
+        Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.mac(&[&a, &b, &c])?))
     }
 
     /// Prefix of ids that only the server gives; client writes to it are 405.

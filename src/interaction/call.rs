@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 
+use super::App;
 use super::layers::Layers;
 use super::registry::registry;
 use crate::access::{Rule, Visibility};
@@ -64,6 +65,34 @@ pub struct Call {
 }
 
 impl Call {
+    /// A call of a caller and an actor without conditions, preferences, query or body; `ids` are network address and request id.
+    pub fn plain(app: &App, (caller, actor): (Caller, Actor), method: Method, path: Vec<String>, ids: (String, String)) -> Self {
+        let now_us = app.now_us();
+        let visibility = app.rules.visibility(&caller, &actor, now_us);
+        let mut event = Self::event_for(&caller, Some(&actor), now_us, ids);
+        event.matrix = visibility.rules().map(|r| r.matrix.version().to_owned()).unwrap_or_default();
+        Self {
+            visibility,
+            event: RefCell::new(event),
+            caller,
+            actor,
+            now_us,
+            method,
+            path,
+            query: Vec::new(),
+            raw_query: String::new(),
+            body: Bytes::new(),
+            content_type: String::new(),
+            accept: Vec::new(),
+            if_match: None,
+            if_none_match: None,
+            if_none_exist: None,
+            prefer: Prefer::default(),
+            committed: std::cell::Cell::new(false),
+            layers: RefCell::default(),
+        }
+    }
+
     /// An event for this caller, to be refined by the interaction.
     pub fn event_for(caller: &Caller, actor: Option<&Actor>, now_us: i64, (address, request_id): (String, String)) -> Event {
         Event {

@@ -1,10 +1,10 @@
-//! Reading the background work that is due.
+//! Reading the background work that is due, and what persons were told.
 
 use diesel::prelude::*;
 
 use super::conn::fault;
 use super::read::Reader;
-use super::schema::job;
+use super::schema::{job, notice_read};
 use crate::fhir::Result;
 
 /// Work that is due.
@@ -31,6 +31,14 @@ impl Reader<'_> {
             .select((job::number, job::kind, job::argument))
             .load(self.conn)
             .map_err(fault)
+    }
+
+    /// When a person last said to have understood that access is traced under his name, µs UTC.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn notice_read(&mut self, person: &str) -> Result<Option<i64>> {
+        notice_read::table.find(person).select(notice_read::at_us).first(self.conn).optional().map_err(fault)
     }
 
     /// Whether work of this kind about this was asked before, done or not.

@@ -95,6 +95,11 @@ pub enum Operation {
     Erase {
         record: i64,
     },
+    /// A person says to have understood that access is traced under his name.
+    NoticeRead {
+        person: String,
+        at_us: i64,
+    },
     /// Ends the life of a document's facts (withdrawn document).
     EndFacts {
         record: i64,

@@ -278,6 +278,14 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// when a person last said to have understood that access is traced under his name
+    notice_read (person) {
+        person -> Text,
+        at_us -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     setting,
     commit_log,
@@ -303,5 +311,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     receipt,
     audit_event,
     job,
-    document_text
+    document_text,
+    notice_read
 );

@@ -42,6 +42,8 @@ pub struct TestServer {
     pub dir: PathBuf,
     pub port: u16,
     pub base: String,
+    /// Port of the practitioner's page.
+    pub page: Option<u16>,
 }
 
 impl TestServer {
@@ -74,7 +76,7 @@ impl TestServer {
         }
         change(&mut config);
         let server = cli::start(&dir, config).unwrap();
-        Self { port: server.address.port(), base: server.base_url.clone(), server: Some(server), dir }
+        Self { page: server.page.map(|p| p.port()), port: server.address.port(), base: server.base_url.clone(), server: Some(server), dir }
     }
 
     /// Stops the server and keeps its folder.
@@ -103,6 +105,12 @@ impl TestServer {
     /// The person whose record it is.
     pub fn holder(&self, ins: &str) -> Session {
         self.acting("client-cabinet", &["--holder", ins])
+    }
+
+    /// A connection to the page's listener, without certificate.
+    pub fn browser(&self) -> Session {
+        let port = self.page.unwrap();
+        Session { client: Target::browser(&self.pki(), port).unwrap().connect().unwrap(), token: None }
     }
 
     /// The practice's software, which most tests are.

@@ -9,20 +9,20 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::error::{Result, TlsError};
 
-/// A client with its certificate, that trusts the self-issued certificates of `ca_pem` only. HTTP/1.1.
+/// A client with its certificate (an empty one: without, like a browser), that trusts the self-issued certificates of `ca_pem` only. HTTP/1.1.
 ///
 /// # Errors
 /// PEM that cannot be read, a key that is not the certificate's.
 pub fn client_config(ca_pem: &[u8], cert_pem: &[u8], key_pem: &[u8]) -> Result<Arc<ClientConfig>> {
     let roots = roots(ca_pem)?;
-    let chain = CertificateDer::pem_slice_iter(cert_pem).collect::<std::result::Result<Vec<_>, _>>().map_err(TlsError::of("client certificate"))?;
-    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(TlsError::of("client key"))?;
-    let mut config = ClientConfig::builder_with_provider(super::provider())
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::of("TLS versions"))?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)
-        .map_err(TlsError::of("client certificate and key"))?;
+    let builder = ClientConfig::builder_with_provider(super::provider()).with_safe_default_protocol_versions().map_err(TlsError::of("TLS versions"))?.with_root_certificates(roots);
+    let mut config = if cert_pem.is_empty() {
+        builder.with_no_client_auth()
+    } else {
+        let chain = CertificateDer::pem_slice_iter(cert_pem).collect::<std::result::Result<Vec<_>, _>>().map_err(TlsError::of("client certificate"))?;
+        let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(TlsError::of("client key"))?;
+        builder.with_client_auth_cert(chain, key).map_err(TlsError::of("client certificate and key"))?
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

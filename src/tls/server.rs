@@ -48,6 +48,8 @@ pub struct TlsPaths {
     /// Folder of OCSP answers, and of the certificates they are asked for.
     pub ocsp: Option<PathBuf>,
     pub pkcs12: Option<Pkcs12>,
+    /// Chain and key of the listener for browsers; none: those above.
+    pub browsers: Option<(PathBuf, PathBuf)>,
     /// Where the numbers of revocation lists are kept across restarts; none for trials.
     pub crl_numbers: Option<PathBuf>,
 }
@@ -75,6 +77,8 @@ pub struct TlsState {
     paths: TlsPaths,
     trust: Arc<ArcSwap<TrustSet>>,
     identity: Arc<Resolver>,
+    /// Of the listener for browsers.
+    browsers: Arc<Resolver>,
     generation: AtomicU64,
     met: Met,
     /// Also keeps two reloads from crossing.
@@ -86,6 +90,17 @@ struct Resolver {
     key: ArcSwap<CertifiedKey>,
     /// End of the certificate, seconds since 1970.
     not_after: AtomicI64,
+}
+
+impl Resolver {
+    fn new(key: CertifiedKey, not_after: i64) -> Self {
+        Self { key: ArcSwap::from_pointee(key), not_after: AtomicI64::new(not_after) }
+    }
+
+    fn replace(&self, key: CertifiedKey, not_after: i64) {
+        self.key.store(Arc::new(key));
+        self.not_after.store(not_after, Ordering::Release);
+    }
 }
 
 impl ResolvesServerCert for Resolver {
@@ -103,9 +118,11 @@ pub fn load(paths: TlsPaths) -> Result<TlsState> {
     let seen = paths.crl_numbers.as_deref().map(numbers::read).transpose()?.unwrap_or_default();
     let trust = trust(&paths, &seen)?;
     let (key, not_after) = server_key(&paths)?;
+    let browsers = browsers_key(&paths, (&key, not_after))?;
     Ok(TlsState {
         trust: Arc::new(ArcSwap::from_pointee(trust)),
-        identity: Arc::new(Resolver { key: ArcSwap::from_pointee(key), not_after: AtomicI64::new(not_after) }),
+        identity: Arc::new(Resolver::new(key, not_after)),
+        browsers: Arc::new(Resolver::new(browsers.0, browsers.1)),
         generation: AtomicU64::new(1),
         met: Met::default(),
         last: Mutex::new(Attempt { stamp, failed_s: None }),
@@ -126,11 +143,22 @@ impl TlsState {
             .map_err(TlsError::of("TLS versions"))?
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(resolver);
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
-        config.max_early_data_size = 0;
-        config.require_ems = true;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        settle(&mut config);
+        Ok(config)
+    }
+
+    /// The same for a listener that asks browsers for no certificate: its own identity, and nothing that says who calls.
+    ///
+    /// # Errors
+    /// Never with the provider built in.
+    pub fn browsers_config(&self) -> Result<ServerConfig> {
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&self.browsers) as _;
+        let mut config = ServerConfig::builder_with_provider(super::provider())
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(TlsError::of("TLS versions"))?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        settle(&mut config);
         Ok(config)
     }
 
@@ -148,9 +176,10 @@ impl TlsState {
         let current = self.trust.load();
         let trust = trust(&self.paths, current.seen())?;
         let (key, not_after) = server_key(&self.paths)?;
+        let browsers = browsers_key(&self.paths, (&key, not_after))?;
         self.trust.store(Arc::new(trust));
-        self.identity.key.store(Arc::new(key));
-        self.identity.not_after.store(not_after, Ordering::Release);
+        self.identity.replace(key, not_after);
+        self.browsers.replace(browsers.0, browsers.1);
         self.generation.fetch_add(1, Ordering::Release);
         last.failed_s = None;
         Ok(())
@@ -203,10 +232,20 @@ impl TlsState {
 
     /// What the last load left out, and the near end of the server's certificate, for the log.
     pub fn alarms(&self) -> Vec<String> {
-        let days = self.identity.not_after.load(Ordering::Acquire).saturating_sub(now_s()).div_euclid(DAY_S);
+        let first = self.identity.not_after.load(Ordering::Acquire).min(self.browsers.not_after.load(Ordering::Acquire));
+        let days = first.saturating_sub(now_s()).div_euclid(DAY_S);
         let ending = (days < EXPIRY_ALARM_DAYS).then(|| format!("the server's certificate ends in {days} days"));
         self.trust.load().alarms().iter().cloned().chain(ending).collect()
     }
+}
+
+/// No session is resumed, no early data is taken, HTTP/1.1 alone.
+fn settle(config: &mut ServerConfig) {
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    config.require_ems = true;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
 }
 
 /// Seconds since 1970.
@@ -247,8 +286,20 @@ fn server_key(paths: &TlsPaths) -> Result<(CertifiedKey, i64)> {
         }
         None => (read(&paths.server_chain)?, read(&paths.server_key)?),
     };
-    let chain = CertificateDer::pem_slice_iter(&chain_pem).collect::<std::result::Result<Vec<_>, _>>().map_err(TlsError::of("server certificate"))?;
-    let key = PrivateKeyDer::from_pem_slice(&key_pem).map_err(TlsError::of("server key"))?;
+    certified(&chain_pem, &key_pem)
+}
+
+/// That of the listener for browsers: its own when it has one, else the API's.
+fn browsers_key(paths: &TlsPaths, (api, not_after): (&CertifiedKey, i64)) -> Result<(CertifiedKey, i64)> {
+    match &paths.browsers {
+        Some((chain, key)) => certified(&read(chain)?, &read(key)?),
+        None => Ok((api.clone(), not_after)),
+    }
+}
+
+fn certified(chain_pem: &[u8], key_pem: &[u8]) -> Result<(CertifiedKey, i64)> {
+    let chain = CertificateDer::pem_slice_iter(chain_pem).collect::<std::result::Result<Vec<_>, _>>().map_err(TlsError::of("server certificate"))?;
+    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(TlsError::of("server key"))?;
     let leaf = chain.first().ok_or_else(|| TlsError::new("server certificate: nothing in it"))?;
     let facts = CertificateFacts::read(leaf).map_err(TlsError::of("server certificate"))?;
     let now = now_s();
@@ -270,6 +321,7 @@ fn stamp(paths: &TlsPaths) -> Stamp {
         Some(p12) => files.extend([p12.file.clone(), p12.password_file.clone()]),
         None => files.extend([paths.server_chain.clone(), paths.server_key.clone()]),
     }
+    files.extend(paths.browsers.iter().flat_map(|(chain, key)| [chain.clone(), key.clone()]));
     let one = |file: &PathBuf| std::fs::metadata(file).ok().map(|m| (m.ino(), m.ctime(), m.ctime_nsec(), m.len()));
     files.iter().map(one).collect()
 }

@@ -97,6 +97,10 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
             Operation::JobDone { number } => {
                 diesel::update(job::table.find(number)).set(job::state.eq("done")).execute(conn)?;
             }
+            Operation::NoticeRead { person, at_us } => {
+                diesel::delete(notice_read::table.find(person)).execute(conn)?;
+                diesel::insert_into(notice_read::table).values((notice_read::person.eq(person), notice_read::at_us.eq(at_us))).execute(conn)?;
+            }
             Operation::EndFacts { record, document } => {
                 diesel::update(fact_block::table.filter(fact_block::record.eq(record)).filter(fact_block::document.eq(document)))
                     .set(fact_block::until_commit.eq(at.commit))

@@ -55,6 +55,7 @@ impl Folder {
             crl: self.path("crl.pem"),
             ocsp: None,
             pkcs12: None,
+            browsers: None,
             crl_numbers: None,
         }
     }

@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""Opens the page of every sample view in Chromium under its own policy, tries the keyboard, the filters, the further lines and the
+identifiers, looks for accessibility faults with axe-core, and leaves screenshots and a print.
+
+    cargo run --example page -- samples.json pages     (samples.json: samples.py samples.json)
+    check.py pages --axe axe.min.js --out shots        (axe.min.js: npm pack axe-core)
+
+Needs Python 3 and Chromium alone: it speaks the DevTools protocol over two pipes."""
+
+import argparse
+import base64
+import http.server
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+
+SCREENS = {"desk": (1280, 900), "tablet": (820, 1180), "phone": (390, 844), "narrow": (320, 640)}
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    """The pages under their policy, and the addresses that their script calls."""
+
+    pages, posted = None, []
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, body, kind):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", (self.pages / "policy.txt").read_text())
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        name = "more" if "/key-info" in self.path else self.path.strip("/").split("?")[0]
+        file = self.pages / f"{name}.html"
+        self.answer(file.read_bytes() if file.is_file() else b"<!DOCTYPE html><title>-</title>", "text/html; charset=utf-8")
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        self.posted.append((self.path, body))
+        self.answer(json.dumps({"uniqueId": "urn:oid:1.2.3", "entryUuid": "urn:uuid:4", "logicalId": "5"}).encode(), "application/json")
+
+
+class Browser:
+    """A Chromium that is told what to do over pipes."""
+
+    def __init__(self, program):
+        (in_read, self.to), (self.back, out_write) = os.pipe(), os.pipe()
+        self.folder = tempfile.TemporaryDirectory()
+
+        def pipes():
+            first, second = os.dup(in_read), os.dup(out_write)
+            os.dup2(first, 3)
+            os.dup2(second, 4)
+
+        arguments = [program, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe", f"--user-data-dir={self.folder.name}", "about:blank"]
+        self.process = subprocess.Popen(arguments, preexec_fn=pipes, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(in_read), os.close(out_write)
+        self.number, self.rest, self.session, self.events = 0, b"", None, []
+
+    def open(self):
+        target = self("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log"):
+            self(f"{domain}.enable")
+
+    def __call__(self, method, **parameters):
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": parameters} | ({"sessionId": self.session} if self.session else {})
+        os.write(self.to, json.dumps(message).encode() + b"\0")
+        while True:
+            came = self.next()
+            if came.get("id") == self.number:
+                if "error" in came:
+                    raise RuntimeError(f"{method}: {came['error']}")
+                return came["result"]
+
+    def next(self):
+        while b"\0" not in self.rest:
+            self.rest += os.read(self.back, 1 << 20)
+        one, self.rest = self.rest.split(b"\0", 1)
+        came = json.loads(one)
+        if "method" in came:
+            self.events.append(came)
+        return came
+
+    def go(self, address):
+        self.events.clear()
+        self("Page.navigate", url=address)
+        while not any(e["method"] == "Page.loadEventFired" for e in self.events):
+            self.next()
+
+    def run(self, script):
+        result = self("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in result:
+            raise RuntimeError(result["exceptionDetails"])
+        return result["result"].get("value")
+
+    def key(self, key, code):
+        for kind in ("keyDown", "keyUp"):
+            self("Input.dispatchKeyEvent", type=kind, key=key, code=code)
+
+    def size(self, width, height):
+        self("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def complaints(self):
+        """What the console said: refused by the policy, or thrown by the script."""
+        told = [e["params"]["entry"]["text"] for e in self.events if e["method"] == "Log.entryAdded"]
+        return told + [json.dumps(e["params"]["exceptionDetails"])[:300] for e in self.events if e["method"] == "Runtime.exceptionThrown"]
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+        self.folder.cleanup()
+
+
+class Report:
+    def __init__(self):
+        self.failed = 0
+
+    def __call__(self, good, words, detail=""):
+        self.failed += not good
+        print(f"{'ok    ' if good else 'FAILED'}  {words}" + (f": {detail}" if detail and not good else ""))
+
+
+def looks(browser, base, name, axe, out, report):
+    """Every screen: no scrolling sideways, nothing refused, no fault that axe knows."""
+    for screen, (width, height) in SCREENS.items():
+        browser.size(width, height)
+        browser.go(f"{base}/{name}")
+        sideways = browser.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        report(sideways <= 0, f"{name} · {screen}: no scrolling sideways", f"{sideways} px")
+        small = browser.run(SMALL)
+        report(not small, f"{name} · {screen}: targets of 24 px", str(small))
+        shot(browser, out / f"{name}-{screen}.png", False)
+        shot(browser, out / f"{name}-{screen}-whole.png", True)
+        if axe:
+            browser.run(axe)
+            found = browser.run("axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => r.violations.map(v => v.id + ' ' + v.nodes.length + ' ' + v.nodes[0].html.slice(0, 160) + ' ' + v.nodes[0].failureSummary))")
+            report(not found, f"{name} · {screen}: axe-core", "\n          ".join(found))
+        report(not browser.complaints(), f"{name} · {screen}: nothing refused or thrown", str(browser.complaints()))
+    pdf = base64.b64decode(browser("Page.printToPDF", preferCSSPageSize=True, printBackground=False)["data"])
+    (out / f"{name}.pdf").write_bytes(pdf)
+    sheets = pdf.count(b"/Type /Page\n") or pdf.count(b"/Type /Page ")
+    print(f"        {name}: {sheets} printed page(s)")
+
+
+SMALL = """[...document.querySelectorAll('a, button, summary, input, select')].filter(e => e.checkVisibility() && !e.matches('.skip, .said a, .rows li > div > a:first-child'))
+  .filter(e => { const r = e.getBoundingClientRect(); return r.width > 0 && (r.height < 24 || r.width < 24); }).slice(0, 3).map(e => e.outerHTML.slice(0, 90))"""
+
+
+def shot(browser, file, whole):
+    parameters = {"captureBeyondViewport": whole}
+    if whole:
+        size = browser("Page.getLayoutMetrics")["cssContentSize"]
+        parameters["clip"] = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 6000), "scale": 1}
+    file.write_bytes(base64.b64decode(browser("Page.captureScreenshot", format="png", **parameters)["data"]))
+
+
+def works(browser, base, report):
+    """Keyboard, filters, further lines, identifiers, confirmation."""
+    browser.size(*SCREENS["desk"])
+    browser.go(f"{base}/full")
+    browser.key("/", "Slash")
+    report(browser.run("document.activeElement.id") == "f-text", "/ goes to the text filter")
+    browser.run("document.activeElement.blur()")
+    browser.key("3", "Digit3")
+    report(browser.run("document.activeElement.id") == "s3", "3 goes to the third section")
+    browser.run("document.getElementById('keys-off').click()")
+    browser.key("4", "Digit4")
+    report(browser.run("document.activeElement.id") == "s3", "keys can be switched off")
+    browser.run("document.getElementById('keys-off').click()")
+    browser.run("(() => { const f = document.getElementById('f-text'); f.value = 'DECOMPENSATION'; f.dispatchEvent(new Event('input')); const t = document.getElementById('f-period'); t.value = '366'; t.dispatchEvent(new Event('input')); return new Promise(r => setTimeout(r, 300)); })()")
+    shown = browser.run("[...document.querySelectorAll('#documents > li')].filter(l => !l.hidden).every(l => l.textContent.includes('décompensation'))")
+    told = browser.run("document.getElementById('found').textContent")
+    report(shown and " sur 24" in told, "filters choose without case and accents, and the count is told", told)
+    report(browser.run("document.querySelectorAll('#chips button').length") == 2, "filters in force are shown")
+    browser.run("[...document.querySelectorAll('#chips button')].forEach(() => document.querySelector('#chips button').click())")
+    report(browser.run("[...document.querySelectorAll('#documents > li')].every(l => !l.hidden)"), "filters can be removed")
+    before = browser.run("document.querySelectorAll('#s5 .line').length")
+    browser.run("document.querySelector('#s5 a.more').click(), new Promise(r => setTimeout(r, 500))")
+    after = browser.run("document.querySelectorAll('#s5 .line').length")
+    ids = browser.run("[...document.querySelectorAll('[id]')].length - new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size")
+    report(after > before and ids == 0, "further lines come behind the others", f"{before} → {after}, {ids} ids twice")
+    browser.run("document.querySelectorAll('.why summary').forEach(s => s.click())")
+    report(browser.run("document.querySelectorAll('.why[open]').length") == 1, "the reasons of one line are open at a time")
+    browser.key("Escape", "Escape")
+    report(browser.run("document.querySelectorAll('.why[open]').length") == 0, "Escape closes them")
+    browser.run("document.querySelector('#documents button').click(), new Promise(r => setTimeout(r, 500))")
+    report("urn:oid:1.2.3" in (browser.run("document.querySelector('dialog[open]')?.textContent") or ""), "the identifiers of a document are shown")
+    browser.run("new Promise(r => setTimeout(r, 2200))")
+    seen = [body for path, body in Site.posted if path == "/consult/seen"]
+    report(any("token=sample-token" in body and "generated=2026" in body for body in seen), "what was shown is confirmed, with the token", str(Site.posted)[:200])
+    report(not browser.complaints(), "nothing refused or thrown meanwhile", str(browser.complaints()))
+
+
+def without_script(browser, base, report):
+    """Everything is there to be read: no filter that does nothing, every document, a button to confirm."""
+    browser("Emulation.setScriptExecutionDisabled", value=True)
+    browser.go(f"{base}/full")
+    seen = browser.run("[document.querySelectorAll('#documents > li').length, document.getElementById('filters').checkVisibility(), document.querySelector('#seen button').checkVisibility()]")
+    browser("Emulation.setScriptExecutionDisabled", value=False)
+    report(seen == [24, False, True], "without the script: all documents, no filters, a button to confirm", str(seen))
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("pages", type=pathlib.Path)
+    options.add_argument("--axe", type=pathlib.Path, help="axe.min.js; without it accessibility is not looked at")
+    options.add_argument("--out", type=pathlib.Path, default=pathlib.Path("shots"))
+    options.add_argument("--browser", default="chromium")
+    given = options.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    Site.pages = given.pages
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base, report = f"http://127.0.0.1:{server.server_port}", Report()
+    axe = given.axe.read_text() if given.axe else None
+    browser = Browser(given.browser)
+    try:
+        browser.open()
+        for page in sorted(given.pages.glob("*.html")):
+            report(page.stat().st_size < 1_000_000, f"{page.stem}: under 1 MB", str(page.stat().st_size))
+            looks(browser, base, page.stem, axe, given.out, report)
+        works(browser, base, report)
+        without_script(browser, base, report)
+    finally:
+        browser.end()
+    print("all passed" if not report.failed else f"{report.failed} failed")
+    return report.failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+//! Writes the practitioner's page for sample views: `cargo run --example page -- IN.json OUT` reads `{"name": {"view": …, "frame": …}}`
+//! and writes `OUT/NAME.html` for each, and `OUT/policy.txt`. `conformance-tests/page/check.py` opens them in a browser.
+
+use std::path::Path;
+use std::time::Instant;
+
+use passerelle::web::{self, Frame, Traits};
+use serde_json::Value;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(from), Some(to)) = (arguments.next(), arguments.next()) else { return Err("page IN.json OUT".into()) };
+    let samples: serde_json::Map<String, Value> = serde_json::from_slice(&std::fs::read(from)?)?;
+    std::fs::create_dir_all(&to)?;
+    for (name, sample) in &samples {
+        let start = Instant::now();
+        let html = written(sample);
+        println!("{name}: {} kB in {} µs", html.len() / 1000, start.elapsed().as_micros());
+        std::fs::write(Path::new(&to).join(format!("{name}.html")), html)?;
+    }
+    std::fs::write(Path::new(&to).join("policy.txt"), web::policy())?;
+    Ok(())
+}
+
+/// The page that the members of a sample ask for: `refused`, `imported` and `offset` (more lines) are its other forms.
+fn written(sample: &Value) -> String {
+    let frame = frame(sample.get("frame").unwrap_or(&Value::Null));
+    let view = sample.get("view").unwrap_or(&Value::Null);
+    match (sample.get("refused").and_then(Value::as_str), sample.get("imported"), sample.get("offset").and_then(Value::as_u64)) {
+        (Some(reason), ..) => web::refused(reason, &frame),
+        (_, Some(identifiers), _) => web::imported(identifiers, &frame),
+        (.., Some(offset)) => web::more(view, usize::try_from(offset).unwrap_or(0), &frame),
+        _ => web::page(view, &frame),
+    }
+}
+
+fn frame(of: &Value) -> Frame<'_> {
+    Frame {
+        traits: of.get("traits").map(|t| Traits {
+            birth_name: text(t, "birth_name"),
+            given_names: text(t, "given_names"),
+            birth_date: text(t, "birth_date"),
+            sex: text(t, "sex"),
+            ins: text(t, "ins"),
+        }),
+        mismatch: flag(of, "mismatch"),
+        home: "/consult/",
+        who: text(of, "who"),
+        mode: text(of, "mode"),
+        notice: flag(of, "notice"),
+        token: "sample-token",
+        now: text(of, "now"),
+    }
+}
+
+fn text<'a>(of: &'a Value, key: &str) -> &'a str {
+    of.get(key).and_then(Value::as_str).unwrap_or("")
+}
+
+fn flag(of: &Value, key: &str) -> bool {
+    of.get(key).and_then(Value::as_bool).unwrap_or(false)
+}

@@ -1,0 +1,60 @@
+//! The practitioner's page as a pure rendering: a view model of key information and what surrounds it in, one HTML document out.
+//! French, server-rendered, one style sheet and one script of its own, both allowed by their hash; readable without the script.
+//! Spec: RGAA 4; WCAG 2.2 AA; CSP Level 3.
+
+mod band;
+mod dates;
+mod documents;
+mod filters;
+mod fresh;
+mod line;
+mod links;
+mod page;
+mod policy;
+mod refused;
+mod section;
+mod small;
+#[cfg(test)]
+mod tests;
+mod trend;
+mod value;
+
+pub use page::page;
+pub use policy::policy;
+pub use refused::refused;
+pub use small::{imported, more};
+
+/// What surrounds the view on the page, as the launching software or the main listener gives it. All texts are plain, never HTML.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Frame<'a> {
+    /// Identity as the launching software shows it; `None`: the band says that it was not passed on.
+    pub traits: Option<Traits<'a>>,
+    /// The record's traits differ from those of the software: a warning comes first.
+    pub mismatch: bool,
+    /// Base path of the page's own links, from `/` to `/`: `/consult/`.
+    pub home: &'a str,
+    /// Name or number of the practitioner, for the notice that access is traced.
+    pub who: &'a str,
+    /// `normal`, `bris_de_glace` or `centre_15`.
+    pub mode: &'a str,
+    /// Show the notice that access is traced, to be confirmed.
+    pub notice: bool,
+    /// Anti-CSRF value that every form sends back as `token`.
+    pub token: &'a str,
+    /// FHIR instant.
+    pub now: &'a str,
+}
+
+/// Identity of the patient; an empty text is not shown.
+/// Spec: RNIV, strict traits.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Traits<'a> {
+    pub birth_name: &'a str,
+    pub given_names: &'a str,
+    /// FHIR date.
+    pub birth_date: &'a str,
+    /// Administrative gender of FHIR, or words that are shown as they are.
+    pub sex: &'a str,
+    /// Matricule INS.
+    pub ins: &'a str,
+}

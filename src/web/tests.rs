@@ -1,0 +1,202 @@
+//! What the page keeps whatever the view holds: no text becomes markup, nothing missing breaks it, no section is silently empty.
+
+use serde_json::{Value, json};
+
+use super::policy::{SCRIPT, STYLE};
+use super::{Frame, Traits, imported, more, page, policy, refused};
+
+const NOW: &str = "2026-11-25T11:00:00.000Z";
+
+fn frame() -> Frame<'static> {
+    let traits = Traits { birth_name: "DUPONT", given_names: "Marie", birth_date: "1963-03-12", sex: "female", ins: "263037511300582" };
+    Frame { traits: Some(traits), home: "/consult/", who: "Dr Anne Roux", mode: "normal", token: "t0ken", now: NOW, ..Frame::default() }
+}
+
+fn line(label: &str) -> Value {
+    json!({"label": label, "body": " : 7,9 %", "sentences": ["À contrôler"], "remarks": ["deux valeurs le même jour"], "conflict": true, "abnormal": true, "new": true,
+        "state": "stopped", "date": "2026-09-12", "score": 63, "reasons": [{"code": "abnormal", "text": "résultat hors des bornes", "points": 8}],
+        "sources": [{"document": "DocumentReference/7", "title": "CR d'examens", "author": "Dr X", "date": "2026-09-12", "anchor": "n-res-12"}],
+        "trend": {"unit": "%", "points": [{"at": "2026-03-01", "value": 7.1, "high": 7.0, "out": true}, {"at": "2026-09-12", "value": 7.9, "high": 7.0, "out": true}],
+            "change": {"text": "+11 % en 6 mois", "significant": true, "direction": "up"}}})
+}
+
+fn document(n: usize) -> Value {
+    json!({"id": format!("DocumentReference/0192f0a4-7d1c-7a3e-9b1c-{n:012}"), "title": format!("CR d'examens biologiques · Biologie médicale · 12/09/2026 · HbA1c 7,{n} %"),
+        "given": "Compte rendu de biologie", "type": "CR d'examens biologiques", "speciality": "Biologie médicale", "author": format!("Dr {}", n % 40),
+        "structure": "Laboratoire du Parc", "date": "2026-09-12", "new": n.is_multiple_of(9), "pdf": n.is_multiple_of(3)})
+}
+
+fn view(sections: Value, documents: Vec<Value>) -> Value {
+    json!({"generated": NOW, "since": "2026-09-01T08:00:00Z", "sections": sections, "documents": documents})
+}
+
+/// Every text of a value replaced by another.
+fn hostile(value: &mut Value, text: &str) {
+    match value {
+        Value::String(s) => *s = text.to_owned(),
+        Value::Array(items) => items.iter_mut().for_each(|v| hostile(v, text)),
+        Value::Object(members) => members.values_mut().for_each(|v| hostile(v, text)),
+        _ => {}
+    }
+}
+
+fn whole() -> Value {
+    let state = |key: &str, state: &str| json!({"key": key, "title": key, "state": state, "said": "dit", "more": 2, "total": 9, "lines": [line("a")]});
+    let mut all = view(json!([state("alerts", "present"), state("results", "present"), state("plan", "present"), state("x", "not-permitted")]), vec![document(1)]);
+    all["profile"] = json!({"title": "Médecine générale", "version": "1"});
+    all["documentsWindow"] = json!("P2Y");
+    all
+}
+
+#[test]
+fn no_text_of_the_view_becomes_markup() {
+    for text in ["\"><script>alert(1)</script>", "' onmouseover='x", "<img src=x onerror=alert(1)>", "javascript:alert(1)", "</style></script>", "\u{0}\u{7f}<"] {
+        // The whole view, then with the keys that place its parts.
+        let mut all = whole();
+        hostile(&mut all, text);
+        let mut placed = whole();
+        for part in ["sections", "documents"] {
+            for of in placed[part].as_array_mut().unwrap() {
+                let key = of["key"].clone();
+                hostile(of, text);
+                of["key"] = key;
+            }
+        }
+        let traits = Traits { birth_name: text, given_names: text, birth_date: text, sex: text, ins: text };
+        let frame = Frame { traits: Some(traits), mismatch: true, home: text, who: text, mode: text, notice: true, token: text, now: text };
+        for html in [page(&all, &frame), page(&placed, &frame), refused(text, &frame), more(&all, 7, &frame), imported(&placed["documents"][0], &frame)] {
+            assert_eq!(html.matches("<script").count(), 1, "{text}");
+            assert_eq!(html.matches("<style").count(), 1, "{text}");
+            assert_eq!(html.matches("<img").count(), 0, "{text}");
+            let body = html.split("</style>").last().unwrap();
+            for at in ["href=\"", "action=\""] {
+                assert!(body.split(at).skip(1).all(|rest| !rest.starts_with("javascript:") && !rest.starts_with("//")), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn any_json_is_a_view() {
+    let odd = json!({"sections": [null, 1, {}, {"key": 3, "lines": [null, {}, {"label": [], "sources": {}, "trend": {"points": [{}, {"at": "x", "value": 1}]}}]}], "documents": [null, {}], "new": -1});
+    for view in [Value::Null, json!([]), json!("x"), json!({"sections": {}}), odd] {
+        let html = page(&view, &Frame::default());
+        assert!(html.contains("Identité non transmise par le logiciel") && html.ends_with("</html>\n"));
+        assert!(more(&view, usize::MAX - 9, &frame()).contains("suite"));
+    }
+}
+
+#[test]
+fn values_at_the_ends_draw_finite_numbers() {
+    let of = |points: Value| json!([{"key": "results", "title": "R", "lines": [{"label": "x", "trend": {"points": points}}]}]);
+    let (edge, same) = (
+        json!([{"at": "0001-01-01", "value": 1e300}, {"at": "9999-12-31", "value": -9e14}, {"at": "2020", "value": 9e14, "low": -9e14}]),
+        json!([{"at": "2026", "value": 1}, {"at": "2026", "value": 1}]),
+    );
+    for points in [edge, same] {
+        let html = page(&view(of(points), vec![]), &frame());
+        let drawing = html.split("<svg").nth(1).and_then(|d| d.split("</svg>").next()).unwrap();
+        assert!(drawing.contains("<polyline") && !drawing.contains("NaN") && !drawing.contains("inf"), "{drawing}");
+    }
+}
+
+#[test]
+fn time_is_drawn_to_scale() {
+    let points = json!([{"at": "2026-01-01", "value": 1}, {"at": "2026-01-11", "value": 2}, {"at": "2026-04-11", "value": 3}]);
+    let html = page(&view(json!([{"key": "results", "title": "R", "lines": [{"label": "x", "trend": {"points": points}}]}]), vec![]), &frame());
+    assert!(html.contains("points=\"4.0,30.0 16.4,17.0 128.0,4.0\""));
+}
+
+#[test]
+fn every_state_says_itself() {
+    let of = |state: &str, said: &str| page(&view(json!([{"key": "allergies", "title": "Allergies", "state": state, "said": said, "lines": []}]), vec![]), &frame());
+    assert!(of("absent", "Aucune allergie connue").contains("Aucune allergie connue"));
+    assert!(of("not-found", "").contains("Aucune information dans les documents lisibles."));
+    assert!(of("not-permitted", "").contains("Vos droits ne permettent pas") && of("not-permitted", "Non").contains("/consult/why?id=allergies"));
+    assert!(of("present", "").contains("Aucune information"), "present without a line is not silent");
+    let other = page(&view(json!([{"key": "pregnancy", "title": "Grossesse", "state": "not-found", "said": "Rien de trouvé", "lines": []}]), vec![]), &frame());
+    assert!(other.contains("<dt>Grossesse</dt><dd>Rien de trouvé</dd>"));
+}
+
+#[test]
+fn a_line_shows_its_words_marks_sources_and_reasons() {
+    let html = page(&view(json!([{"key": "results", "title": "Résultats", "state": "present", "total": 9, "lines": [line("hémoglobine")], "more": 8}]), vec![]), &frame());
+    for shown in [
+        "<strong>Hémoglobine</strong>\u{a0}: 7,9\u{a0}%. À contrôler",
+        ">conflit</span>",
+        ">anormal</span>",
+        ">nouveau</span>",
+        ">arrêté</span>",
+        "<p class=\"remark\">Deux valeurs le même jour</p>",
+        "href=\"/consult/document?id=DocumentReference/7#n-res-12\"",
+        "Résultat hors des bornes : +8",
+        "+11 % en 6 mois (significatif)",
+        "/consult/key-info?section=results&amp;offset=1",
+        "1 sur 9",
+    ] {
+        assert!(html.contains(shown), "{shown}");
+    }
+}
+
+#[test]
+fn a_record_without_documents_says_so() {
+    let html = page(&view(json!([]), vec![]), &frame());
+    assert!(html.contains("Aucun document lisible dans ce dossier.") && html.contains("Rien de nouveau depuis le 01/09/2026") && !html.contains("id=\"filters\""));
+}
+
+#[test]
+fn the_bound_in_time_is_shown_and_can_be_removed() {
+    let mut bound = view(json!([]), vec![document(1)]);
+    bound["documentsWindow"] = json!("P2Y");
+    let html = page(&bound, &frame());
+    assert!(html.contains("href=\"/consult/?window=all\"") && html.contains("2 dernières années"));
+}
+
+#[test]
+fn a_thousand_documents_and_300_lines_stay_under_a_megabyte() {
+    let lines = |n: usize| (0..n).map(|i| line(&format!("ligne {i}"))).collect::<Vec<_>>();
+    let sections: Vec<Value> = ["problems", "medications", "results"].iter().map(|k| json!({"key": k, "title": k, "state": "present", "lines": lines(100)})).collect();
+    let view = view(json!(sections), (0..1000).map(document).collect());
+    let html = page(&view, &frame());
+    assert!(html.contains("d999"), "every document is listed");
+    assert!(html.len() < 1_000_000, "{} bytes; the example prints the time", html.len());
+}
+
+#[test]
+fn every_form_carries_the_token_and_every_id_is_one() {
+    let frame = Frame { notice: true, ..frame() };
+    for html in [page(&whole(), &frame), refused("Non", &frame)] {
+        assert_eq!(html.matches("method=\"post\"").count(), html.matches("name=\"token\" value=\"t0ken\"").count());
+        let body = html.split("</style>").last().unwrap().split("<script>").next().unwrap();
+        let mut ids: Vec<&str> = body.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all);
+    }
+}
+
+#[test]
+fn a_page_of_another_day_confirms_nothing() {
+    let mut past = whole();
+    assert!(page(&past, &frame()).contains("id=\"seen\""));
+    past["asOf"] = json!("2026-01-01");
+    let html = page(&past, &frame());
+    assert!(!html.contains("id=\"seen\"") && html.contains("Page telle qu'elle était le 01/01/2026"));
+}
+
+#[test]
+fn the_policy_allows_the_page_alone() {
+    use base64::Engine;
+    use sha2::{Digest, Sha256};
+    let html = page(&whole(), &frame());
+    for (name, text) in [("style", STYLE), ("script", SCRIPT)] {
+        assert!(html.contains(&format!("<{name}>{text}</{name}>")));
+        assert_eq!(html.matches(&format!("</{name}>")).count(), 1);
+        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text.as_bytes()));
+        assert!(policy().contains(&format!("{name}-src 'sha256-{hash}'")));
+    }
+    assert!(policy().starts_with("default-src 'none'") && !policy().contains("unsafe"));
+    let body = html.split("</style>").last().unwrap().split("<script>").next().unwrap();
+    assert!(!body.contains(" style=\"") && !body.contains(" on"), "no inline style, no inline handler");
+}
