@@ -8,9 +8,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::concept::{codes, get, items, text};
+use super::course::Course;
 use super::group::Group;
-use super::line::{Context, Line};
+use super::line::{Context, Line, plain_onset};
 use super::profile::{Profile, stands_for};
+use super::statement::Statement;
 use super::trend::Trend;
 
 pub(super) static SCORE: LazyLock<Score> = LazyLock::new(|| toml::from_str(include_str!("../../fhir-profiles/key-information/score.toml")).unwrap_or_default());
@@ -170,9 +172,22 @@ fn age_days(context: &Context<'_>, us: i64) -> f64 {
     (context.now_us.saturating_sub(us).max(0) / 86_400_000_000) as f64
 }
 
-/// Whether a line tells a conflict between documents.
-pub(super) fn conflicts(group: &Group, line: &Line) -> bool {
-    !group.against.is_empty() || !group.discordant.is_empty() || !line.remarks.is_empty()
+/// Whether documents contradict each other about a line: denied, another value at the same time, a problem or an allergy that is over
+/// in one and not in another, a treatment that goes on though an older document stopped it. What they add to each other is a remark.
+pub(super) fn conflicts(context: &Context<'_>, group: &Group) -> bool {
+    if !group.against.is_empty() || !group.discordant.is_empty() {
+        return true;
+    }
+    let Some(lead) = context.statement(group.lead) else { return false };
+    let others = || group.merged.iter().filter_map(|at| context.statement(*at));
+    match lead.kind {
+        "Condition" | "AllergyIntolerance" => others().any(|o| plain_onset(o) != plain_onset(lead)),
+        kind if kind.starts_with("Medication") => {
+            let course = |s: &Statement<'_>| Course::of(s.resource, context.now_us);
+            course(lead) == Course::Current && others().any(|o| course(o) == Course::Stopped)
+        }
+        _ => false,
+    }
 }
 
 /// `active`, `stopped` or `uncertain`, of a medication.

@@ -70,7 +70,7 @@ impl Viewer<'_> {
         let mut out = Map::new();
         out.insert("new".into(), json!(count(&|r| r.new)));
         out.insert("alerts".into(), json!(count(&|r| r.alert)));
-        out.insert("conflicts".into(), json!(count(&|r| score::conflicts(r.group, r.line))));
+        out.insert("conflicts".into(), json!(count(&|r| score::conflicts(self.context, r.group))));
         let wanted = SCORE.order.iter().filter(|key| self.asked.section.is_none_or(|s| s == key.as_str()));
         let shown: Vec<Value> = wanted.filter_map(|key| SECTIONS.section.iter().find(|s| s.key == *key)).map(|row| self.section(row, &ranked)).collect();
         out.insert("sections".into(), Value::Array(shown));
@@ -151,7 +151,7 @@ impl Viewer<'_> {
         out.insert("label".into(), json!(r.line.label));
         out.insert("body".into(), json!(r.line.body));
         let mut flag = |name: &str, holds: bool| drop(holds.then(|| out.insert(name.into(), json!(true))));
-        flag("conflict", score::conflicts(r.group, r.line));
+        flag("conflict", score::conflicts(self.context, r.group));
         flag("abnormal", r.line.abnormal);
         flag("second", r.line.second);
         flag("new", r.new);
