@@ -11,7 +11,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{Bool, HasSqlType};
 
 /// The longest list whose statement stays prepared, in values.
-const SHORT: usize = 16;
+const SHORT: usize = 128;
 
 /// Whether an expression is, or is not, one of some values.
 #[derive(Debug, Clone)]
