@@ -38,7 +38,8 @@ pub struct VisibleFacts {
 }
 
 impl Reader<'_> {
-    /// The fact blocks of a record whose documents this caller may see, oldest document first.
+    /// The fact blocks of a record whose documents this caller may see, oldest document first. As of an earlier commit `superseded` and
+    /// `archived` are those of today: the DocumentReference of that day says what held then.
     ///
     /// # Errors
     /// `Bug` when a block is damaged.
@@ -48,7 +49,8 @@ impl Reader<'_> {
         let rows: Vec<(i64, bool, bool, i64)> = fact_block::table
             .inner_join(document::table.on(document::number.eq(fact_block::document)))
             .filter(fact_block::record.eq(record))
-            .filter(fact_block::until_commit.eq(i64::MAX))
+            .filter(fact_block::from_commit.le(self.moment))
+            .filter(fact_block::until_commit.gt(self.moment))
             .filter(visible!(v, sight))
             .select((document::number, document::superseded, document::archived, fact_block::from_commit))
             .order(document::number)
@@ -114,7 +116,8 @@ impl Reader<'_> {
                 .inner_join(document::table.on(document::number.eq(version::document)))
                 .filter(version::record.eq(record))
                 .filter(version::kind.eq("DocumentReference"))
-                .filter(version::until_commit.eq(i64::MAX))
+                .filter(version::from_commit.le(self.moment))
+                .filter(version::until_commit.gt(self.moment))
                 .filter(version::deleted.eq(false))
                 .filter(version::document.eq_any(some.to_vec()))
                 .filter(visible!(v, sight))

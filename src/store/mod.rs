@@ -12,6 +12,7 @@ mod chain;
 mod conn;
 mod counters;
 mod documents;
+mod editions;
 mod erasure;
 mod facts;
 mod footprint;

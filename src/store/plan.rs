@@ -100,6 +100,11 @@ pub enum Operation {
         person: String,
         at_us: i64,
     },
+    /// The text of a table that persons decide, in force from this commit on.
+    Edition {
+        kind: String,
+        text: String,
+    },
     /// Ends the life of a document's facts (withdrawn document).
     EndFacts {
         record: i64,

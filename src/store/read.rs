@@ -25,14 +25,19 @@ pub struct Reader<'a> {
     pub(super) rights: HashMap<i64, RecordRight>,
     pub(super) purpose: Purpose,
     commit: i64,
+    /// The commit that [`Reader::as_of`] goes back to.
+    pub(super) moment: i64,
 }
+
+/// The moment of a reader that goes back to none: what holds now holds until a later commit.
+pub(super) const NOW: i64 = i64::MAX - 1;
 
 /// Runs `f` inside a read transaction.
 pub(super) fn snapshot<T>(conn: &mut Conn, counters: &Counters, facts: &FactCache, visibility: &Visibility, f: impl FnOnce(&mut Reader<'_>) -> Result<T>) -> Result<T> {
     let mut answer = None;
     let outcome = conn.transaction::<(), diesel::result::Error, _>(|conn| {
         one_snapshot(conn)?;
-        answer = Some(f(&mut Reader { conn, visibility, facts, rights: HashMap::new(), purpose: visibility.purpose(), commit: counters.published() }));
+        answer = Some(f(&mut Reader { conn, visibility, facts, rights: HashMap::new(), purpose: visibility.purpose(), commit: counters.published(), moment: NOW }));
         Ok(())
     });
     outcome.map_err(fault)?;
@@ -169,7 +174,7 @@ impl Reader<'_> {
             .filter(version::record.eq(place.record))
             .filter(version::kind.eq(kind))
             .filter(version::rid.eq(place.rid))
-            .filter(version::from_commit.le(self.commit))
+            .filter(version::from_commit.le(self.commit.min(self.moment)))
             .select(VersionRow::as_select())
             .order(version::number.desc())
             .into_boxed();
@@ -282,7 +287,8 @@ impl Reader<'_> {
             .inner_join(document::table.on(document::number.eq(version::document)))
             .filter(version::record.eq(record))
             .filter(among(version::kind, kinds.to_vec()))
-            .filter(version::until_commit.eq(i64::MAX))
+            .filter(version::from_commit.le(self.moment))
+            .filter(version::until_commit.gt(self.moment))
             .filter(version::deleted.eq(false))
             .filter(version::document.ne(0).or(sight.holds(record).into_sql::<diesel::sql_types::Bool>()))
             .filter(visible!(v, sight))

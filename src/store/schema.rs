@@ -286,6 +286,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// the texts of tables that persons decide, from when they were in force
+    edition (kind, from_us) {
+        kind -> Text,
+        from_us -> BigInt,
+        text -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     setting,
     commit_log,
@@ -312,5 +321,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_event,
     job,
     document_text,
-    notice_read
+    notice_read,
+    edition
 );

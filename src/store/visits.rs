@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use diesel::IntoSql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::among::among;
 use super::conn::fault;
-use super::read::{Reader, VersionRow};
+use super::read::{NOW, Reader, VersionRow};
 use super::schema::{document, document_author, version, visit};
 use super::visible::visible;
 use crate::fhir::Result;
@@ -20,26 +22,38 @@ impl Reader<'_> {
         visit::table.find((record, person)).select(visit::at_us).first(self.conn).optional().map_err(fault)
     }
 
-    /// The current DocumentReferences of a record that this caller may see, without their bodies.
+    /// The current DocumentReferences of a record that this caller may see, without their bodies; as of an earlier commit those of
+    /// superseded and archived documents too.
     ///
     /// # Errors
     /// `Bug` or `Busy` from the database.
     pub fn references(&mut self, record: i64, limit: i64) -> Result<Vec<VersionRow>> {
         let sight = self.sight(&[record])?;
         let v = self.visibility;
+        let past = self.moment != NOW;
         version::table
             .inner_join(document::table.on(document::number.eq(version::document)))
             .filter(version::record.eq(record))
             .filter(version::kind.eq("DocumentReference"))
-            .filter(version::until_commit.eq(i64::MAX))
+            .filter(version::from_commit.le(self.moment))
+            .filter(version::until_commit.gt(self.moment))
             .filter(version::deleted.eq(false))
-            .filter(document::superseded.eq(false))
-            .filter(document::archived.eq(false))
+            .filter(past.into_sql::<Bool>().or(document::superseded.eq(false).and(document::archived.eq(false))))
             .filter(visible!(v, sight))
             .select(VersionRow::as_select())
             .limit(limit)
             .load(self.conn)
             .map_err(fault)
+    }
+
+    /// Numbers of the documents of a record that this caller may see.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn documents_seen(&mut self, record: i64) -> Result<Vec<i64>> {
+        let sight = self.sight(&[record])?;
+        let v = self.visibility;
+        document::table.filter(document::record.eq(record)).filter(visible!(v, sight)).select(document::number).load(self.conn).map_err(fault)
     }
 
     /// Numbers of the documents of a record that this caller stands behind.

@@ -101,6 +101,9 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
                 diesel::delete(notice_read::table.find(person)).execute(conn)?;
                 diesel::insert_into(notice_read::table).values((notice_read::person.eq(person), notice_read::at_us.eq(at_us))).execute(conn)?;
             }
+            Operation::Edition { kind, text } => {
+                diesel::insert_into(edition::table).values((edition::kind.eq(kind), edition::from_us.eq(at.at_us), edition::text.eq(text))).execute(conn)?;
+            }
             Operation::EndFacts { record, document } => {
                 diesel::update(fact_block::table.filter(fact_block::record.eq(record)).filter(fact_block::document.eq(document)))
                     .set(fact_block::until_commit.eq(at.commit))
