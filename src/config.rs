@@ -22,6 +22,7 @@ pub struct Config {
     pub exchange: Exchange,
     pub consult: Consult,
     pub documents: Documents,
+    pub keyinfo: KeyInfo,
     pub audit: Audit,
     pub limits: Limits,
     pub admin: Admin,
@@ -153,6 +154,14 @@ impl Default for Audit {
     fn default() -> Self {
         Self { anchor: String::new(), checkpoint_seconds: 60 }
     }
+}
+
+/// What is read first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeyInfo {
+    /// Folder of ranking profiles (TOML), put over those of the program; read again when they change. Default: none.
+    pub profiles: String,
 }
 
 /// How deposits are read.

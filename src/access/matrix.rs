@@ -87,12 +87,15 @@ impl Matrix {
         read(text)
     }
 
+    /// The text of the matrix that is part of the program.
+    pub const BUILTIN: &str = include_str!("../../fhir-profiles/access-matrix/matrix.toml");
+
     /// The matrix that is part of the program.
     ///
     /// # Errors
     /// As [`Matrix::parse`]; a test proves that it is readable.
     pub fn builtin() -> Result<Self, String> {
-        Self::parse(include_str!("../../fhir-profiles/access-matrix/matrix.toml"))
+        Self::parse(Self::BUILTIN)
     }
 
     /// The version every decision records.

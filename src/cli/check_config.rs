@@ -11,9 +11,12 @@ use crate::store::DatabaseUrl;
 pub(super) fn run(file: Option<&Path>, data: &Path) -> Result<(), String> {
     let config = Config::load(file, std::env::vars())?.under(data);
     DatabaseUrl::parse(&config.database.url)?;
-    let rules = Rules::load(&config.access)?;
+    let rules = Rules::load(&config)?;
     print!("{}", config.shown());
     println!("# habilitation matrix: version {}", rules.matrix().version());
+    for profile in rules.profiles().all() {
+        println!("# ranking profile: {} {} ({})", profile.id, profile.version, profile.title);
+    }
     for assumed in assumptions().into_iter().chain(rules.matrix().assumptions().into_iter().map(|cell| format!("matrix {cell}"))) {
         println!("# assumption: {assumed}");
     }

@@ -114,6 +114,7 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     announce(&config, &rules);
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
     let app = Arc::new(App::new(store, read_log, config, rules, base_url));
+    app.keep_tables().map_err(shown)?;
     launch(app, (tls, gate, keys, checkpoints), (listener, page), own_pki.then(|| data.join("pki")))
 }
 
@@ -164,7 +165,7 @@ fn launch(
 
 /// The access tables; production asks for more of them.
 fn rules(config: &Config) -> Result<Rules, String> {
-    let rules = Rules::load(&config.access)?;
+    let rules = Rules::load(config)?;
     if config.database.environment != Environment::Production {
         return Ok(rules);
     }

@@ -30,9 +30,9 @@ pub(super) async fn files(app: Arc<App>, tls: Arc<TlsState>, own_pki: Option<Pat
             }
         }
         match app.rules.reload_if_changed() {
-            Ok(true) => tracing::info!(matrix.version = app.rules.matrix().version(), "access tables reloaded"),
+            Ok(true) => reloaded(&app).await,
             Ok(false) => {}
-            Err(e) => tracing::error!(cause = %e, "access tables could not be reloaded; the previous ones stay in force"),
+            Err(e) => tracing::error!(cause = %e, "tables of access and ranking could not be reloaded; the previous ones stay in force"),
         }
         if let Err(e) = tls.write_noted() {
             tracing::error!(cause = %e, "certificates to ask about by OCSP could not be noted");
@@ -45,6 +45,15 @@ pub(super) async fn files(app: Arc<App>, tls: Arc<TlsState>, own_pki: Option<Pat
             Ok(false) => {}
             Err(e) => tracing::error!(cause = %e, "certificates could not be reloaded; the previous set stays in force"),
         }
+    }
+}
+
+/// New tables are in force: they are kept for who asks later what was shown under them.
+async fn reloaded(app: &Arc<App>) {
+    tracing::info!(matrix.version = app.rules.matrix().version(), "tables of access and ranking reloaded");
+    let keeper = Arc::clone(app);
+    if let Ok(Err(e)) = actix_web::web::block(move || keeper.keep_tables()).await {
+        tracing::error!(fault.number = e.number, "reloaded tables could not be kept");
     }
 }
 

@@ -107,6 +107,17 @@ impl App {
         Ok(digest.iter().take(16).fold(Self::DERIVED.to_owned(), |out, b| out + &format!("{b:02x}")))
     }
 
+    /// A UUID that the same parts always make, and that nobody else can.
+    ///
+    /// # Errors
+    /// See [`App::derived_id`].
+    pub fn uuid_of(&self, parts: &[&[u8]]) -> Result<String> {
+        let digest = self.mac(parts)?;
+        let mut bytes = [0u8; 16];
+        bytes.iter_mut().zip(digest).for_each(|(slot, byte)| *slot = byte);
+        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+    }
+
     /// HMAC-SHA-256 of the parts, each preceded by its length.
     ///
     /// # Errors

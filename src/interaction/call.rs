@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::App;
 use super::layers::Layers;
 use super::registry::registry;
+use super::sent_parameters;
 use crate::access::{Rule, Visibility};
 use crate::audit::{Action, By, Event, Outcome};
 use crate::fhir::{Actor, Fault, Role};
@@ -62,6 +63,8 @@ pub struct Call {
     pub committed: std::cell::Cell<bool>,
     /// Text layers of the files it brings.
     pub layers: RefCell<Layers>,
+    /// Parameters of an operation that came in its body, once they were asked for.
+    pub sent: std::cell::OnceCell<Vec<(String, String)>>,
 }
 
 impl Call {
@@ -90,6 +93,7 @@ impl Call {
             prefer: Prefer::default(),
             committed: std::cell::Cell::new(false),
             layers: RefCell::default(),
+            sent: std::cell::OnceCell::new(),
         }
     }
 
@@ -239,13 +243,20 @@ impl Call {
         self.event.borrow_mut().query = Some(base64::engine::general_purpose::STANDARD.encode(raw));
     }
 
-    /// The last value of a query parameter.
+    /// The last value of a parameter in the query, else in the Parameters resource that an operation was sent.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        let of_query = self.query.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+        of_query.or_else(|| self.asked().filter(|(n, _)| *n == name).last().map(|(_, v)| v))
     }
 
-    /// Every value of a query parameter.
+    /// Every value of a parameter.
     pub fn parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
-        self.query.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.asked().filter(move |(n, _)| *n == name).map(|(_, v)| v)
+    }
+
+    /// Every parameter with its value, in order.
+    pub fn asked(&self) -> impl Iterator<Item = (&str, &str)> {
+        let sent = self.sent.get_or_init(|| sent_parameters::read(&self.path, &self.body));
+        self.query.iter().chain(sent).map(|(n, v)| (n.as_str(), v.as_str()))
     }
 }

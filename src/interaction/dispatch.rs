@@ -107,6 +107,7 @@ fn run(app: &App, call: &Call, method: Method, row: &ResourceRow, id: Option<&st
         ("summary", Some(id)) => summary::of_patient(app, call, id),
         ("summary", None) => summary::by_identifier(app, call),
         ("key-info", Some(id)) => key_info::of_patient(app, call, id),
+        ("key-info", None) => key_info::by_identifier(app, call),
         ("key-info-seen", Some(id)) => key_info::seen(app, call, id),
         ("generate-metadata", _) => generate_metadata::run(app, call),
         _ => Err(no_operation(operation)),

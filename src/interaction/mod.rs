@@ -49,6 +49,7 @@ mod retrieve;
 mod rights;
 mod rules;
 mod search;
+mod sent_parameters;
 mod statements;
 mod summary;
 mod throttle;

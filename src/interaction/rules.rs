@@ -1,49 +1,66 @@
-//! The tables that persons decide (habilitation matrix, establishments), loaded at start and again when their files change; a wrong
-//! file is refused and the table before it stays.
+//! The tables that persons decide (habilitation matrix, establishments, ranking profiles), loaded at start and again when their files
+//! change; a wrong file is refused and the table before it stays. What was in force is kept, so that an earlier day can be reproduced.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
+use super::App;
 use crate::access::{Matrix, Structures, Visibility};
-use crate::config::{Access, AccessPolicy};
-use crate::fhir::Actor;
+use crate::config::{Access, AccessPolicy, Config};
+use crate::fhir::{Actor, Fault, FaultKind, Result as Answered};
 use crate::identity::Caller;
+use crate::keyinfo::Profiles;
+use crate::store::{Operation, Plan};
 
-/// What decides who may see what.
+/// Names of the tables whose texts are kept.
+const MATRIX: &str = "access-matrix";
+const PROFILES: &str = "keyinfo-profiles";
+
+/// What decides who may see what, and what is read first.
 pub struct Rules {
     policy: AccessPolicy,
     matrix: ArcSwap<Matrix>,
+    matrix_text: ArcSwap<String>,
     structures: ArcSwap<Structures>,
-    matrix_file: Option<PathBuf>,
-    structures_file: Option<PathBuf>,
+    profiles: ArcSwap<Profiles>,
+    files: Files,
     /// When the files were last changed, as far as this server has read them.
     read: Mutex<Times>,
 }
 
-/// Times of the matrix file and of the structures file.
-type Times = (Option<SystemTime>, Option<SystemTime>);
+/// Where the tables are read from, when it is not the program.
+struct Files {
+    matrix: Option<PathBuf>,
+    structures: Option<PathBuf>,
+    /// A folder.
+    profiles: Option<PathBuf>,
+}
+
+/// Of each file: its path and when it was changed.
+type Times = Vec<(PathBuf, Option<SystemTime>)>;
 
 impl Rules {
     /// Reads what the configuration names, else what is part of the program.
     ///
     /// # Errors
     /// A text that names the file, the row and the reason.
-    pub fn load(access: &Access) -> Result<Self, String> {
+    pub fn load(config: &Config) -> Result<Self, String> {
+        let Access { policy, matrix: matrix_file, structures: structures_file, .. } = &config.access;
         let file = |path: &str| (!path.is_empty()).then(|| PathBuf::from(path));
-        let (matrix_file, structures_file) = (file(&access.matrix), file(&access.structures));
-        let rules = Self {
-            policy: access.policy,
-            matrix: ArcSwap::from_pointee(matrix(matrix_file.as_ref())?),
-            structures: ArcSwap::from_pointee(structures(structures_file.as_ref())?),
-            read: Mutex::new((None, None)),
-            matrix_file,
-            structures_file,
-        };
-        *rules.read.lock().unwrap_or_else(PoisonError::into_inner) = rules.times();
-        Ok(rules)
+        let files = Files { matrix: file(matrix_file), structures: file(structures_file), profiles: file(&config.keyinfo.profiles) };
+        let (matrix, matrix_text) = files.matrix()?;
+        Ok(Self {
+            policy: *policy,
+            matrix: ArcSwap::from_pointee(matrix),
+            matrix_text: ArcSwap::from_pointee(matrix_text),
+            structures: ArcSwap::from_pointee(files.structures()?),
+            profiles: ArcSwap::from_pointee(files.profiles()?),
+            read: Mutex::new(files.times()),
+            files,
+        })
     }
 
     /// Reads again what changed on disk; whether anything did.
@@ -51,22 +68,19 @@ impl Rules {
     /// # Errors
     /// A text that names the file, the row and the reason; the tables before stay in force.
     pub fn reload_if_changed(&self) -> Result<bool, String> {
-        let now = self.times();
+        let now = self.files.times();
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if *read == now {
             return Ok(false);
         }
         // A wrong file is told once, not at every look.
         *read = now;
-        let (new, names) = (matrix(self.matrix_file.as_ref())?, structures(self.structures_file.as_ref())?);
-        self.matrix.store(Arc::new(new));
-        self.structures.store(Arc::new(names));
+        let ((matrix, matrix_text), structures, profiles) = (self.files.matrix()?, self.files.structures()?, self.files.profiles()?);
+        self.matrix.store(Arc::new(matrix));
+        self.matrix_text.store(Arc::new(matrix_text));
+        self.structures.store(Arc::new(structures));
+        self.profiles.store(Arc::new(profiles));
         Ok(true)
-    }
-
-    fn times(&self) -> Times {
-        let time = |path: &Option<PathBuf>| path.as_ref().and_then(|p| std::fs::metadata(p).ok()?.modified().ok());
-        (time(&self.matrix_file), time(&self.structures_file))
     }
 
     /// The matrix in force.
@@ -74,30 +88,119 @@ impl Rules {
         self.matrix.load_full()
     }
 
+    /// The ranking profiles in force.
+    pub fn profiles(&self) -> Arc<Profiles> {
+        self.profiles.load_full()
+    }
+
     /// What a caller may see at a moment (µs UTC).
     pub fn visibility(&self, caller: &Caller, actor: &Actor, now_us: i64) -> Visibility {
+        self.visibility_under(self.matrix(), (caller, actor), now_us)
+    }
+
+    /// The same under another matrix than that of today.
+    pub fn visibility_under(&self, matrix: Arc<Matrix>, (caller, actor): (&Caller, &Actor), now_us: i64) -> Visibility {
         let own = caller.structure.canonical();
         match self.policy {
             AccessPolicy::Open => Visibility::open(own, now_us),
-            AccessPolicy::Enforced => Visibility::enforced(self.structures.load().identities_of(&own), actor.clone(), self.matrix(), now_us),
+            AccessPolicy::Enforced => Visibility::enforced(self.structures.load().identities_of(&own), actor.clone(), matrix, now_us),
         }
     }
-}
 
-fn matrix(file: Option<&PathBuf>) -> Result<Matrix, String> {
-    match file {
-        Some(path) => Matrix::parse(&text(path)?).map_err(|e| format!("{}: {e}", path.display())),
-        None => Matrix::builtin(),
+    /// The texts in force, by the names they are kept under.
+    fn texts(&self) -> Result<[(&'static str, String); 2], String> {
+        Ok([(MATRIX, String::clone(&self.matrix_text.load())), (PROFILES, self.profiles.load().text()?)])
     }
 }
 
-fn structures(file: Option<&PathBuf>) -> Result<Structures, String> {
-    match file {
-        Some(path) => Structures::parse(&text(path)?).map_err(|e| format!("{}: {e}", path.display())),
-        None => Structures::builtin(),
+/// The tables of an earlier day.
+pub(super) struct Then {
+    pub matrix: Arc<Matrix>,
+    pub profiles: Arc<Profiles>,
+}
+
+impl App {
+    /// Keeps the tables in force where they are not those that were kept last.
+    ///
+    /// # Errors
+    /// What the writer answers.
+    pub fn keep_tables(&self) -> Answered<()> {
+        let now_us = self.now_us();
+        let texts = self.rules.texts().map_err(|e| damaged(e.as_str()))?;
+        let mut operations = Vec::new();
+        self.store.read(&Visibility::open("", now_us), |reader| {
+            for (kind, text) in texts {
+                if reader.edition(kind, i64::MAX)?.as_ref() != Some(&text) {
+                    operations.push(Operation::Edition { kind: kind.to_owned(), text });
+                }
+            }
+            Ok(())
+        })?;
+        if operations.is_empty() { Ok(()) } else { self.store.write(Plan { operations, ..Plan::default() }).map(drop) }
+    }
+
+    /// The tables that were in force at a moment (µs UTC); before the first that were kept, those.
+    ///
+    /// # Errors
+    /// `Bug` when what was kept is damaged, `Busy` from the database.
+    pub(super) fn tables_of(&self, at_us: i64) -> Answered<Then> {
+        let kept = |kind: &str| self.store.read(&Visibility::open("", at_us), |reader| reader.edition(kind, at_us));
+        let matrix = kept(MATRIX)?.map(|text| Matrix::parse(&text).map(Arc::new).map_err(|e| damaged(e.as_str()))).transpose()?;
+        let profiles = kept(PROFILES)?.map(|text| Profiles::kept(&text).map(Arc::new).map_err(|e| damaged(e.as_str()))).transpose()?;
+        Ok(Then { matrix: matrix.unwrap_or_else(|| self.rules.matrix()), profiles: profiles.unwrap_or_else(|| self.rules.profiles()) })
     }
 }
 
-fn text(path: &PathBuf) -> Result<String, String> {
+fn damaged(why: &str) -> Fault {
+    Fault::new(FaultKind::Bug, 880, "a table that was kept cannot be read").because(why)
+}
+
+impl Files {
+    fn matrix(&self) -> Result<(Matrix, String), String> {
+        let Some(path) = &self.matrix else { return Ok((Matrix::builtin()?, Matrix::BUILTIN.to_owned())) };
+        let text = text(path)?;
+        Ok((Matrix::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?, text))
+    }
+
+    fn structures(&self) -> Result<Structures, String> {
+        match &self.structures {
+            Some(path) => Structures::parse(&text(path)?).map_err(|e| format!("{}: {e}", path.display())),
+            None => Structures::builtin(),
+        }
+    }
+
+    /// The `.toml` files of the folder, over those of the program.
+    fn profiles(&self) -> Result<Profiles, String> {
+        let Some(folder) = &self.profiles else { return Profiles::with(Vec::new()) };
+        let named = |path: &Path| path.file_name().and_then(|n| n.to_str()).map(str::to_owned).ok_or_else(|| format!("{}: the name is not UTF-8", path.display()));
+        let files = toml_files(folder)?.iter().map(|path| Ok((named(path)?, text(path)?))).collect::<Result<Vec<_>, String>>()?;
+        Profiles::with(files).map_err(|e| format!("{}: {e}", folder.display()))
+    }
+
+    /// When each file was changed; a folder that cannot be read has none.
+    fn times(&self) -> Times {
+        let time = |path: PathBuf| {
+            let changed = std::fs::metadata(&path).ok().and_then(|m| m.modified().ok());
+            (path, changed)
+        };
+        let profiles = self.profiles.as_deref().and_then(|folder| toml_files(folder).ok()).unwrap_or_default();
+        self.matrix.iter().chain(&self.structures).cloned().chain(profiles).map(time).collect()
+    }
+}
+
+fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let wrong = |e: std::io::Error| format!("{}: {e}", folder.display());
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(wrong)? {
+        let path = entry.map_err(wrong)?.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            out.push(path);
+        }
+    }
+    out.sort();
+    Ok(out)
+}
+
+fn text(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
 }

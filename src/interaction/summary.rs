@@ -12,8 +12,9 @@ use super::throttle::Limit;
 use super::{Answer, App, Call, listing, read};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
-use crate::keyinfo::{self, Fact, Source, SummaryInput};
+use crate::keyinfo::{self, Asked, Fact, Known, Source, SummaryInput};
 use crate::store::{FactBlock, Reader, VersionRow};
+use crate::xds;
 
 /// Resources that clients wrote themselves and a summary looks at.
 const MAX_OWN: i64 = 10_000;
@@ -24,22 +25,22 @@ pub(super) fn of_patient(app: &App, call: &Call, id: &str) -> Result<Answer> {
     summary(app, call, |reader| Ok(reader.version("Patient", id, None)?.filter(|r| !r.deleted).map(|r| r.id)))
 }
 
-/// The Bundle of another operation about the same patient.
-///
-/// # Errors
-/// See [`of_patient`].
-pub(super) fn bundle(app: &App, call: &Call, id: &str) -> Result<Answer> {
-    summary(app, call, |reader| Ok(reader.version("Patient", id, None)?.filter(|r| !r.deleted).map(|r| r.id)))
-}
-
 /// GET|POST Patient/$summary?identifier=system|value
 pub(super) fn by_identifier(app: &App, call: &Call) -> Result<Answer> {
     call.is("summary", Action::R);
-    let given = call.parameter("identifier").map(str::to_owned).or_else(|| from_parameters(&call.body));
-    let text = given.ok_or_else(|| Fault::new(FaultKind::MissingElement, 430, "at type level the parameter identifier=system|value is required").at("identifier"))?;
-    let identifier = Identifier::asked(&text);
+    let find = by_given_identifier(app, call)?;
+    summary(app, call, find)
+}
+
+/// How the patient is found that the parameter `identifier` names.
+///
+/// # Errors
+/// `MissingElement`, `Throttled`; when it looks: `MultipleMatches`.
+pub(super) fn by_given_identifier<'a>(app: &'a App, call: &'a Call) -> Result<impl FnOnce(&mut Reader<'_>) -> Result<Option<String>> + 'a> {
+    let missing = || Fault::new(FaultKind::MissingElement, 430, "at type level the parameter identifier=system|value is required").at("identifier");
+    let identifier = Identifier::asked(call.parameter("identifier").ok_or_else(missing)?);
     app.throttle.check(call, Limit::UnknownPatient)?;
-    summary(app, call, |reader| {
+    Ok(move |reader: &mut Reader<'_>| {
         let found = reader.by_identifier("Patient", &identifier)?;
         match found.as_slice() {
             [] => {
@@ -52,25 +53,16 @@ pub(super) fn by_identifier(app: &App, call: &Call) -> Result<Answer> {
     })
 }
 
-fn from_parameters(body: &[u8]) -> Option<String> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let parameter = value.get("parameter")?.as_array()?.iter().find(|p| p.get("name").and_then(Value::as_str) == Some("identifier"))?;
-    if let Some(text) = parameter.get("valueString").and_then(Value::as_str) {
-        return Some(text.to_owned());
-    }
-    let identifier = parameter.get("valueIdentifier")?;
-    let part = |name: &str| identifier.get(name).and_then(Value::as_str);
-    Some(format!("{}|{}", part("system").unwrap_or(""), part("value")?))
-}
-
 fn summary(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<Option<String>>) -> Result<Answer> {
     let gathered = app.store.read(&call.visibility, |reader| {
         let id = find(reader)?.ok_or_else(read::not_here)?;
-        gather(app, reader, &id)
+        gather(app, reader, &id, false)
     })?;
     call.about(&gathered.id);
     call.touched(format!("Patient/{}", gathered.id));
-    Ok(Answer::resource(compose(app, call, &gathered)))
+    let (facts, sources, _) = facts(app, &gathered);
+    let known = Known { facts: &facts, sources: &sources, base_url: &app.base_url, now: &time::instant(call.now_us), apart: false };
+    Ok(Answer::resource(composed(&gathered, &known, None, || app.new_id())))
 }
 
 /// What a summary needs from the store, in one snapshot.
@@ -84,16 +76,24 @@ pub(super) struct Gathered {
     sources: HashMap<i64, Arc<Source>>,
 }
 
-/// What summaries are made from, of a patient that is here and open to the caller.
+impl Gathered {
+    /// Keeps the facts of some documents alone, by their number; 0 stands for what is of no document.
+    pub fn keep(&mut self, kept: impl Fn(i64) -> bool) {
+        self.blocks.retain(|b| kept(b.document));
+        self.own.retain(|_| kept(0));
+    }
+}
+
+/// What summaries are made from, of a patient that is here and open to the caller. `past`: the reader went back to an earlier commit.
 ///
 /// # Errors
 /// `NotFound`, `Forbidden` with the reason, `TooCostly` for a record with too much besides its documents.
-pub(super) fn gather(app: &App, reader: &mut Reader<'_>, id: &str) -> Result<Gathered> {
-    let found = reader.found("Patient", id, None)?.ok_or_else(read::not_here)?;
+pub(super) fn gather(app: &App, reader: &mut Reader<'_>, id: &str, past: bool) -> Result<Gathered> {
+    let found = reader.found("Patient", id, None)?.filter(|f| !f.row.deleted).ok_or_else(read::not_here)?;
     let record = found.row.record;
     reader.open_to_caller(record)?;
-    let live = reader.fact_blocks(record)?.into_iter().filter(|f| !f.superseded && !f.archived);
-    let blocks: Vec<Arc<FactBlock>> = live.map(|f| f.block).collect();
+    let live = reader.fact_blocks(record)?.into_iter().filter(|f| past || (!f.superseded && !f.archived));
+    let mut blocks: Vec<Arc<FactBlock>> = live.map(|f| f.block).collect();
     let kinds: Vec<&str> = registry().statements().collect();
     let all = reader.all_of(record, &kinds, MAX_OWN + 1)?;
     if all.len() as i64 > MAX_OWN {
@@ -104,6 +104,9 @@ pub(super) fn gather(app: &App, reader: &mut Reader<'_>, id: &str) -> Result<Gat
     let mut sources = HashMap::with_capacity(documents.len());
     for row in reader.references_of(record, &documents)? {
         sources.insert(row.document, source_of(app, reader, row)?);
+    }
+    if past {
+        blocks.retain(|b| sources.get(&b.document).is_some_and(|s| s.in_force));
     }
     Ok(Gathered { id: id.to_owned(), record, patient: parse(&found.body)?, blocks, own, sources })
 }
@@ -140,16 +143,9 @@ pub(super) fn facts<'a>(app: &App, gathered: &'a Gathered) -> (Vec<Fact<'a>>, Ve
     (all, sources, documents)
 }
 
-fn compose(app: &App, call: &Call, gathered: &Gathered) -> Vec<u8> {
-    let (all, sources, _) = facts(app, gathered);
-    keyinfo::summary_bytes(&mut SummaryInput {
-        patient: &gathered.patient,
-        facts: &all,
-        sources: &sources,
-        base_url: &app.base_url,
-        now: &time::instant(call.now_us),
-        new_id: &mut || app.new_id(),
-    })
+/// The document Bundle of what was gathered; weighed and marked as `asked` says.
+pub(super) fn composed(gathered: &Gathered, known: &Known<'_>, asked: Option<&Asked<'_>>, mut new_id: impl FnMut() -> String) -> Vec<u8> {
+    keyinfo::summary_bytes(&mut SummaryInput { patient: &gathered.patient, known: *known, asked, new_id: &mut new_id })
 }
 
 fn fact<'a>(app: &App, resource: &'a Value, source: Option<usize>) -> Fact<'a> {
@@ -174,7 +170,21 @@ fn source(reference: &Value) -> Source {
         type_display: text("/type/coding/0/display"),
         listed: Arc::new(listing::of(reference)),
         came_us: 0,
+        in_force: text("/status") != "superseded" && !xds::is_archived(reference),
+        by_patient: by_patient(reference),
     }
+}
+
+/// Whether every author of a document is the patient or somebody of the patient's.
+fn by_patient(reference: &Value) -> bool {
+    let contained = reference.get("contained").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let text = |v: &Value, name: &str| v.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut authors = reference.get("author").and_then(Value::as_array).into_iter().flatten().map(|a| text(a, "reference")).peekable();
+    let is = |named: String| match named.strip_prefix('#') {
+        Some(id) => contained.iter().any(|c| text(c, "id") == id && matches!(text(c, "resourceType").as_str(), "Patient" | "RelatedPerson")),
+        None => named.contains("Patient/") || named.contains("RelatedPerson/"),
+    };
+    authors.peek().is_some() && authors.all(is)
 }
 
 /// A name as a letter would write it: the exercise title (suffix of the French models) in front, else the civility.

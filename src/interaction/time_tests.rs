@@ -48,7 +48,7 @@ fn app_with(dir: &Path, change: impl FnOnce(&mut Config)) -> App {
         })
     });
     let store = store.unwrap();
-    let rules = Rules::load(&config.access).unwrap();
+    let rules = Rules::load(&config).unwrap();
     App::new(store, ReadLog::open(&dir.join("log")).unwrap(), config, rules, "https://localhost:1/fhir".into())
 }
 
@@ -100,6 +100,7 @@ fn ask(app: &App, actor: &Actor, now_us: i64, (method, path, body): (Method, &st
         prefer: Prefer::default(),
         committed: Cell::new(false),
         layers: std::cell::RefCell::default(),
+        sent: std::cell::OnceCell::new(),
     };
     match dispatch(app, &call) {
         Ok(Answer { status, body: Body::Resource(bytes), .. }) => (status, serde_json::from_slice(&bytes).unwrap()),

@@ -2,7 +2,7 @@
 //! Spec: IPS 2.0.1 Bundle-uv-ips, Composition-uv-ips; FHIR R4 documents.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::SummaryInput;
 use super::citation::Named;
@@ -11,6 +11,7 @@ use super::document::{Bundle, Composition, Concept, Device, DeviceName, Entry, E
 use super::group::Group;
 use super::line::Context;
 use super::narrative;
+use super::rank::Marks;
 use super::references::{Inside, Settled, named_by};
 use super::section::{Absent, Filled};
 use super::statement::Statement;
@@ -26,6 +27,17 @@ const DISAGREEMENT: &str = "urn:passerelle:disagreement";
 /// On `Composition.section`: a resource told in its text whose type the profile keeps from section.entry.
 const TOLD: &str = "urn:passerelle:told";
 
+/// On `Composition.section.entry`, where lines are weighed: 0–100.
+const SCORE: &str = "urn:passerelle:score";
+/// Why it weighs what it does, in French, one each.
+const REASON: &str = "urn:passerelle:reason";
+/// Documents contradict each other about it.
+const CONFLICT: &str = "urn:passerelle:conflict";
+/// It came after the reader's last visit.
+const NEW: &str = "urn:passerelle:new";
+/// When the first document that says it came.
+const FIRST_SEEN: &str = "urn:passerelle:first-seen";
+
 /// Types that come along when an entry names them.
 const SUPPORTING: &[&str] = &["Medication", "Device", "Practitioner", "PractitionerRole", "Organization", "Specimen", "Location", "RelatedPerson", "Substance"];
 
@@ -33,16 +45,16 @@ const SUPPORTING: &[&str] = &["Medication", "Device", "Practitioner", "Practitio
 const MAX_STEPS: usize = 4;
 
 /// Writes of the Bundle what `write` makes of it.
-pub(super) fn compose<T>(input: &mut SummaryInput<'_>, context: &Context<'_>, sections: &[Filled], write: impl FnOnce(&Bundle<'_>) -> T) -> T {
+pub(super) fn compose<T>(input: &mut SummaryInput<'_>, context: &Context<'_>, (sections, marks): (&[Filled], &HashMap<usize, Marks>), write: impl FnOnce(&Bundle<'_>) -> T) -> T {
     let ids = Ids { bundle: (input.new_id)(), composition: (input.new_id)(), author: (input.new_id)() };
-    let (patient, base_url) = (input.patient, input.base_url);
+    let (patient, base_url) = (input.patient, input.known.base_url);
     let chosen = chosen(context, sections);
     let patient_url = format!("{base_url}/Patient/{}", text(patient, "/id"));
     let facts = || chosen.iter().filter_map(|f| context.facts.get(*f));
     let inside = Inside::new(facts().map(|f| f.full_url.as_str()).chain([patient_url.as_str()]), base_url);
     let own = |id: &str| Cow::Owned(format!("urn:uuid:{id}"));
     let mut entry = Vec::with_capacity(chosen.len() + 3);
-    entry.push(Entry { full_url: own(&ids.composition), resource: Resource::Composition(Box::new(composition(context, sections, &ids, &patient_url))) });
+    entry.push(Entry { full_url: own(&ids.composition), resource: Resource::Composition(Box::new(composition(context, (sections, marks), &ids, &patient_url))) });
     entry.push(Entry { full_url: Cow::Borrowed(&patient_url), resource: Resource::Stored(Settled::resource(patient, &inside)) });
     entry.push(Entry { full_url: own(&ids.author), resource: Resource::Device(device(&ids.author)) });
     entry.extend(facts().map(|f| Entry { full_url: Cow::Borrowed(&f.full_url), resource: Resource::Stored(Settled::resource(&f.resource, &inside)) }));
@@ -68,8 +80,8 @@ fn device(id: &str) -> Device<'_> {
     Device { resource_type: "Device", id, device_name: [DeviceName { name: "Passerelle", r#type: "user-friendly-name" }] }
 }
 
-fn composition<'a>(context: &'a Context<'a>, sections: &'a [Filled], ids: &'a Ids, patient_url: &'a str) -> Composition<'a> {
-    let mut named = Named::new(context.sources);
+fn composition<'a>(context: &'a Context<'a>, (sections, marks): (&'a [Filled], &'a HashMap<usize, Marks>), ids: &'a Ids, patient_url: &'a str) -> Composition<'a> {
+    let mut named = Naming { named: Named::new(context.sources), marks };
     let documents = context.facts.iter().filter_map(|f| f.source).collect::<HashSet<_>>().len();
     Composition {
         resource_type: "Composition",
@@ -88,7 +100,13 @@ fn composition<'a>(context: &'a Context<'a>, sections: &'a [Filled], ids: &'a Id
     }
 }
 
-fn section<'a>(named: &mut Named<'a>, context: &'a Context<'a>, filled: &'a Filled) -> Section<'a> {
+/// What entries are named with: documents already told, and the marks of lines.
+struct Naming<'a> {
+    named: Named<'a>,
+    marks: &'a HashMap<usize, Marks>,
+}
+
+fn section<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, filled: &'a Filled) -> Section<'a> {
     let (mut extension, mut entry) = (Vec::new(), Vec::new());
     for (group, _) in &filled.entries {
         for at in group.shown() {
@@ -115,12 +133,12 @@ fn section<'a>(named: &mut Named<'a>, context: &'a Context<'a>, filled: &'a Fill
 }
 
 /// A statement of absence: an entry when nothing contradicts it, else a disagreement beside the entries.
-fn told_absent<'a>(named: &mut Named<'a>, context: &'a Context<'a>, filled: &'a Filled, absent: &'a Absent, out: (&mut Vec<Extension<'a>>, &mut Vec<Reference<'a>>)) {
+fn told_absent<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, filled: &'a Filled, absent: &'a Absent, out: (&mut Vec<Extension<'a>>, &mut Vec<Reference<'a>>)) {
     let (extensions, entries) = out;
     if absent.contradicted {
         for at in &absent.statements {
             let Some(fact) = context.fact(*at) else { continue };
-            let extension = named.source(context, *at).into_iter().collect();
+            let extension = named.named.source(context, *at).into_iter().collect();
             let reference = Reference { extension, display: Cow::Borrowed(&absent.absence.sentence), ..Reference::to(&*fact.full_url) };
             extensions.push(Extension::reference(DISAGREEMENT, reference));
         }
@@ -147,20 +165,30 @@ fn empty_reason(filled: &Filled) -> Concept<'static> {
 }
 
 /// An entry with its documents, repeats, older values and denials.
-fn reference<'a>(named: &mut Named<'a>, context: &'a Context<'a>, group: &Group, at: usize) -> Option<Reference<'a>> {
+fn reference<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, group: &Group, at: usize) -> Option<Reference<'a>> {
     let fact = context.fact(at)?;
     let mut extension = Vec::new();
     let url = |at: usize| context.fact(at).map(|f| f.full_url.as_str());
     if at == group.lead {
-        named.distinct(context, group, &mut extension);
+        extension.extend(named.marks.get(&at).into_iter().flat_map(marked));
+        named.named.distinct(context, group, &mut extension);
         extension.extend(group.merged.iter().filter_map(|m| Some(Extension::uri(MERGED, url(*m)?))));
         extension.extend(group.earlier.iter().filter_map(|m| Some(Extension::uri(EARLIER, url(*m)?))));
         let denial = |m: &usize| Some(Reference { display: Cow::Owned(context.who(*m)), ..Reference::to(url(*m)?) });
         extension.extend(group.against.iter().filter_map(denial).map(|r| Extension::reference(DISAGREEMENT, r)));
     } else {
-        extension.extend(named.source(context, at));
+        extension.extend(named.named.source(context, at));
     }
     Some(Reference { extension, ..Reference::to(&*fact.full_url) })
+}
+
+fn marked(marks: &Marks) -> impl Iterator<Item = Extension<'_>> {
+    let yes = |url, holds: bool| holds.then(|| Extension::boolean(url, true));
+    std::iter::once(Extension::integer(SCORE, marks.score))
+        .chain(marks.reasons.iter().map(|r| Extension::string(REASON, r)))
+        .chain(yes(CONFLICT, marks.conflict))
+        .chain(yes(NEW, marks.new))
+        .chain(marks.first_seen.iter().map(|at| Extension::instant(FIRST_SEEN, at)))
 }
 
 /// Facts that the Bundle holds: every entry, then what they name, without repeats.

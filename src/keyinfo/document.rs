@@ -67,7 +67,8 @@ pub(super) struct Section<'a> {
     pub empty_reason: Option<Concept<'a>>,
 }
 
-#[derive(Serialize)]
+/// An extension with one value.
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Extension<'a> {
     pub url: &'static str,
@@ -75,6 +76,14 @@ pub(super) struct Extension<'a> {
     pub value_uri: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_reference: Option<Reference<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_integer: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_string: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_boolean: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_instant: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -138,11 +147,27 @@ impl<'a> Reference<'a> {
 
 impl<'a> Extension<'a> {
     pub fn uri(url: &'static str, value: &'a str) -> Self {
-        Self { url, value_uri: Some(value), value_reference: None }
+        Self { url, value_uri: Some(value), ..Self::default() }
     }
 
     pub fn reference(url: &'static str, value: Reference<'a>) -> Self {
-        Self { url, value_uri: None, value_reference: Some(value) }
+        Self { url, value_reference: Some(value), ..Self::default() }
+    }
+
+    pub fn integer(url: &'static str, value: i64) -> Self {
+        Self { url, value_integer: Some(value), ..Self::default() }
+    }
+
+    pub fn string(url: &'static str, value: &'a str) -> Self {
+        Self { url, value_string: Some(value), ..Self::default() }
+    }
+
+    pub fn boolean(url: &'static str, value: bool) -> Self {
+        Self { url, value_boolean: Some(value), ..Self::default() }
+    }
+
+    pub fn instant(url: &'static str, value: &'a str) -> Self {
+        Self { url, value_instant: Some(value), ..Self::default() }
     }
 }
 

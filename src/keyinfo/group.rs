@@ -70,6 +70,15 @@ pub(super) fn form<'a>(facts: &'a [Fact<'a>], index: &Index<'a>, statements: &[S
     members.into_iter().flat_map(|list| groups(statements, list)).collect()
 }
 
+/// Every statement of the groups as a group of its own, beside what denies it.
+pub(super) fn apart(groups: Vec<Group>) -> Vec<Group> {
+    let alone = |group: Group| {
+        let all: Vec<usize> = group.shown().chain(group.merged.iter().copied()).chain(group.earlier.iter().copied()).collect();
+        all.into_iter().map(move |lead| Group { lead, against: group.against.clone(), ..Group::default() })
+    };
+    groups.into_iter().flat_map(alone).collect()
+}
+
 fn family(kind: &str) -> &str {
     if kind.starts_with("Medication") { "Medication" } else { kind }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::concept::{short, text};
 use super::line::Context;
 use super::section::Filled;
-use super::{Fact, Source, dates, observation, report, sections};
+use super::{Fact, Known, Source, dates, observation, report, sections};
 use crate::fhir::{DocumentEntry, classification};
 
 /// Characters of what matters.
@@ -85,7 +85,8 @@ fn matters(entry: &DocumentEntry, stated: &[(&str, &Value)], now: &str) -> Optio
     let told = told(entry)?;
     let facts: Vec<Fact<'_>> = stated.iter().map(|(path, resource)| Fact { resource: Cow::Borrowed(*resource), source: Some(0), full_url: format!("path:{path}") }).collect();
     let sources = [Source { title: entry.title.clone().unwrap_or_default(), ..Source::default() }];
-    sections(&facts, &sources, "", now, |context, filled| match told {
+    let known = Known { facts: &facts, sources: &sources, base_url: "", now, apart: false };
+    sections(&known, |context, filled| match told {
         Told::Conclusion => conclusion(context, &filled),
         Told::Abnormal => named(results(context, &filled)),
         Told::Medications => named(labels(&filled, "medications").into_iter().map(product).collect()),

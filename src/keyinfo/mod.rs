@@ -22,7 +22,9 @@ mod narrative;
 mod numbers;
 mod observation;
 mod profile;
+mod profiles;
 mod quotation;
+mod rank;
 mod references;
 mod remark;
 mod report;
@@ -43,11 +45,13 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 pub use headline::generated_title;
-pub use profile::{Profile, profile, profiles};
+pub use profile::{Boost, Profile, Situation};
+pub use profiles::Profiles;
 pub use quotation::{quotation, quoted_conclusion};
+pub use rank::Asked;
 pub use score::fed;
 pub use text::{french_text, known_title, title};
-pub use view::{Asked, is_section, view};
+pub use view::{is_section, view};
 
 /// A document that facts were taken from, as a reader wants it named.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +68,10 @@ pub struct Source {
     pub listed: std::sync::Arc<Value>,
     /// When its DocumentReference last changed, µs UTC; 0 when that is not known.
     pub came_us: i64,
+    /// Neither superseded nor archived, as its DocumentReference says.
+    pub in_force: bool,
+    /// Its author is the patient or somebody of the patient's.
+    pub by_patient: bool,
 }
 
 /// A resource that says something of the patient.
@@ -76,15 +84,25 @@ pub struct Fact<'a> {
     pub full_url: String,
 }
 
-/// What a summary is made from. Facts and sources hold only what the caller may see.
-pub struct SummaryInput<'a> {
-    pub patient: &'a Value,
+/// What is known of a patient. Facts and sources hold only what the caller may see.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
     pub facts: &'a [Fact<'a>],
     pub sources: &'a [Source],
     /// Without a slash at the end.
     pub base_url: &'a str,
     /// FHIR instant.
     pub now: &'a str,
+    /// Every statement is a line of its own, as its document has it: nothing is merged.
+    pub apart: bool,
+}
+
+/// What a document Bundle is made from.
+pub struct SummaryInput<'a> {
+    pub patient: &'a Value,
+    pub known: Known<'a>,
+    /// How lines are weighed, which then are marked with what they weigh and stand in that order; `None` for the plain summary.
+    pub asked: Option<&'a Asked<'a>>,
     /// A new UUID at each call.
     pub new_id: &'a mut dyn FnMut() -> String,
 }
@@ -95,6 +113,7 @@ pub struct SummaryInput<'a> {
 /// `urn:passerelle:source`, both on `Composition.section.entry`. Of a series of results the newest value and the one before
 /// are entries, older ones are named by `urn:passerelle:earlier`. A denial or a contradicted absence is named by
 /// `urn:passerelle:disagreement`; what the profile keeps from section.entry by `urn:passerelle:told` on the section.
+/// Where lines are weighed, each carries `urn:passerelle:score`, `reason`, `conflict`, `new` and `first-seen`.
 /// A document has its display where it is first named. [`summary_bytes`] writes the same without copying the facts.
 /// Spec: IPS 2.0.1 OperationDefinition/summary.
 pub fn summary(input: &mut SummaryInput<'_>) -> Value {
@@ -117,15 +136,20 @@ pub fn summary_bytes(input: &mut SummaryInput<'_>) -> Vec<u8> {
 }
 
 fn told<T>(input: &mut SummaryInput<'_>, write: impl FnOnce(&document::Bundle<'_>) -> T) -> T {
-    let (facts, documents, base_url, now) = (input.facts, input.sources, input.base_url, input.now);
-    sections(facts, documents, base_url, now, |context, filled| bundle::compose(input, context, &filled, write))
+    let known = input.known;
+    sections(&known, |context, mut filled| {
+        let marks = input.asked.map(|asked| rank::marks(context, asked, &mut filled)).unwrap_or_default();
+        bundle::compose(input, context, (&filled, &marks), write)
+    })
 }
 
 /// The facts of some documents in their sections, each line told.
-fn sections<T>(facts: &[Fact<'_>], sources: &[Source], base_url: &str, now: &str, then: impl FnOnce(&line::Context<'_>, Vec<section::Filled>) -> T) -> T {
+fn sections<T>(known: &Known<'_>, then: impl FnOnce(&line::Context<'_>, Vec<section::Filled>) -> T) -> T {
+    let Known { facts, sources, base_url, now, apart } = *known;
     let index = concept::Index::new(facts, base_url);
     let statements = statement::read(facts, sources, &index);
     let groups = group::form(facts, &index, &statements);
+    let groups = if apart { group::apart(groups) } else { groups };
     let document_urls: Vec<String> = sources.iter().map(|s| format!("{base_url}/{}", s.document_reference)).collect();
     let citations: Vec<citation::Citation> = sources.iter().map(citation::Citation::of).collect();
     let now_us = dates::start_us(now).unwrap_or(i64::MAX);

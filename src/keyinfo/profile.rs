@@ -1,33 +1,18 @@
-//! Ranking profiles: what each speciality reads first, as data (`fhir-profiles/keyinfo-profiles`).
+//! A ranking profile: what a speciality reads first, as data (`fhir-profiles/keyinfo-profiles`).
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
 
 use serde::Deserialize;
+
+use super::view::is_section;
 
 /// Weight of a section that a profile does not name.
 const ELSE: f64 = 10.0;
 /// Largest weight.
 const MOST: f64 = 30.0;
 
-/// The files, the neutral one first.
-const FILES: &[&str] = &[
-    include_str!("../../fhir-profiles/keyinfo-profiles/neutral.toml"),
-    include_str!("../../fhir-profiles/keyinfo-profiles/general-practitioner.toml"),
-    include_str!("../../fhir-profiles/keyinfo-profiles/cardiologist.toml"),
-    include_str!("../../fhir-profiles/keyinfo-profiles/diabetologist.toml"),
-    include_str!("../../fhir-profiles/keyinfo-profiles/paediatrician.toml"),
-    include_str!("../../fhir-profiles/keyinfo-profiles/midwife.toml"),
-    include_str!("../../fhir-profiles/keyinfo-profiles/radiologist.toml"),
-    include_str!("../../fhir-profiles/keyinfo-profiles/pharmacist.toml"),
-    include_str!("../../fhir-profiles/keyinfo-profiles/nurse.toml"),
-    include_str!("../../fhir-profiles/keyinfo-profiles/physiotherapist.toml"),
-    include_str!("../../fhir-profiles/keyinfo-profiles/dentist.toml"),
-    include_str!("../../fhir-profiles/keyinfo-profiles/emergency.toml"),
-];
-
 /// A ranking profile.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     pub id: String,
@@ -47,7 +32,7 @@ pub struct Profile {
 }
 
 /// Lines of a section that weigh more.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Boost {
     pub section: String,
@@ -58,19 +43,22 @@ pub struct Boost {
     pub why: String,
 }
 
-static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| FILES.iter().filter_map(|text| toml::from_str(text).ok()).collect());
-
-/// Every profile, the neutral one first.
-pub fn profiles() -> &'static [Profile] {
-    &PROFILES
-}
-
-/// The profile of a speciality (`SM26`, `G15_10/SM26`) or profession, or of that name; `None` for one that no profile names.
-pub fn profile(asked: &str) -> Option<&'static Profile> {
-    let part = asked.rsplit(['/', '|']).next().unwrap_or(asked);
-    let profession = asked.strip_prefix("G15_").map_or(part, |p| p.split('/').next().unwrap_or(p));
-    let by = |test: &dyn Fn(&Profile) -> bool| PROFILES.iter().find(|p| test(p));
-    by(&|p| p.id == asked).or_else(|| by(&|p| p.specialities.iter().any(|s| s == part))).or_else(|| by(&|p| p.professions.iter().any(|s| s == profession)))
+/// What changes about any profile for the time of a situation.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Situation {
+    pub code: String,
+    /// French.
+    pub title: String,
+    pub source: String,
+    /// The profile that is read with instead of the reader's own.
+    pub profile: Option<String>,
+    /// How far the list of documents goes back when `window` is not given.
+    pub window: Option<String>,
+    #[serde(default)]
+    pub weight: HashMap<String, f64>,
+    #[serde(default)]
+    pub boost: Vec<Boost>,
 }
 
 impl Profile {
@@ -84,54 +72,50 @@ impl Profile {
             None => (own.clamp(0.0, MOST), None),
         }
     }
+
+    /// The profile in a situation: nothing weighs less, what the situation names may weigh more.
+    #[must_use]
+    pub fn in_situation(mut self, situation: &Situation) -> Self {
+        for (section, weight) in &situation.weight {
+            let own = self.weight.entry(section.clone()).or_insert(ELSE);
+            *own = own.max(*weight);
+        }
+        self.boost.extend(situation.boost.iter().cloned());
+        self.title = format!("{} · {}", self.title, situation.title);
+        self
+    }
+
+    /// What is wrong with it, if anything.
+    pub(super) fn wrong(&self) -> Option<String> {
+        if [&self.id, &self.version, &self.title, &self.source].iter().any(|t| t.trim().is_empty()) {
+            return Some("id, version, title and source are needed".to_owned());
+        }
+        wrong(&self.weight, &self.boost)
+    }
+}
+
+impl Situation {
+    /// What is wrong with it, if anything.
+    pub(super) fn wrong(&self) -> Option<String> {
+        if [&self.code, &self.title, &self.source].iter().any(|t| t.trim().is_empty()) {
+            return Some("code, title and source are needed".to_owned());
+        }
+        wrong(&self.weight, &self.boost)
+    }
+}
+
+/// Sections that there are, weights within bounds, a reason for each boost.
+fn wrong(weights: &HashMap<String, f64>, boosts: &[Boost]) -> Option<String> {
+    let unknown = |key: &str| (!is_section(key)).then(|| format!("there is no section {key}"));
+    let out = |weight: f64| (!(0.0..=MOST).contains(&weight)).then(|| format!("a weight is 0 to {MOST}, not {weight}"));
+    let mut names: Vec<&String> = weights.keys().collect();
+    names.sort_unstable();
+    let weighed = names.into_iter().find_map(|key| unknown(key).or_else(|| out(*weights.get(key)?)));
+    let empty = |b: &Boost| (b.codes.is_empty() || b.why.trim().is_empty()).then(|| format!("a boost of {} needs codes and why", b.section));
+    weighed.or_else(|| boosts.iter().find_map(|b| unknown(&b.section).or_else(|| out(b.weight)).or_else(|| empty(b))))
 }
 
 /// Whether a code of a table (`A10*` for all of A10) is, or stands for, a code.
 pub(super) fn stands_for(known: &str, code: &str) -> bool {
     known.strip_suffix('*').map_or(known == code, |stem| code.starts_with(stem))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::tables::SECTIONS;
-    use super::*;
-
-    #[test]
-    fn every_profile_is_read_and_names_sections_that_there_are() {
-        assert_eq!(profiles().len(), FILES.len());
-        let known = |key: &str| SECTIONS.section.iter().any(|s| s.key == key);
-        for p in profiles() {
-            assert!(!p.title.is_empty() && !p.source.is_empty() && !p.version.is_empty(), "{}", p.id);
-            for (section, weight) in &p.weight {
-                assert!(known(section) && (0.0..=MOST).contains(weight), "{}: {section}", p.id);
-            }
-            for b in &p.boost {
-                assert!(known(&b.section) && (0.0..=MOST).contains(&b.weight) && !b.codes.is_empty() && !b.why.is_empty(), "{}: {}", p.id, b.section);
-            }
-        }
-        assert_eq!(profiles()[0].id, "neutral");
-    }
-
-    #[test]
-    fn a_profile_is_found_by_speciality_profession_and_name() {
-        for (asked, id) in [
-            ("SM26", "general-practitioner"),
-            ("G15_10/SM04", "cardiologist"),
-            ("21", "pharmacist"),
-            ("G15_60", "nurse"),
-            ("10", "general-practitioner"),
-            ("emergency", "emergency"),
-        ] {
-            assert_eq!(profile(asked).map(|p| p.id.as_str()), Some(id), "{asked}");
-        }
-        assert!(profile("SM99").is_none() && profile("").is_none());
-    }
-
-    #[test]
-    fn a_boost_weighs_only_where_it_is_more() {
-        let cardio = profile("SM04").unwrap();
-        assert_eq!(cardio.weight("problems", &["I48.9"]).0, 30.0);
-        assert_eq!(cardio.weight("problems", &["J45"]), (20.0, None));
-        assert_eq!(cardio.weight("pregnancy", &[]), (ELSE, None));
-    }
 }

@@ -97,6 +97,11 @@ pub(super) struct Weighed {
 }
 
 impl Weighed {
+    /// The reasons in words: `valeur critique (+15)`.
+    pub fn said(&self) -> Vec<String> {
+        self.reasons.iter().map(|r| format!("{} ({:+})", text(r, "/text"), r.get("points").and_then(Value::as_i64).unwrap_or(0))).collect()
+    }
+
     fn add(&mut self, code: &str, why: &str, points: f64) {
         let points = round(points);
         if points != 0 {

@@ -40,7 +40,7 @@ impl Record {
     }
 
     fn input<'a>(&'a self, patient: &'a Value, new_id: &'a mut dyn FnMut() -> String) -> SummaryInput<'a> {
-        SummaryInput { patient, facts: &self.facts, sources: &self.sources, base_url: BASE, now: NOW, new_id }
+        SummaryInput { patient, known: Known { facts: &self.facts, sources: &self.sources, base_url: BASE, now: NOW, apart: false }, asked: None, new_id }
     }
 
     fn bundle(&self) -> Value {

@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 
 use super::concept::{items, str_of, text};
 use super::group::Group;
-use super::line::{Context, Line};
-use super::profile::Profile;
-use super::score::{self, Around, SCORE, Weighed};
+use super::line::Context;
+use super::rank::{Asked, Ranked, ranked};
+use super::score::{self, SCORE};
 use super::section::Filled;
 use super::tables::{SECTIONS, Section};
-use super::{Fact, Source, sections, trend};
+use super::{Known, sections};
 use crate::fhir::anchor::{fragment_anchor, path_anchor};
 
 /// Extension of a derived resource: where in its document it stands.
@@ -18,33 +18,14 @@ const PLACE: &str = "urn:passerelle:cda-source";
 /// Documents named for a line.
 const MAX_SOURCES: usize = 6;
 
-/// How a view is asked for.
-pub struct Asked<'a> {
-    pub profile: &'a Profile,
-    /// Last visit of this reader, µs UTC.
-    pub since_us: Option<i64>,
-    /// One section alone.
-    pub section: Option<&'a str>,
-    /// Lines of a section that were shown before.
-    pub offset: usize,
-    /// Lines of a section, 1–500.
-    pub most: usize,
-    /// Whether lines say why they stand where they do.
-    pub explain: bool,
-    /// Of each source: when it came (µs UTC), and whether this reader deposited it.
-    pub came: &'a [(i64, bool)],
-    /// Keys of the sections that the reader's profession may not see.
-    pub closed: &'a [&'a str],
-}
-
 /// Whether there is a section of this key.
 pub fn is_section(key: &str) -> bool {
     SECTIONS.section.iter().any(|s| s.key == key)
 }
 
 /// The sections of a view and its counts: `sections`, `new`, `alerts`, `conflicts`.
-pub fn view(facts: &[Fact<'_>], sources: &[Source], base_url: &str, now: &str, asked: &Asked<'_>) -> Map<String, Value> {
-    sections(facts, sources, base_url, now, |context, filled| Viewer { context, asked }.all(&filled))
+pub fn view(known: &Known<'_>, asked: &Asked<'_>) -> Map<String, Value> {
+    sections(known, |context, filled| Viewer { context, asked }.all(&filled))
 }
 
 struct Viewer<'a> {
@@ -52,19 +33,9 @@ struct Viewer<'a> {
     asked: &'a Asked<'a>,
 }
 
-/// A line with what it weighs.
-struct Ranked<'a> {
-    group: &'a Group,
-    line: &'a Line,
-    new: bool,
-    trend: Option<trend::Trend>,
-    weighed: Weighed,
-    alert: bool,
-}
-
 impl Viewer<'_> {
     fn all(&self, filled: &[Filled]) -> Map<String, Value> {
-        let ranked: Vec<(&Filled, Vec<Ranked<'_>>)> = filled.iter().map(|f| (f, self.ranked(f))).collect();
+        let ranked: Vec<(&Filled, Vec<Ranked<'_>>)> = filled.iter().map(|f| (f, ranked(self.context, self.asked, f))).collect();
         let all = || ranked.iter().flat_map(|(_, lines)| lines);
         let count = |test: &dyn Fn(&Ranked<'_>) -> bool| all().filter(|r| test(r)).count();
         let mut out = Map::new();
@@ -75,31 +46,6 @@ impl Viewer<'_> {
         let shown: Vec<Value> = wanted.filter_map(|key| SECTIONS.section.iter().find(|s| s.key == *key)).map(|row| self.section(row, &ranked)).collect();
         out.insert("sections".into(), Value::Array(shown));
         out
-    }
-
-    fn ranked<'a>(&self, filled: &'a Filled) -> Vec<Ranked<'a>> {
-        let mut out: Vec<Ranked<'a>> = filled.entries.iter().map(|(group, line)| self.rank(filled, group, line)).collect();
-        // What stands in the second part of a section stays there; ties go to the newer, then to the words: the same on every server.
-        out.sort_by_cached_key(|r| {
-            (r.line.second, std::cmp::Reverse(r.weighed.score), std::cmp::Reverse(self.day(r.group)), [&r.line.label, "\n", &r.line.body, "\n", &r.line.source].concat())
-        });
-        out
-    }
-
-    fn rank<'a>(&self, filled: &Filled, group: &'a Group, line: &'a Line) -> Ranked<'a> {
-        let codes = score::about(self.context, group);
-        let trend = trend::of(self.context, group, &codes);
-        let new = self.is_new(group);
-        let weighed = score::of(self.context, group, line, self.asked.profile, &Around { section: &filled.row.key, new, trend: trend.as_ref() });
-        let alert = filled.row.key == "alerts" || score::alert(self.context, group, line).is_some();
-        Ranked { group, line, new, trend, weighed, alert }
-    }
-
-    /// Whether the newest statement came after the last visit, from somebody else.
-    fn is_new(&self, group: &Group) -> bool {
-        let source = self.context.statement(group.lead).and_then(|s| s.source);
-        let came = source.and_then(|s| self.asked.came.get(s));
-        self.asked.since_us.zip(came).is_some_and(|(since, (at, own))| *at > since && !own)
     }
 
     fn section(&self, row: &Section, ranked: &[(&Filled, Vec<Ranked<'_>>)]) -> Value {
@@ -196,10 +142,6 @@ impl Viewer<'_> {
 
     fn id(&self, group: &Group) -> &str {
         self.context.statement(group.lead).map(|s| text(s.resource, "/id")).unwrap_or_default()
-    }
-
-    fn day(&self, group: &Group) -> i64 {
-        self.context.statement(group.lead).map_or(i64::MIN, |s| s.when_us.unwrap_or(s.said_us).div_euclid(86_400_000_000))
     }
 }
 

@@ -167,7 +167,7 @@ fn what_is_not_there_says_why_and_what_cannot_be_asked_is_refused() {
     }
     assert_eq!(empty["documents"].as_array().unwrap().len(), 0);
     for (query, told) in [("specialty=SM99", "SM26"), ("window=deux ans", "P2Y"), ("section=rien", "section"), ("maxPerSection=x", "maxPerSection"), ("since=hier", "since")] {
-        let outcome = refused(&cabinet.get(&format!("{patient}/$key-info?{}", query.replace(' ', "%20"))), 400);
+        let outcome = refused(&cabinet.get(&format!("{patient}/$key-info?_format=keyinfo&{}", query.replace(' ', "%20"))), 400);
         assert!(outcome["issue"][0]["diagnostics"].as_str().unwrap().contains(told), "{outcome}");
     }
     refused(&cabinet.get("Patient/nobody/$key-info"), 404);

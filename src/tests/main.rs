@@ -18,6 +18,7 @@ mod exchange;
 mod golden;
 mod house;
 mod key_info;
+mod key_info_asked;
 mod operations;
 mod pdf;
 mod pdf_maker;

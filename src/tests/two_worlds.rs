@@ -272,6 +272,8 @@ const ASKS: &[(&str, Ask)] = &[
                 "{patient}/$key-info?_format=keyinfo&window=all&maxPerSection=2",
                 "{patient}/$key-info?_format=keyinfo&section=results&specialty=SM04",
                 "{patient}/$key-info",
+                "{patient}/$key-info?_format=keyinfo&situation=preop&reconcile=false&sources=DMP",
+                "Patient/$key-info?identifier=258027511234534&_format=keyinfo",
             ])
             .to_string())
     }),
