@@ -18,6 +18,7 @@ mod delete;
 mod deposit;
 mod dispatch;
 mod document;
+mod embedded;
 mod erase;
 mod everything;
 mod existence;

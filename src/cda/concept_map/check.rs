@@ -55,6 +55,10 @@ impl Map<'_> {
             return self.wrong(root, "group is missing: a map without codes maps nothing");
         }
         let name = url.strip_prefix(OURS);
+        let Some(id) = root.get("id") else { return self.wrong(root, "id is missing: the map is served under it") };
+        if name.is_none() && id.text().is_some_and(|id| own().contains_key(id)) {
+            return self.wrong(id, "a map of this program has this id; give yours another");
+        }
         self.target = name.and_then(|name| target_of(own().get(name)?).map(str::to_owned));
         match name {
             Some(name) if self.target.is_none() => self.wrong(root, format!("this program has no map {name:?}; give yours an address of your own")),
@@ -124,7 +128,7 @@ mod tests {
     /// A map of one element a line.
     fn map(head: &str, elements: &str) -> String {
         format!(
-            "{{\"resourceType\": \"ConceptMap\", \"status\": \"active\", \"description\": \"x\", {head}, \"group\": [{{\n\"target\": \"urn:t\", \"element\": [\n{elements}]}}]}}"
+            "{{\"resourceType\": \"ConceptMap\", \"id\": \"own\", \"status\": \"active\", \"description\": \"x\", {head}, \"group\": [{{\n\"target\": \"urn:t\", \"element\": [\n{elements}]}}]}}"
         )
     }
 
@@ -149,6 +153,8 @@ mod tests {
             (map("\"url\": \"urn:passerelle:ConceptMap:nothing\"", &fine), 1, "no map \"nothing\""),
             (map("\"url\": \"urn:passerelle:ConceptMap:criticality\"", &fine), 2, "group.target differs"),
             (map("\"name\": \"A\"", &fine), 1, "url is missing"),
+            (map(OWN, &fine).replace("\"own\"", "\"absent\""), 1, "another"),
+            (map(OWN, &fine).replace("\"id\": \"own\", ", ""), 1, "id is missing"),
             (map(&OWN.replace("url", "adress"), &fine), 1, "adress"),
             (map(OWN, &fine).replace("\"ConceptMap\"", "\"ValueSet\""), 1, "resourceType"),
         ] {
