@@ -2,6 +2,9 @@
 //! Spec: Passerelle; `fhir-profiles/keyinfo-profiles`, `fhir-profiles/key-information/score.toml`; arrêté du 26/10/2023 for what a
 //! profession may see.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::planning::{Planned, to_bytes};
@@ -41,24 +44,74 @@ pub(super) fn of_patient(app: &App, call: &Call, id: &str) -> Result<Answer> {
     if call.parameter("_format") != Some("keyinfo") {
         return summary::bundle(app, call, id);
     }
-    let (gathered, documents, since_us, own) = app.store.read(&call.visibility, |reader| {
+    let looked = looked(app, call, id, wanted.since_us)?;
+    let mut view = header(call, id, &wanted, looked.since_us);
+    view.extend(sections(app, call, &looked, &wanted));
+    if wanted.section.is_none() {
+        view.extend(listed(call, &wanted, looked.documents())?);
+    }
+    Ok(Answer { body: Body::Raw { mime: VIEW.to_owned(), bytes: to_bytes(&Value::Object(view))? }, ..Answer::empty(200) })
+}
+
+/// How much there is, without what it is.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub alerts: u64,
+    pub conflicts: u64,
+    /// Lines and documents that came from others since the last visit.
+    pub new_lines: u64,
+    pub new_documents: u64,
+    /// Documents that this reader may see.
+    pub documents: u64,
+    /// This reader was here before.
+    pub visited: bool,
+}
+
+/// The counts of what `$key-info` would show this caller; nothing is marked as seen.
+///
+/// # Errors
+/// Those of `$key-info`.
+pub(super) fn counts(app: &App, call: &Call, id: &str) -> Result<Counts> {
+    let wanted = Wanted { profile: profile(call)?, since_us: None, window: None, section: None, offset: 0, most: 1, explain: false };
+    let looked = looked(app, call, id, None)?;
+    let counted = sections(app, call, &looked, &wanted);
+    let of = |name: &str| counted.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let documents = looked.documents();
+    let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let new_documents = size(documents.iter().filter(|(_, new)| *new).count());
+    Ok(Counts { alerts: of("alerts"), conflicts: of("conflicts"), new_lines: of("new"), new_documents, documents: size(documents.len()), visited: looked.since_us.is_some() })
+}
+
+/// What a view is made of, in one snapshot.
+struct Looked {
+    gathered: Gathered,
+    sources: Vec<(i64, Arc<Source>)>,
+    since_us: Option<i64>,
+    /// Documents that the caller deposited himself.
+    own: HashSet<i64>,
+}
+
+impl Looked {
+    /// The documents, and whether each is new.
+    fn documents(&self) -> Vec<(&Source, bool)> {
+        let new = |at: i64, document: &i64| self.since_us.is_some_and(|since| at > since) && !self.own.contains(document);
+        self.sources.iter().map(|(number, source)| (&**source, new(source.came_us, number))).collect()
+    }
+}
+
+/// Reads it; what is new counts from `since_us`, else from the caller's last visit.
+fn looked(app: &App, call: &Call, id: &str, since_us: Option<i64>) -> Result<Looked> {
+    let looked = app.store.read(&call.visibility, |reader| {
         let gathered = summary::gather(app, reader, id)?;
         let rows = reader.references(gathered.record, MAX_DOCUMENTS)?;
-        let documents = rows.into_iter().map(|row| Ok((row.document, summary::source_of(app, reader, row)?))).collect::<Result<Vec<_>>>()?;
-        let since_us = wanted.since_us.map_or_else(|| last_visit(call, reader, gathered.record), |s| Ok(Some(s)))?;
+        let sources = rows.into_iter().map(|row| Ok((row.document, summary::source_of(app, reader, row)?))).collect::<Result<Vec<_>>>()?;
+        let since_us = since_us.map_or_else(|| last_visit(call, reader, gathered.record), |s| Ok(Some(s)))?;
         let own = reader.own_documents(gathered.record)?;
-        Ok((gathered, documents, since_us, own))
+        Ok(Looked { gathered, sources, since_us, own })
     })?;
     call.about(id);
     call.touched(format!("Patient/{id}"));
-    let mut view = header(call, id, &wanted, since_us);
-    let new = |at: i64, document: i64| since_us.is_some_and(|since| at > since) && !own.contains(&document);
-    view.extend(sections(app, call, &gathered, &wanted, since_us, &own));
-    if wanted.section.is_none() {
-        let documents: Vec<(&Source, bool)> = documents.iter().map(|(number, source)| (&**source, new(source.came_us, *number))).collect();
-        view.extend(listed(call, &wanted, documents)?);
-    }
-    Ok(Answer { body: Body::Raw { mime: VIEW.to_owned(), bytes: to_bytes(&Value::Object(view))? }, ..Answer::empty(200) })
+    Ok(looked)
 }
 
 fn header(call: &Call, id: &str, wanted: &Wanted<'_>, since_us: Option<i64>) -> Map<String, Value> {
@@ -70,12 +123,20 @@ fn header(call: &Call, id: &str, wanted: &Wanted<'_>, since_us: Option<i64>) -> 
     out
 }
 
-fn sections(app: &App, call: &Call, gathered: &Gathered, wanted: &Wanted<'_>, since_us: Option<i64>, own: &std::collections::HashSet<i64>) -> Map<String, Value> {
-    let (facts, sources, documents) = summary::facts(app, gathered);
-    let came: Vec<(i64, bool)> = sources.iter().zip(&documents).map(|(s, d)| (s.came_us, own.contains(d))).collect();
+fn sections(app: &App, call: &Call, looked: &Looked, wanted: &Wanted<'_>) -> Map<String, Value> {
+    let (facts, sources, documents) = summary::facts(app, &looked.gathered);
+    let came: Vec<(i64, bool)> = sources.iter().zip(&documents).map(|(s, d)| (s.came_us, looked.own.contains(d))).collect();
     let closed = closed(call);
-    let asked =
-        Asked { profile: wanted.profile, since_us, section: wanted.section, offset: wanted.offset, most: wanted.most, explain: wanted.explain, came: &came, closed: &closed };
+    let asked = Asked {
+        profile: wanted.profile,
+        since_us: looked.since_us,
+        section: wanted.section,
+        offset: wanted.offset,
+        most: wanted.most,
+        explain: wanted.explain,
+        came: &came,
+        closed: &closed,
+    };
     keyinfo::view(&facts, &sources, &app.base_url, &time::instant(call.now_us), &asked)
 }
 

@@ -11,6 +11,7 @@ mod batch;
 mod binary_create;
 mod call;
 mod capability;
+pub mod cds_hooks;
 pub mod consult;
 mod contents;
 mod create;
