@@ -125,7 +125,7 @@ impl<'a> Maker<'a> {
     /// The same, in words of this server: those of the document name the kind of allergy and would read as if there were one.
     fn no_allergy_of(&mut self, e: &Element, scope: &Scope<'_>, code: &str) {
         self.no_allergy(e, scope, code, e);
-        let words = codes::mapped("absent-words", code);
+        let words = codes::worded("absent-words", code);
         let made = self.resources.last_mut().and_then(|r| r.resource.get_mut("code")).and_then(Value::as_object_mut);
         drop(words.zip(made).map(|(words, made)| made.insert("text".into(), json!(words))));
     }

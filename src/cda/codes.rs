@@ -1,10 +1,11 @@
-//! Code maps, code sets and template kinds: what `codes.toml` and `templates.toml` say.
+//! Code sets, words of codes and template kinds: what `codes.toml` and `templates.toml` say.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+pub(super) use super::concept_map::{CodeMap, map, mapped, said_in};
 use super::maps;
 use crate::fhir::xml::Element;
 
@@ -15,17 +16,16 @@ const CODES: &str = include_str!("../../fhir-profiles/cda-maps/codes.toml");
 const TEMPLATES: &str = include_str!("../../fhir-profiles/cda-maps/templates.toml");
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct CodesFile {
-    map: HashMap<String, CodeMap>,
+    words: HashMap<String, Words>,
     set: HashMap<String, CodeSet>,
 }
 
-/// CDA code → R4 code, and the system of the latter.
+/// Code → French words.
 #[derive(Deserialize, Default)]
-pub(super) struct CodeMap {
-    pub system: Option<String>,
-    codes: HashMap<String, String>,
+struct Words {
+    words: HashMap<String, String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -52,10 +52,8 @@ static TEMPLATES_FILE: LazyLock<TemplatesFile> = LazyLock::new(|| merged_templat
 /// Codes of an added file come over ours.
 fn merged_codes(mut own: CodesFile, added: Option<&str>) -> CodesFile {
     let added: CodesFile = added.and_then(|text| toml::from_str(text).ok()).unwrap_or_default();
-    for (name, map) in added.map {
-        let into = own.map.entry(name).or_default();
-        into.system = map.system.or(into.system.take());
-        into.codes.extend(map.codes);
+    for (name, list) in added.words {
+        own.words.entry(name).or_default().words.extend(list.words);
     }
     for (name, set) in added.set {
         own.set.entry(name).or_default().codes.extend(set.codes);
@@ -82,8 +80,9 @@ fn merged_templates(mut own: TemplatesFile, added: Option<&str>) -> TemplatesFil
 pub(super) fn check_codes(text: &str) -> Result<Option<(String, String)>, toml::de::Error> {
     let added: CodesFile = toml::from_str(text)?;
     let own: CodesFile = toml::from_str(CODES).unwrap_or_default();
-    let unknown = added.set.keys().find(|name| !own.set.contains_key(*name));
-    Ok(unknown.map(|name| (format!("set.{name}"), format!("no rule asks for a set {name:?}; codes can be added to those there are"))))
+    let sets = added.set.keys().find(|name| !own.set.contains_key(*name)).map(|name| ("set", name));
+    let unknown = sets.or_else(|| added.words.keys().find(|name| !own.words.contains_key(*name)).map(|name| ("words", name)));
+    Ok(unknown.map(|(kind, name)| (format!("{kind}.{name}"), format!("no rule asks for {kind}.{name}; codes can be added to those there are"))))
 }
 
 /// What an added `templates.toml` names that is not known, and why that is wrong.
@@ -94,32 +93,9 @@ pub(super) fn check_templates(text: &str) -> Result<Option<(String, String)>, to
     Ok(unknown.map(|k| (format!("{:?}", k.name), format!("no kind of statement is {:?} on {:?}; templates can be added to those there are", k.name, k.element))))
 }
 
-/// Names of the maps, those of an added file too.
-pub(super) fn map_names(added: Option<&str>) -> HashSet<String> {
-    merged_codes(toml::from_str(CODES).unwrap_or_default(), added).map.into_keys().collect()
-}
-
-impl CodeMap {
-    /// The R4 code of a CDA code.
-    pub fn get(&self, code: &str) -> Option<&str> {
-        self.codes.get(code).map(String::as_str)
-    }
-}
-
-/// A code map by name.
-pub(super) fn map(name: &str) -> Option<&'static CodeMap> {
-    CODES_FILE.map.get(name)
-}
-
-/// What a map makes of a code.
-pub(super) fn mapped(name: &str, code: &str) -> Option<&'static str> {
-    map(name)?.get(code)
-}
-
-/// What a map makes of the first of its words that a text holds.
-pub(super) fn said_in(name: &str, text: &str) -> Option<&'static str> {
-    let words = &map(name)?.codes;
-    words.iter().filter(|(word, _)| text.contains(word.as_str())).max_by_key(|(word, _)| (word.len(), word.as_str())).map(|(_, code)| code.as_str())
+/// What a code is called in French, by a list of words.
+pub(super) fn worded(list: &str, code: &str) -> Option<&'static str> {
+    CODES_FILE.words.get(list)?.words.get(code).map(String::as_str)
 }
 
 /// Whether a set holds a code.
@@ -150,7 +126,7 @@ mod tests {
         toml::from_str::<TemplatesFile>(TEMPLATES).unwrap();
         assert_eq!(mapped("reaction-severity", "24484000"), Some("severe"));
         assert!(within("administered-sections", "18610-6") && !within("administered-sections", "10160-0"));
-        assert!(set_exists("residual"));
+        assert_eq!((set_exists("residual"), worded("relationship", "MTH")), (true, Some("mère")));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod check;
 mod codes;
 mod codesystems;
 mod concept;
+mod concept_map;
 mod coverage;
 mod datatypes;
 mod dispense;
@@ -47,6 +48,7 @@ use serde_json::Value;
 use crate::fhir::Issue;
 
 pub use check::{Finding, check};
+pub use concept_map::concept_maps;
 pub use coverage::{Coverage, Left, Why, coverage};
 pub use header::header;
 pub use maps::{add_maps, mapping_version};

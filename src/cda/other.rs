@@ -103,7 +103,7 @@ impl<'a> Maker<'a> {
         out.insert("status".into(), json!("completed"));
         out.insert("patient".into(), self.subject());
         let relation = relative.and_then(|r| r.child("code")).and_then(|c| {
-            let spare = code_of(c).and_then(|k| codes::mapped("relationship", k)).map(str::to_owned);
+            let spare = code_of(c).and_then(|k| codes::worded("relationship", k)).map(str::to_owned);
             labelled(c, &self.narrative, spare)
         });
         out.insert("relationship".into(), relation.unwrap_or_else(|| json!({"text": "lien de parenté non précisé"})));

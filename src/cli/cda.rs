@@ -29,24 +29,33 @@ pub(super) enum CdaCommand {
     },
 }
 
-/// Reads the mapping tables of a folder and adds them to ours, for the whole process.
+/// Reads the mapping tables of a folder, and the ConceptMaps in it or in its `concept-maps`, and adds them to ours, for the whole process.
 ///
 /// # Errors
 /// The file that cannot be read; file, line and reason of what is wrong in it.
 pub(super) fn add_maps(folder: &Path) -> Result<(), String> {
-    let wrong = |e: std::io::Error| format!("documents.cda_maps: {}: {e}", folder.display());
     let mut files = Vec::new();
+    read_maps(folder, &["toml", "json"], &mut files)?;
+    let below = folder.join("concept-maps");
+    if below.is_dir() {
+        read_maps(&below, &["json"], &mut files)?;
+    }
+    if files.is_empty() {
+        return Err(format!("documents.cda_maps: {} holds no .toml and no .json file", folder.display()));
+    }
+    cda::add_maps(files).map_err(|reason| format!("{}: {reason}", folder.display()))
+}
+
+fn read_maps(folder: &Path, endings: &[&str], files: &mut Vec<(String, String)>) -> Result<(), String> {
+    let wrong = |e: std::io::Error| format!("documents.cda_maps: {}: {e}", folder.display());
     for entry in std::fs::read_dir(folder).map_err(wrong)? {
         let path = entry.map_err(wrong)?.path();
-        if path.extension().is_some_and(|e| e == "toml") {
+        if path.extension().is_some_and(|e| endings.iter().any(|known| e == *known)) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             files.push((name, std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?));
         }
     }
-    if files.is_empty() {
-        return Err(format!("documents.cda_maps: {} holds no .toml file", folder.display()));
-    }
-    cda::add_maps(files).map_err(|reason| format!("{}: {reason}", folder.display()))
+    Ok(())
 }
 
 pub(super) fn run(command: &CdaCommand) -> Result<(), String> {

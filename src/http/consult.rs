@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::{App as Actix, HttpRequest, HttpResponse, HttpServer, web};
 
-pub(super) use self::api::{launch, of_patient, opening};
+pub(super) use self::api::{answered, known, launch, of_patient, opening};
 use self::asked::Asked;
 use self::reply::Reply;
 use super::serve::Shared;
@@ -78,7 +78,7 @@ async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Share
 }
 
 /// Runs on a blocking thread, within the number of interactions that run at once.
-async fn worked<T: Send + 'static>(shared: &web::Data<Shared>, work: impl FnOnce(&Shared) -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn worked<T: Send + 'static>(shared: &web::Data<Shared>, work: impl FnOnce(&Shared) -> Result<T> + Send + 'static) -> Result<T> {
     let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Fault::new(FaultKind::Busy, 766, "too many requests are running; try again"))?;
     let held = shared.clone();
     web::block(move || {

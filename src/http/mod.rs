@@ -5,6 +5,7 @@ mod accept;
 mod admin;
 mod bearer;
 mod body;
+mod cds;
 mod consult;
 mod metrics;
 mod oauth;

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::accept::{self, Format};
 use super::bearer::{self, Acting};
 use super::body::{self, Budget};
-use super::{Gate, Metrics, consult, oauth, respond};
+use super::{Gate, Metrics, cds, consult, oauth, respond};
 use crate::audit::Outcome;
 use crate::fhir::{Actor, Fault, FaultKind, Result};
 use crate::identity::Caller;
@@ -69,6 +69,8 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Me
             .route("/fhir/.well-known/smart-configuration", web::get().to(oauth::smart_configuration))
             .route("/launch", web::post().to(consult::launch))
             .route("/launch/{opening}", web::get().to(consult::opening))
+            .route("/cds-services", web::get().to(cds::services))
+            .route("/cds-services/{id}", web::post().to(cds::service))
             .route("/consult/{patient}", web::route().to(consult::of_patient))
             .route("/consult/{patient}/{step:.*}", web::route().to(consult::of_patient))
             .default_service(web::to(handle))

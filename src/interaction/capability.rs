@@ -87,7 +87,7 @@ fn resource(row: &ResourceRow) -> ResourceCapability {
         search_params: parameters(row),
         operations: registry().operations.iter().filter(|o| o.kind.as_deref() == Some(&row.kind)).map(operation).collect(),
         supported_profiles: row.profiles.clone(),
-        versioning: "versioned".to_owned(),
+        versioning: if row.embedded { "no-version" } else { "versioned" }.to_owned(),
         search_includes: if row.offers("search-type") { includes(row) } else { Vec::new() },
     }
 }

@@ -12,6 +12,7 @@ mod traits;
 
 pub use desk::{Desk, Ended, Imported, NewSession, Refused, Session};
 pub use launch::launch;
+pub(super) use launch::{patient, permitted};
 pub use steps::{break_glass, glass_breaker, imported, notice_due, notice_read, of_patient, view};
 pub use traits::Traits;
 

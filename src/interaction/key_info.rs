@@ -2,6 +2,7 @@
 //! Spec: Passerelle; `fhir-profiles/operations/key-info.json`, `fhir-profiles/keyinfo-profiles`, `fhir-profiles/key-information/score.toml`;
 //! arrêté du 26/10/2023 for what a profession may see.
 
+mod counts;
 mod documents;
 mod seen;
 mod wanted;
@@ -18,6 +19,8 @@ use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result, Role, time};
 use crate::keyinfo::{self, Asked, Source};
 use crate::store::Reader;
+pub use counts::Counts;
+pub(super) use counts::counts;
 use documents::Listed;
 pub(super) use seen::seen;
 use wanted::Wanted;
@@ -50,8 +53,6 @@ fn answer(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<O
     call.is("key-info", Action::R);
     let wanted = Wanted::read(app, call)?;
     let held = held(app, call, &wanted, find)?;
-    call.about(&held.gathered.id);
-    call.touched(format!("Patient/{}", held.gathered.id));
     if wanted.view { view(app, call, &wanted, &held) } else { bundle(app, call, &wanted, &held) }
 }
 
@@ -72,6 +73,8 @@ fn held(app: &App, call: &Call, wanted: &Wanted, find: impl FnOnce(&mut Reader<'
         under_the_matrix_of_then(app, call, then, &mut held)?;
     }
     held.keep(&wanted.channels);
+    call.about(&held.gathered.id);
+    call.touched(format!("Patient/{}", held.gathered.id));
     Ok(held)
 }
 
@@ -88,6 +91,11 @@ fn under_the_matrix_of_then(app: &App, call: &Call, then: &super::rules::Then, h
 }
 
 impl Held {
+    /// Whether a document came after the last visit, from somebody else.
+    fn is_new(&self, number: i64, source: &Source) -> bool {
+        self.since_us.is_some_and(|since| source.came_us > since) && !self.own.contains(&number)
+    }
+
     /// Keeps what came by some channels; all without any.
     fn keep(&mut self, channels: &[wanted::Channel]) {
         if channels.is_empty() {
@@ -105,8 +113,7 @@ fn view(app: &App, call: &Call, wanted: &Wanted, held: &Held) -> Result<Answer> 
     let mut out = header(wanted, held);
     out.extend(asked(app, call, wanted, held, keyinfo::view));
     if wanted.section.is_none() {
-        let new = |at: i64, document: i64| held.since_us.is_some_and(|since| at > since) && !held.own.contains(&document);
-        let all = held.documents.iter().map(|(number, source)| Listed { source, new: new(source.came_us, *number) }).collect();
+        let all = held.documents.iter().map(|(number, source)| Listed { source, new: held.is_new(*number, source) }).collect();
         out.extend(documents::listed(wanted, all));
     }
     Ok(Answer { body: Body::Raw { mime: VIEW.to_owned(), bytes: to_bytes(&Value::Object(out))? }, ..Answer::empty(200) })

@@ -17,6 +17,9 @@ pub(super) fn read(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Resul
     if row.kind == "AuditEvent" {
         return super::audit_event::read(app, call, id);
     }
+    if row.embedded {
+        return super::embedded::one(&row.kind, id);
+    }
     let found = app.store.read(&call.visibility, |r| one(r, &row.kind, id, None))?;
     answer(call, found)
 }

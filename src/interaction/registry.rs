@@ -18,6 +18,9 @@ pub struct ResourceRow {
     /// It states something about the patient: taken from documents, and into summaries.
     #[serde(default)]
     pub statement: bool,
+    /// Its resources come with the program and are nobody's: none is stored.
+    #[serde(default)]
+    pub embedded: bool,
     /// Elements that say whose record the resource belongs to.
     #[serde(default)]
     pub patient: Vec<String>,

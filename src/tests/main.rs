@@ -11,6 +11,8 @@
 mod access;
 mod audit;
 mod bad_input;
+mod cds_hooks;
+mod concept_maps;
 mod consult;
 mod corpus;
 mod deposit;

@@ -157,7 +157,7 @@ fn plain(value: &mut Value, base: &str) {
 
 /// Without what is random or of the moment: ids, derived ids, instants, page links, INS of oneself stays.
 fn scrubbed(text: &str, base: &str) -> String {
-    let text = text.replace(base, "BASE").replace("%2F", "/").replace("%2C", ",").replace("%7C", "|");
+    let text = text.replace(base, "BASE").replace(base.trim_end_matches("/fhir"), "HOST").replace("%2F", "/").replace("%2C", ",").replace("%7C", "|");
     let mut out = String::new();
     for part in text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || "-.:_".contains(c))) {
         let (word, end) = part.char_indices().next_back().filter(|(_, c)| !(c.is_ascii_alphanumeric() || "-.:_".contains(*c))).map_or((part, ""), |(i, _)| part.split_at(i));
@@ -278,6 +278,13 @@ const ASKS: &[(&str, Ask)] = &[
             .to_string())
     }),
     ("key-info-seen", |d| Query { method: "POST", ..get(d.pick(&["{patient}/$key-info-seen?at=2026-01-01T00:00:00Z", "{patient}/$key-info-seen"]).to_string()) }),
+    ("cds-hooks", |_| Query {
+        method: "POST",
+        path: "/cds-services/passerelle-key-info".into(),
+        headers: vec![("Content-Type", "application/json".into())],
+        body: json!({"hook": "patient-view", "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea", "context": {"userId": "Practitioner/p", "patientId": "{patient}"}})
+            .to_string(),
+    }),
     ("summary", |d| get(d.pick(&["{patient}/$summary", "Patient/$summary?identifier=258027511234534"]).to_string())),
     ("everything", |_| get("{patient}/$everything".into())),
     ("export", |_| Query { method: "POST", ..get("{patient}/$export".into()) }),

@@ -39,7 +39,8 @@ pub(crate) async fn of_patient(req: HttpRequest, payload: web::Payload, shared: 
     }
 }
 
-fn answered(outcome: Result<(u16, serde_json::Value)>) -> HttpResponse {
+/// JSON, or the refusal.
+pub(in crate::http) fn answered(outcome: Result<(u16, serde_json::Value)>) -> HttpResponse {
     match outcome {
         Ok((status, value)) => respond::builder(status).content_type("application/json").body(value.to_string()),
         Err(fault) => respond::fault(&fault, Format::Json),
@@ -47,7 +48,7 @@ fn answered(outcome: Result<(u16, serde_json::Value)>) -> HttpResponse {
 }
 
 /// Who calls and who acts; a refusal leaves its trace.
-async fn known(req: &HttpRequest, shared: &web::Data<Shared>) -> Result<(Caller, Acting)> {
+pub(in crate::http) async fn known(req: &HttpRequest, shared: &web::Data<Shared>) -> Result<(Caller, Acting)> {
     let caller = caller(req)?;
     let acting = match still_valid(shared, &caller) {
         Ok(()) => acting(req, shared, &caller).await,

@@ -1,6 +1,6 @@
 //! Tickets and sessions, kept by their hashes alone: who reads this memory cannot use what it finds.
 //!
-//! A ticket is good once, for a minute. Its session belongs to one browser, ends when idle and at its end, and never comes back.
+//! A ticket is good once, for a minute; one that waits on a card, for five. Its session belongs to one browser, ends when idle and at its end, and never comes back.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,8 @@ use crate::fhir::{Actor, Fault, FaultKind, Result};
 /// µs in a second and in a minute.
 const SECOND_US: i64 = 1_000_000;
 const MINUTE_US: i64 = 60 * SECOND_US;
+/// Seconds a ticket on a card may be used: the longest that `consult.ticket_seconds` may be. A card is read when its reader comes to it.
+const CARD_SECONDS: u64 = 300;
 /// Imports told of one opening.
 const MAX_IMPORTS: usize = 200;
 
@@ -76,6 +78,7 @@ pub enum Ended {
 struct Ticket {
     visit: Visit,
     made_us: i64,
+    ends_us: i64,
     used: bool,
     imports: Vec<Imported>,
 }
@@ -87,9 +90,14 @@ struct Held {
 }
 
 impl Held {
+    fn keep(&mut self, ticket: &str, visit: Visit, now_us: i64, seconds: u64) {
+        let ends_us = now_us.saturating_add(micros(seconds, SECOND_US));
+        self.tickets.insert(hash(ticket), Ticket { visit, made_us: now_us, ends_us, used: false, imports: Vec::new() });
+    }
+
     /// Late tickets go, then the older half of the used ones: they are kept to name who uses one twice, and are refused as unknown then.
     fn make_room(&mut self, limits: &Consult, now_us: i64) {
-        self.tickets.retain(|_, t| t.used || now_us < t.made_us + ticket_us(limits));
+        self.tickets.retain(|_, t| t.used || now_us < t.ends_us);
         if self.tickets.len() < limits.sessions {
             return;
         }
@@ -118,8 +126,23 @@ impl Desk {
         if held.tickets.len() >= limits.sessions {
             return Err(Fault::new(FaultKind::Busy, 784, "too many tickets and sessions are open; try again"));
         }
-        held.tickets.insert(hash(ticket), Ticket { visit, made_us: now_us, used: false, imports: Vec::new() });
+        held.keep(ticket, visit, now_us, limits.ticket_seconds);
         Ok(())
+    }
+
+    /// A ticket was made for a card that nobody asked to open: it waits longer, and takes no more than half of the room, so that whoever
+    /// asks for a page finds some. Whether it is good.
+    pub fn issue_on_a_card(&self, limits: &Consult, ticket: &str, visit: Visit, now_us: i64) -> bool {
+        let mut held = self.held();
+        let half = limits.sessions / 2;
+        if held.tickets.len() >= half {
+            held.tickets.retain(|_, t| t.used || now_us < t.ends_us);
+        }
+        let room = held.tickets.len() < half;
+        if room {
+            held.keep(ticket, visit, now_us, CARD_SECONDS);
+        }
+        room
     }
 
     /// A browser shows a ticket: once, and in time, it begins a session.
@@ -134,7 +157,7 @@ impl Desk {
         if std::mem::replace(&mut found.used, true) {
             return Err(Refused::Used(Box::new(visit)));
         }
-        if now_us >= found.made_us + ticket_us(limits) {
+        if now_us >= found.ends_us {
             return Err(Refused::Late(Box::new(visit)));
         }
         if held.sessions.len() >= limits.sessions {
@@ -258,10 +281,6 @@ fn hash(text: &str) -> Hash {
 
 fn micros(count: u64, unit_us: i64) -> i64 {
     i64::try_from(count).unwrap_or(0).saturating_mul(unit_us)
-}
-
-fn ticket_us(limits: &Consult) -> i64 {
-    micros(limits.ticket_seconds, SECOND_US)
 }
 
 fn whole_us(limits: &Consult) -> i64 {

@@ -82,6 +82,17 @@ fn numbers_are_bounded_and_what_has_ended_makes_room() {
 }
 
 #[test]
+fn a_ticket_on_a_card_is_good_once_for_five_minutes_and_leaves_room_for_pages() {
+    let (desk, limits) = (Desk::default(), Consult { sessions: 4, ..Consult::default() });
+    assert!(desk.issue_on_a_card(&limits, "a", visit("a"), START) && desk.issue_on_a_card(&limits, "b", visit("b"), START));
+    assert!(!desk.issue_on_a_card(&limits, "c", visit("c"), START), "cards take half of the room");
+    desk.issue(&limits, "d", visit("d"), START).unwrap();
+    assert!(desk.redeem(&limits, "a", &new("c", "x"), START + 299 * SECOND_US).is_ok());
+    assert!(matches!(desk.redeem(&limits, "a", &new("c", "x"), START + 299 * SECOND_US), Err(Refused::Used(_))));
+    assert!(matches!(desk.redeem(&limits, "b", &new("c", "x"), START + 300 * SECOND_US), Err(Refused::Late(_))));
+}
+
+#[test]
 fn imports_are_told_to_who_asked_for_the_ticket() {
     let (desk, limits) = (Desk::default(), Consult::default());
     desk.issue(&limits, "t", visit("o"), START).unwrap();

@@ -50,7 +50,7 @@ pub fn launch(app: &App, call: &Call, token_ends_s: Option<i64>) -> Result<Visit
 }
 
 /// A practitioner who authenticated himself, with the right to read key information.
-fn permitted(call: &Call) -> Result<()> {
+pub(in crate::interaction) fn permitted(call: &Call) -> Result<()> {
     let actor = &call.actor;
     if actor.role != Role::Practitioner || actor.person.is_none() || actor.level == Level::Indirect {
         return Err(Fault::new(FaultKind::Forbidden, 754, "a page is opened for a practitioner: send the access token of the person, with direct authentication"));
@@ -106,7 +106,11 @@ fn text(asked: &Value, name: &str, max: usize) -> Result<Option<String>> {
     }
 }
 
-fn patient(app: &App, call: &Call, reader: &mut Reader<'_>, named: &str) -> Result<VersionRow> {
+/// The patient that `Patient/ID` or `system|value` names.
+///
+/// # Errors
+/// `NotFound`, counted for identifiers; `MultipleMatches`, `BadValue`.
+pub(in crate::interaction) fn patient(app: &App, call: &Call, reader: &mut Reader<'_>, named: &str) -> Result<VersionRow> {
     let local = app.local(named);
     if let Some(id) = local.strip_prefix("Patient/") {
         return reader.version("Patient", id, None)?.filter(|row| !row.deleted).ok_or_else(read::not_here);

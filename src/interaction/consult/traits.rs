@@ -47,7 +47,7 @@ impl Traits {
     }
 
     /// Whether any trait that both sides give is another one. Which of them is not said.
-    pub(super) fn contradict(&self, patient: &Value) -> bool {
+    pub(in crate::interaction) fn contradict(&self, patient: &Value) -> bool {
         let names = |member: &str| -> Vec<String> { all(patient, "name").filter_map(|n| n.get(member)).flat_map(texts).map(|t| plain(&t)).collect() };
         let text = |name: &str| patient.get(name).and_then(Value::as_str).unwrap_or_default();
         let differs = |ours: &str, theirs: &str| !ours.is_empty() && !theirs.is_empty() && ours != theirs;

@@ -118,6 +118,31 @@ impl Wanted {
     }
 }
 
+impl Wanted {
+    /// What the reader wants who asks for nothing in particular.
+    ///
+    /// # Errors
+    /// `Bug` without any profile.
+    pub fn of_the_reader(app: &App, call: &Call) -> Result<Self> {
+        Ok(Self {
+            profile: profile(call, &app.rules.profiles(), None)?,
+            situation: None,
+            since_us: None,
+            window: None,
+            section: None,
+            offset: 0,
+            most: 1,
+            channels: Vec::new(),
+            reconcile: true,
+            explain: false,
+            view: true,
+            as_of_us: None,
+            now_us: call.now_us,
+            under: None,
+        })
+    }
+}
+
 /// A misspelt `since` must not pass for none.
 fn known(call: &Call) -> Result<()> {
     let row = registry().operation("key-info", "instance", Some("Patient"));

@@ -13,7 +13,7 @@ use crate::fhir::search::{ParamType, SearchValue, values};
 use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
 use crate::interaction::paging::Mark;
 use crate::interaction::registry::ResourceRow;
-use crate::interaction::{App, Call, existence, facts};
+use crate::interaction::{App, Call, embedded, existence, facts};
 use crate::store::{DatePrefix, DateTest, Reader};
 
 /// Resources of one type in one record that a search looks at; more is answered too-costly.
@@ -68,6 +68,10 @@ pub(super) fn records(reader: &mut Reader<'_>, call: &Call, asked: &Asked) -> Re
 }
 
 fn candidates(reader: &mut Reader<'_>, row: &ResourceRow, asked: &Asked, records: Option<&BTreeSet<i64>>) -> Result<Vec<Candidate>> {
+    if row.embedded {
+        let asked_for = |map: &Value| asked.ids.iter().all(|any| embedded::id_of(map).is_some_and(|id| any.iter().any(|asked| asked == id)));
+        return Ok(embedded::of_kind(&row.kind).filter(|map| asked_for(map)).map(|map| Candidate { record: 0, value: map.clone() }).collect());
+    }
     if let Some(any) = asked.ids.first() {
         let ids: BTreeSet<&String> = any.iter().filter(|id| asked.ids.iter().all(|other| other.contains(id))).collect();
         return by_ids(reader, row, &ids);
