@@ -13,6 +13,7 @@ mod audit;
 mod bad_input;
 mod consult;
 mod corpus;
+mod delta;
 mod deposit;
 mod exchange;
 mod golden;
