@@ -9,7 +9,7 @@ mod process;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::Target;
 use crate::http::resident_bytes_of;
@@ -63,6 +63,7 @@ fn own_server(data: &Path, documents: usize, connections: usize) -> Result<(), S
     let (list, summary) = both_reads(&target, &open.busy, &open.hundred)?;
     audited(&target, &open.busy)?;
     key_information(&target, &open, server.child.id())?;
+    delta(&target, &open.busy)?;
     println!(
         "decision and filtering, p50          list x {:.2}   $summary x {:.2}",
         list.as_secs_f64() / open.list.as_secs_f64(),
@@ -133,6 +134,22 @@ fn both_reads(target: &Target, busy: &BenchPatient, hundred: &BenchPatient) -> R
     let list = reads(target, "ITI-67 list of 20 of 1,000", &format!("/fhir/DocumentReference?patient={}&status=current&_sort=-date&_count=20", busy.id), (1, 500))?;
     let summary = reads(target, "$summary of 100 documents", &format!("/fhir/Patient/{}/$summary", hundred.id), (1, 200))?;
     Ok((list, summary))
+}
+
+/// What changed in a record of 1,000 documents, after everything was shown and three came.
+fn delta(target: &Target, busy: &BenchPatient) -> Result<(), String> {
+    let path = format!("/fhir/Patient/{}/$documents-delta", busy.id);
+    let mut client = target.connect()?;
+    let first = client.call("GET", &path, &[("Accept", "application/fhir+json")], b"")?;
+    let first: Value = serde_json::from_slice(&first.body).map_err(|e| e.to_string())?;
+    let cursor = first.get("parameter").and_then(Value::as_array).into_iter().flatten().find(|p| p.get("name").and_then(Value::as_str) == Some("cursor"));
+    let shown = json!({"resourceType": "Parameters", "parameter": [cursor.ok_or("no cursor")?]}).to_string();
+    let answer = client.call("POST", &format!("{path}-seen"), &[("Content-Type", "application/fhir+json")], shown.as_bytes())?;
+    if answer.status != 204 {
+        return Err(format!("$documents-delta-seen: HTTP {}", answer.status));
+    }
+    fill(target, busy, 3, 1)?;
+    reads(target, "$documents-delta, 3 of 1,000", &path, (1, 200)).map(|_| ())
 }
 
 /// Reads of one resource, each with its durable trace, over many connections.

@@ -4,8 +4,8 @@ use super::address::{form_pairs, is_id};
 use super::registry::{ResourceRow, registry};
 use super::{Answer, App, Call, Method};
 use super::{
-    audit_event, authorize, capability, create, delete, deposit, erase, everything, explain, generate_metadata, history, key_info, notices, patch, patient, read, record_state,
-    render, search, summary, transaction, update, validate_cda,
+    audit_event, authorize, capability, create, delete, delta, deposit, erase, everything, explain, generate_metadata, history, key_info, notices, patch, patient, read,
+    record_state, render, search, summary, transaction, update, validate_cda,
 };
 use crate::access::{SYSTEM, may};
 use crate::fhir::{Fault, FaultKind, Result};
@@ -109,6 +109,9 @@ fn run(app: &App, call: &Call, method: Method, row: &ResourceRow, id: Option<&st
         ("key-info", Some(id)) => key_info::of_patient(app, call, id),
         ("key-info", None) => key_info::by_identifier(app, call),
         ("key-info-seen", Some(id)) => key_info::seen(app, call, id),
+        ("documents-delta", Some(id)) => delta::of_patient(app, call, id),
+        ("documents-delta", None) => delta::by_identifier(app, call),
+        ("documents-delta-seen", Some(id)) => delta::seen(app, call, id),
         ("generate-metadata", _) => generate_metadata::run(app, call),
         _ => Err(no_operation(operation)),
     }

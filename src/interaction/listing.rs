@@ -43,13 +43,17 @@ fn generated(reference: &Value) -> Option<&str> {
     all.iter().find(|e| e.get("url").and_then(Value::as_str) == Some(GENERATED_TITLE))?.get("valueString")?.as_str()
 }
 
+/// The entryUUID of a DocumentReference.
+pub(super) fn entry_uuid(reference: &Value) -> Option<&str> {
+    reference.get("identifier").and_then(Value::as_array).into_iter().flatten().filter_map(|i| i.get("value")?.as_str()).find(|v| v.starts_with("urn:uuid:"))
+}
+
 /// The three that a local record keeps: uniqueId, entryUUID, and the id here.
 fn identifiers(reference: &Value) -> Value {
     let text = |path: &str| reference.pointer(path).and_then(Value::as_str);
-    let entry = reference.get("identifier").and_then(Value::as_array).into_iter().flatten().filter_map(|i| i.get("value")?.as_str()).find(|v| v.starts_with("urn:uuid:"));
     let mut out = Map::new();
     out.extend(text("/masterIdentifier/value").map(|v| ("uniqueId".to_owned(), json!(v))));
-    out.extend(entry.map(|v| ("entryUuid".to_owned(), json!(v))));
+    out.extend(entry_uuid(reference).map(|v| ("entryUuid".to_owned(), json!(v))));
     out.extend(text("/id").map(|v| ("logicalId".to_owned(), json!(v))));
     Value::Object(out)
 }

@@ -16,6 +16,7 @@ pub mod consult;
 mod contents;
 mod create;
 mod delete;
+mod delta;
 mod deposit;
 mod dispatch;
 mod document;

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::given::Given;
 use crate::access::{Choice, Sight, Visibility};
 use crate::fhir::Identifier;
 
@@ -72,6 +73,12 @@ pub enum Operation {
         record: i64,
         person: String,
         at_us: i64,
+    },
+    /// A person confirms that he was shown what he was given of a record.
+    Given {
+        record: i64,
+        person: String,
+        given: Given,
     },
     /// The documents of a SubmissionSet that holds several, by the rid of its List: it is seen by whoever sees one of them.
     SetOf {

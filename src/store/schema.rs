@@ -225,6 +225,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// what a person was given of a record, as he last confirmed it; `documents` is the set's own form
+    given (record, person) {
+        record -> BigInt,
+        person -> Text,
+        commit_number -> BigInt,
+        at_us -> BigInt,
+        documents -> Binary,
+    }
+}
+
+diesel::table! {
     /// the facts derived from one document, as one compressed block
     fact_block (record, document, from_commit) {
         record -> BigInt,
@@ -316,6 +327,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     blob_rest,
     set_document,
     visit,
+    given,
     fact_block,
     receipt,
     audit_event,

@@ -11,7 +11,7 @@ use super::conn::fault;
 use super::read::{NOW, Reader, VersionRow};
 use super::schema::{document, document_author, version, visit};
 use super::visible::visible;
-use crate::fhir::Result;
+use crate::fhir::{Result, Role};
 
 impl Reader<'_> {
     /// When a person last confirmed that the key information of a record was shown, µs UTC.
@@ -56,15 +56,17 @@ impl Reader<'_> {
         document::table.filter(document::record.eq(record)).filter(visible!(v, sight)).select(document::number).load(self.conn).map_err(fault)
     }
 
-    /// Numbers of the documents of a record that this caller stands behind.
+    /// Numbers of the documents of a record that this caller, or a practitioner's structure, stands behind: the software has them.
     ///
     /// # Errors
     /// `Bug` or `Busy` from the database.
     pub fn own_documents(&mut self, record: i64) -> Result<HashSet<i64>> {
+        let structures = self.visibility.rules().filter(|r| r.actor.role == Role::Practitioner).map(|r| r.holders()).unwrap_or_default();
+        let names = self.visibility.mine().iter().chain(structures).filter(|name| !name.is_empty()).cloned().collect();
         let own = document_author::table
             .inner_join(document::table.on(document::number.eq(document_author::document)))
             .filter(document::record.eq(record))
-            .filter(among(document_author::structure, self.visibility.mine().to_vec()))
+            .filter(among(document_author::structure, names))
             .select(document_author::document);
         Ok(own.load::<i64>(self.conn).map_err(fault)?.into_iter().collect())
     }

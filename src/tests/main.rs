@@ -15,6 +15,7 @@ mod cds_hooks;
 mod concept_maps;
 mod consult;
 mod corpus;
+mod delta;
 mod deposit;
 mod exchange;
 mod golden;

@@ -285,6 +285,13 @@ const ASKS: &[(&str, Ask)] = &[
         body: json!({"hook": "patient-view", "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea", "context": {"userId": "Practitioner/p", "patientId": "{patient}"}})
             .to_string(),
     }),
+    ("documents-delta", |d| {
+        let known = format!("{{patient}}/$documents-delta?since=none&known={}&known={}", unique(d.document()), unique(d.document()));
+        get(d
+            .pick(&["{patient}/$documents-delta".to_owned(), "{patient}/$documents-delta?_count=2".to_owned(), format!("Patient/$documents-delta?identifier={INS}"), known])
+            .clone())
+    }),
+    ("documents-delta-seen", |d| Query { method: "POST", ..get(d.pick(&["{patient}/$documents-delta-seen?cursor=AAAA", "{patient}/$documents-delta-seen"]).to_string()) }),
     ("summary", |d| get(d.pick(&["{patient}/$summary", "Patient/$summary?identifier=258027511234534"]).to_string())),
     ("everything", |_| get("{patient}/$everything".into())),
     ("export", |_| Query { method: "POST", ..get("{patient}/$export".into()) }),

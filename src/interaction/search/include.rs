@@ -19,6 +19,8 @@ const MAX_INCLUDED: usize = 5000;
 #[derive(Debug)]
 pub(super) struct Include {
     paths: Vec<String>,
+    /// Elements of what was included that are followed in their turn.
+    further: Vec<String>,
     target: Option<String>,
 }
 
@@ -35,7 +37,10 @@ pub(super) fn read(row: &ResourceRow, text: &str) -> Option<Include> {
         ("DocumentReference" | "List", "patient" | "subject") => vec!["subject".into()],
         _ => row.parameter(code).filter(|p| p.kind == ParamType::Reference).map(|p| p.path.clone())?,
     };
-    Some(Include { paths, target })
+    // A submission is understood with what its documents replace, whenever that came: one round trip tells both.
+    // Spec: FHIR R4 search#include (relevant further resources); PDSM4DMP, détection des nouveaux documents.
+    let further = if (kind, code) == ("List", "item") { vec!["relatesTo.target".into()] } else { Vec::new() };
+    Some(Include { paths, further, target })
 }
 
 /// The values of `_include` that a type offers, for the CapabilityStatement.
@@ -47,29 +52,54 @@ pub(super) fn offered(row: &ResourceRow) -> Vec<String> {
 
 /// Resources that the matches point at, as far as the caller may see them.
 pub(super) fn run(call: &Call, reader: &mut Reader<'_>, includes: &[Include], matches: &[Entry]) -> Result<Vec<Entry>> {
-    let mut out: Vec<Entry> = Vec::new();
-    let mut seen: HashSet<(String, String)> = matches.iter().map(|e| (e.kind.clone(), e.id.clone())).collect();
+    let mut found = Included { entries: Vec::new(), seen: matches.iter().map(|e| (e.kind.clone(), e.id.clone())).collect() };
     for include in includes {
+        let from = found.entries.len();
         for entry in matches {
-            let resource: Value = serde_json::from_slice(&entry.bytes).map_err(|e| Fault::new(FaultKind::Bug, 260, "a stored resource is damaged").because(e))?;
-            for value in values(&resource, ParamType::Reference, &include.paths) {
-                let SearchValue::Reference(target) = value else { continue };
-                let Some((kind, id)) = target.split_once('/') else { continue };
-                if include.target.as_deref().is_some_and(|t| t != kind) || !seen.insert((kind.to_owned(), id.to_owned())) {
-                    continue;
-                }
-                if out.len() >= MAX_INCLUDED {
-                    return Err(Fault::new(FaultKind::TooCostly, 262, format!("the page would include more than {MAX_INCLUDED} resources; ask for fewer per page")).at("_include"));
-                }
-                if let Some((record, bytes)) = included(reader, kind, id)? {
-                    // Of whomever it is: their trail and their notices too.
-                    call.in_record(record);
-                    out.push(Entry { kind: kind.to_owned(), id: id.to_owned(), bytes });
-                }
-            }
+            found.add(call, reader, &targets(entry, &include.paths, include.target.as_deref())?)?;
+        }
+        if !include.further.is_empty() {
+            let next = found.entries.get(from..).unwrap_or_default().iter().map(|e| targets(e, &include.further, include.target.as_deref())).collect::<Result<Vec<_>>>()?;
+            found.add(call, reader, &next.concat())?;
         }
     }
-    Ok(out)
+    Ok(found.entries)
+}
+
+/// Type and id of what a resource refers to in some elements.
+fn targets(entry: &Entry, paths: &[String], kind: Option<&str>) -> Result<Vec<(String, String)>> {
+    let resource: Value = serde_json::from_slice(&entry.bytes).map_err(|e| Fault::new(FaultKind::Bug, 260, "a stored resource is damaged").because(e))?;
+    let references = values(&resource, ParamType::Reference, paths).into_iter().filter_map(|value| match value {
+        SearchValue::Reference(target) => target.split_once('/').map(|(kind, id)| (kind.to_owned(), id.to_owned())),
+        _ => None,
+    });
+    Ok(references.filter(|(k, _)| kind.is_none_or(|kind| kind == k)).collect())
+}
+
+/// What is included so far.
+struct Included {
+    entries: Vec<Entry>,
+    /// The matches, and what was looked for already.
+    seen: HashSet<(String, String)>,
+}
+
+impl Included {
+    fn add(&mut self, call: &Call, reader: &mut Reader<'_>, targets: &[(String, String)]) -> Result<()> {
+        for (kind, id) in targets {
+            if !self.seen.insert((kind.clone(), id.clone())) {
+                continue;
+            }
+            if self.entries.len() >= MAX_INCLUDED {
+                return Err(Fault::new(FaultKind::TooCostly, 262, format!("the page would include more than {MAX_INCLUDED} resources; ask for fewer per page")).at("_include"));
+            }
+            if let Some((record, bytes)) = included(reader, kind, id)? {
+                // Of whomever it is: their trail and their notices too.
+                call.in_record(record);
+                self.entries.push(Entry { kind: kind.clone(), id: id.clone(), bytes });
+            }
+        }
+        Ok(())
+    }
 }
 
 fn included(reader: &mut Reader<'_>, kind: &str, id: &str) -> Result<Option<(i64, Vec<u8>)>> {

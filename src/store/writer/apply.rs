@@ -9,6 +9,7 @@ use diesel::prelude::*;
 
 use super::super::conn::Conn;
 use super::super::erasure::erase;
+use super::super::given::Given;
 use super::super::plan::{AuditLine, ChangeDocument, DocumentText, Facts, Job, NewDocument, Operation, PIECE, Plan, Put};
 use super::super::schema::*;
 use super::{Written, chained};
@@ -86,6 +87,7 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
                 diesel::delete(visit::table.find((record, person))).execute(conn)?;
                 diesel::insert_into(visit::table).values((visit::record.eq(record), visit::person.eq(person), visit::at_us.eq(at_us))).execute(conn)?;
             }
+            Operation::Given { record, person, given } => given_set(conn, *record, person, given)?,
             Operation::SetOf { record, rid, documents } => insert_rows!(
                 conn,
                 set_document::table,
@@ -307,6 +309,14 @@ fn content(conn: &mut Conn, d: &NewDocument) -> Done {
 fn packed(piece: &[u8]) -> Result<(i16, Cow<'_, [u8]>), super::Rollback> {
     let packed = zstd::bulk::compress(piece, ZSTD_LEVEL).map_err(|e| bug(162, e))?;
     Ok(if packed.len() < piece.len() { (1, Cow::Owned(packed)) } else { (0, Cow::Borrowed(piece)) })
+}
+
+fn given_set(conn: &mut Conn, record: i64, person: &str, set: &Given) -> Done {
+    diesel::delete(given::table.find((record, person))).execute(conn)?;
+    diesel::insert_into(given::table)
+        .values((given::record.eq(record), given::person.eq(person), given::commit_number.eq(set.commit), given::at_us.eq(set.at_us), given::documents.eq(set.documents_bytes())))
+        .execute(conn)?;
+    Ok(())
 }
 
 fn decide(conn: &mut Conn, record: i64, rid: i64, choices: &[Choice]) -> Done {

@@ -1,0 +1,9 @@
+-- What a person was given of a record, as he last confirmed it: the commit and the moment of that answer, and each document with its state then.
+CREATE TABLE given (
+    record BIGINT NOT NULL,
+    person TEXT NOT NULL,
+    commit_number BIGINT NOT NULL,
+    at_us BIGINT NOT NULL,
+    documents BYTEA NOT NULL,
+    PRIMARY KEY (record, person)
+);
