@@ -50,13 +50,11 @@ pub fn card(seen: &Seen, outcome: Result<()>, link: Option<&str>) -> Result<Valu
 }
 
 fn counted(counts: &Counts) -> Words {
-    let parts = [
-        number(counts.alerts, "alerte", "alertes"),
-        number(counts.conflicts, "point à vérifier", "points à vérifier"),
-        number(counts.new_lines, "élément nouveau", "éléments nouveaux"),
-        number(counts.new_documents, "document nouveau", "documents nouveaux"),
-    ];
-    let said: Vec<String> = parts.into_iter().flatten().collect();
+    let pressing = [number(counts.alerts, "alerte", "alertes"), number(counts.conflicts, "point à vérifier", "points à vérifier")];
+    let fresh = [number(counts.new_lines, "élément nouveau", "éléments nouveaux"), number(counts.new_documents, "document nouveau", "documents nouveaux")];
+    // On a first visit everything is new: its documents are counted instead.
+    let fresh = fresh.into_iter().flatten().filter(|_| counts.visited);
+    let said: Vec<String> = pressing.into_iter().flatten().chain(fresh).collect();
     let (documents, first) = (number(counts.documents, "document", "documents"), !counts.visited);
     let said = match documents {
         None if said.is_empty() => "aucun document consultable".to_owned(),
