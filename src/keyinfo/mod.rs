@@ -26,6 +26,7 @@ mod quotation;
 mod references;
 mod remark;
 mod report;
+mod request;
 mod score;
 mod section;
 mod series;
@@ -129,7 +130,8 @@ fn sections<T>(facts: &[Fact<'_>], sources: &[Source], base_url: &str, now: &str
     let document_urls: Vec<String> = sources.iter().map(|s| format!("{base_url}/{}", s.document_reference)).collect();
     let citations: Vec<citation::Citation> = sources.iter().map(citation::Citation::of).collect();
     let now_us = dates::start_us(now).unwrap_or(i64::MAX);
-    let context = line::Context { now, now_us, index: &index, facts, sources, statements: &statements, citations: &citations, document_urls: &document_urls };
+    let done = request::Done::of(&statements);
+    let context = line::Context { done: &done, now, now_us, index: &index, facts, sources, statements: &statements, citations: &citations, document_urls: &document_urls };
     let filled = section::fill(&context, groups);
     then(&context, filled)
 }

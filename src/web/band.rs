@@ -133,8 +133,9 @@ fn arranged(view: &Value, frame: &Frame<'_>, out: &mut Html) {
     out.leaf("button", &[("type", "submit"), ("id", "view-go"), ("form", "filters"), ("formaction", &Links::new(frame).plain("./"))], "Changer");
     if !own {
         out.open("a", &[("class", "chip keeps"), ("href", &Links::new(frame).asking("./", &frame.asked.without("specialty")))]);
-        out.text(&format!("Vue choisie : {}", arrangement(view)));
-        out.own("<span class=\"unseen\"> : revenir à ma vue</span><span class=\"cross\" aria-hidden=\"true\"> ✕</span></a>");
+        out.text("Vue choisie");
+        out.leaf("span", &[("class", "unseen")], &format!(" : {}", arrangement(view)));
+        out.own("<span class=\"unseen keeping\"> : revenir à ma vue</span><span class=\"cross\" aria-hidden=\"true\"> ✕</span></a>");
     }
     out.own("</p>");
 }
@@ -144,7 +145,7 @@ fn actions(frame: &Frame<'_>, out: &mut Html) {
     out.own("<ul class=\"actions\"><li>");
     out.leaf("a", &[("class", "button keeps"), ("href", &links.asking("print", frame.asked))], "Imprimer");
     out.own("</li><li>");
-    out.leaf("a", &[("class", "button"), ("href", &links.plain("export?format=ips"))], "Exporter l'IPS (JSON)");
+    out.leaf("a", &[("class", "button"), ("href", &links.plain("export?format=ips"))], "Exporter l'IPS");
     out.own("</li></ul>");
     printed(frame, out);
 }

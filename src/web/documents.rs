@@ -65,10 +65,10 @@ pub fn all(view: &Value, frame: &Frame<'_>) -> String {
     let listed = Listed::new(view, usize::MAX, frame);
     let mut body = Html::default();
     body.leaf("h1", &[], &name(frame));
+    back(Links::new(frame), &mut body);
     body.own("<h2>Documents</h2><div id=\"documents-box\" class=\"box\">");
     list_of(&listed, ALL, frame, &mut body);
     body.own("</div>");
-    back(Links::new(frame), &mut body);
     document("Documents", "small wide", &body)
 }
 

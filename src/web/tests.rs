@@ -195,7 +195,7 @@ fn another_view_is_chosen_told_and_left() {
     assert!(own.contains("<option value=\"\" selected=\"\">Ma vue : Urgences</option>") && !own.contains("Vue choisie"));
     let chosen = asked(&[("specialty", "SM99"), ("window", "all")]);
     let html = page(&of, &Frame { views: &views, asked: &chosen, ..frame() });
-    assert!(html.contains("<option value=\"emergency\" selected=\"\">Urgences</option>") && html.contains("href=\"/consult/./?window=all\">Vue choisie : Urgences"));
+    assert!(html.contains("<option value=\"emergency\" selected=\"\">Urgences</option>") && html.contains("href=\"/consult/./?window=all\">Vue choisie<span class=\"unseen\"> : Urgences</span>"));
     assert!(html.contains("offset=1&amp;specialty=SM99&amp;since=2026-09-01"), "further lines are those of the view");
     assert!(html.contains("href=\"/consult/print?specialty=SM99&amp;window=all\""));
 }
