@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use passerelle::web::{self, Frame, Traits};
+use passerelle::web::{self, Asked, Frame, Traits};
 use serde_json::Value;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,14 +22,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The page that the members of a sample ask for: `refused`, `imported` and `offset` (more lines) are its other forms.
+/// The page that the members of a sample ask for: `refused`, `imported`, `offset` (more lines) and `all` (documents) are its other forms.
 fn written(sample: &Value) -> String {
-    let frame = frame(sample.get("frame").unwrap_or(&Value::Null));
+    let of = sample.get("frame").unwrap_or(&Value::Null);
+    let (asked, views) = (asked(of), pairs(of, "views"));
+    let frame = Frame { asked: &asked, views: &views, ..frame(of) };
     let view = sample.get("view").unwrap_or(&Value::Null);
     match (sample.get("refused").and_then(Value::as_str), sample.get("imported"), sample.get("offset").and_then(Value::as_u64)) {
         (Some(reason), ..) => web::refused(reason, &frame),
         (_, Some(identifiers), _) => web::imported(identifiers, &frame),
         (.., Some(offset)) => web::more(view, usize::try_from(offset).unwrap_or(0), &frame),
+        _ if sample.get("all").is_some() => web::documents(view, &frame),
         _ => web::page(view, &frame),
     }
 }
@@ -50,7 +53,19 @@ fn frame(of: &Value) -> Frame<'_> {
         notice: flag(of, "notice"),
         token: "sample-token",
         now: text(of, "now"),
+        ..Frame::default()
     }
+}
+
+/// What the address asks for.
+fn asked(of: &Value) -> Asked {
+    Asked::read(&pairs(of, "query"))
+}
+
+/// The members of an object of texts.
+fn pairs(of: &Value, key: &str) -> Vec<(String, String)> {
+    let members = of.get(key).and_then(Value::as_object).into_iter().flatten();
+    members.map(|(name, value)| (name.clone(), value.as_str().unwrap_or("").to_owned())).collect()
 }
 
 fn text<'a>(of: &'a Value, key: &str) -> &'a str {

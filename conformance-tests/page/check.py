@@ -9,6 +9,8 @@ Needs Python 3 and Chromium alone: it speaks the DevTools protocol over two pipe
 
 import argparse
 import base64
+import re
+import urllib.parse
 import http.server
 import json
 import os
@@ -18,6 +20,8 @@ import sys
 import tempfile
 import threading
 
+import samples
+
 SCREENS = {"desk": (1280, 900), "tablet": (820, 1180), "phone": (390, 844), "narrow": (320, 640)}
 
 
@@ -25,6 +29,7 @@ class Site(http.server.BaseHTTPRequestHandler):
     """The pages under their policy, and the addresses that their script calls."""
 
     pages, posted = None, []
+    asked = {name: of["frame"].get("query", {}) for name, of in samples.samples().items() if "view" in of and "offset" not in of}
 
     def log_message(self, *_):
         pass
@@ -37,8 +42,20 @@ class Site(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def named(self):
+        """The page of an address: by its name, or by the filters that it asks for."""
+        path, _, query = self.path.partition("?")
+        if path == "/consult/key-info":
+            return "more"
+        if path == "/consult/documents":
+            return "left-all"
+        if path.startswith("/consult/"):
+            wanted = dict(urllib.parse.parse_qsl(query))
+            return next((name for name, of in self.asked.items() if of == wanted and not name.startswith("left-") and name != "all"), "-")
+        return path.strip("/")
+
     def do_GET(self):
-        name = "more" if "/key-info" in self.path else self.path.strip("/").split("?")[0]
+        name = self.named()
         file = self.pages / f"{name}.html"
         self.answer(file.read_bytes() if file.is_file() else b"<!DOCTYPE html><title>-</title>", "text/html; charset=utf-8")
 
@@ -94,6 +111,15 @@ class Browser:
     def go(self, address):
         self.events.clear()
         self("Page.navigate", url=address)
+        self.loaded()
+
+    def follow(self, script):
+        """Runs what leads to another page."""
+        self.events.clear()
+        self.run(script)
+        self.loaded()
+
+    def loaded(self):
         while not any(e["method"] == "Page.loadEventFired" for e in self.events):
             self.next()
 
@@ -123,9 +149,10 @@ class Browser:
 
 class Report:
     def __init__(self):
-        self.failed = 0
+        self.made, self.failed = 0, 0
 
     def __call__(self, good, words, detail=""):
+        self.made += 1
         self.failed += not good
         print(f"{'ok    ' if good else 'FAILED'}  {words}" + (f": {detail}" if detail and not good else ""))
 
@@ -177,13 +204,16 @@ def works(browser, base, report):
     browser.key("4", "Digit4")
     report(browser.run("document.activeElement.id") == "s3", "keys can be switched off")
     browser.run("document.getElementById('keys-off').click()")
-    browser.run("(() => { const f = document.getElementById('f-text'); f.value = 'DECOMPENSATION'; f.dispatchEvent(new Event('input')); const t = document.getElementById('f-period'); t.value = '366'; t.dispatchEvent(new Event('input')); return new Promise(r => setTimeout(r, 300)); })()")
+    browser.run("(() => { const f = document.getElementById('f-text'); f.value = 'DECOMPENSATION'; f.dispatchEvent(new Event('input')); const t = document.getElementById('f-period'); t.value = 'P1Y'; t.dispatchEvent(new Event('input')); return new Promise(r => setTimeout(r, 300)); })()")
     shown = browser.run("[...document.querySelectorAll('#documents > li')].filter(l => !l.hidden).every(l => l.textContent.includes('décompensation'))")
     told = browser.run("document.getElementById('found').textContent")
     report(shown and " sur 24" in told, "filters choose without case and accents, and the count is told", told)
     report(browser.run("document.querySelectorAll('#chips button').length") == 2, "filters in force are shown")
-    browser.run("[...document.querySelectorAll('#chips button')].forEach(() => document.querySelector('#chips button').click())")
-    report(browser.run("[...document.querySelectorAll('#documents > li')].every(l => !l.hidden)"), "filters can be removed")
+    report("text=DECOMPENSATION&period=P1Y" in browser.run("location.search"), "filters in force are in the address", browser.run("location.href"))
+    kept = browser.run("(() => { const a = document.querySelector('a.button.keeps'); a.addEventListener('click', e => e.preventDefault()); a.click(); return a.href; })()")
+    report("/consult/print?" in kept and "text=DECOMPENSATION" in kept and "period=P1Y" in kept, "the print keeps them", kept)
+    browser.run("(async () => { while (document.querySelector('#chips button')) { document.querySelector('#chips button').click(); await new Promise(r => setTimeout(r, 50)); } })()")
+    report(browser.run("new Promise(r => setTimeout(() => r([...document.querySelectorAll('#documents > li')].every(l => !l.hidden) && !location.search), 100))"), "filters can be removed")
     before = browser.run("document.querySelectorAll('#s5 .line').length")
     browser.run("document.querySelector('#s5 a.more').click(), new Promise(r => setTimeout(r, 500))")
     after = browser.run("document.querySelectorAll('#s5 .line').length")
@@ -201,13 +231,61 @@ def works(browser, base, report):
     report(not browser.complaints(), "nothing refused or thrown meanwhile", str(browser.complaints()))
 
 
+FILL = """(query => new Promise(done => {
+  const fields = {text: 'f-text', type: 'f-type', practice: 'f-practice', period: 'f-period', author: 'f-author'};
+  for (const [name, id] of Object.entries(fields)) {
+    const field = document.getElementById(id);
+    field.value = query[name] || '';
+    field.dispatchEvent(new Event('input'));
+  }
+  setTimeout(() => done([...document.querySelectorAll('#documents > li')].filter(l => !l.hidden).map(l => l.querySelector('a').id)), 500);
+}))"""
+
+
+def agrees(browser, base, report):
+    """The script leaves the documents that the server leaves, of all of them and not of those that were sent first."""
+    browser.size(*SCREENS["desk"])
+    browser.go(f"{base}/thousand")
+    report(browser.run("document.querySelectorAll('#documents > li').length") == 50, "50 of 1,000 documents are sent")
+    for number, query in enumerate(samples.QUERIES):
+        shown = browser.run(f"{FILL}({json.dumps(query)})")
+        left = re.findall(r'<a id="(d\d+)"', (Site.pages / f"left-{number}.html").read_text())
+        report(shown == left, f"script and server leave the same documents: {query}", f"{len(shown)} and {len(left)}")
+    report(any(samples.QUERIES) and len(browser.run(f"{FILL}({{}})")) == 1000, "without a filter all 1,000 are shown")
+    browser.go(f"{base}/thousand")
+    browser.run("document.querySelector('a.all').click(), new Promise(r => setTimeout(r, 500))")
+    focus = browser.run("[document.querySelectorAll('#documents > li').length, document.activeElement.id, document.querySelectorAll('#others').length]")
+    report(focus == [1000, "d50", 0], "the others are shown in place, the first of them has the focus", str(focus))
+    report(not browser.complaints(), "nothing refused or thrown meanwhile", str(browser.complaints()))
+
+
 def without_script(browser, base, report):
-    """Everything is there to be read: no filter that does nothing, every document, a button to confirm."""
+    """Everything is there to be read and to be done: filters are a form and links, the other documents a page, what was seen a button."""
     browser("Emulation.setScriptExecutionDisabled", value=True)
+    browser.size(*SCREENS["desk"])
     browser.go(f"{base}/full")
-    seen = browser.run("[document.querySelectorAll('#documents > li').length, document.getElementById('filters').checkVisibility(), document.querySelector('#seen button').checkVisibility()]")
+    seen = browser.run("[document.querySelectorAll('#documents > li').length, document.getElementById('f-go').checkVisibility(), document.querySelector('#seen button').checkVisibility()]")
+    report(seen == [24, True, True], "without the script: documents, a button to filter, a button to confirm", str(seen))
+    fill = "document.getElementById('f-text').value = 'genou', document.getElementById('f-type').value = \"CR d'imagerie\", document.getElementById('f-go').click()"
+    chips = "[...document.querySelectorAll('.chips .chip')].filter(c => c.checkVisibility()).map(c => c.firstChild.textContent)"
+    browser.follow(fill)
+    told = browser.run(chips)
+    report(told == ["Limite : 2 dernières années", "Mots : « genou »", "Type : CR d'imagerie"], "without the script: the form filters, what is in force is shown", str(told))
+    browser.follow("[...document.querySelectorAll('.chip')].find(c => c.textContent.startsWith('Mots')).click()")
+    told = browser.run(chips)
+    report(told == ["Limite : 2 dernières années", "Type : CR d'imagerie"], "without the script: one click takes one filter away", str(told))
+    browser.go(f"{base}/full")
+    browser.follow("[...document.querySelectorAll('.chip')].find(c => c.textContent.startsWith('Limite')).click()")
+    told = browser.run("[...document.querySelectorAll('.chips > a')].map(c => c.textContent)")
+    report(told == ["Remettre la limite aux 2 dernières années"], "without the script: the bound is taken away, and can be put back", str(told))
+    browser.go(f"{base}/full")
+    browser.follow("document.getElementById('view').value = 'emergency', document.getElementById('view-go').click()")
+    told = browser.run("[document.querySelector('.view .chip')?.textContent.slice(0, 22), document.getElementById('view').value]")
+    report(told == ["Vue choisie : Urgences", "emergency"], "without the script: another view is chosen, and told", str(told))
+    browser.go(f"{base}/thousand")
+    browser.follow("document.querySelector('a.all').click()")
+    report(browser.run("document.querySelectorAll('#documents > li').length") == 1000, "without the script: all documents are one click away")
     browser("Emulation.setScriptExecutionDisabled", value=False)
-    report(seen == [24, False, True], "without the script: all documents, no filters, a button to confirm", str(seen))
 
 
 def main():
@@ -226,14 +304,15 @@ def main():
     browser = Browser(given.browser)
     try:
         browser.open()
-        for page in sorted(given.pages.glob("*.html")):
-            report(page.stat().st_size < 1_000_000, f"{page.stem}: under 1 MB", str(page.stat().st_size))
+        for page in sorted(p for p in given.pages.glob("*.html") if not p.stem.startswith("left-")):
+            report(page.stat().st_size < 400_000, f"{page.stem}: under 400 kB", str(page.stat().st_size))
             looks(browser, base, page.stem, axe, given.out, report)
         works(browser, base, report)
+        agrees(browser, base, report)
         without_script(browser, base, report)
     finally:
         browser.end()
-    print("all passed" if not report.failed else f"{report.failed} failed")
+    print(f"{report.made} checks: " + ("all passed" if not report.failed else f"{report.failed} failed"))
     return report.failed > 0
 
 

@@ -7,7 +7,8 @@ import sys
 
 NOW = "2026-11-25T11:00:00.000Z"
 TRAITS = {"birth_name": "DUPONT", "given_names": "Marie, Jeanne", "birth_date": "1963-03-12", "sex": "female", "ins": "263037511300582"}
-FRAME = {"traits": TRAITS, "who": "Dr Anne Roux", "mode": "normal", "now": NOW}
+VIEWS = {"general-practitioner": "Médecine générale", "cardiologist": "Cardiologie", "emergency": "Urgences", "pharmacist": "Pharmacie", "nurse": "Soins infirmiers"}
+FRAME = {"traits": TRAITS, "who": "Dr Anne Roux", "mode": "normal", "now": NOW, "views": VIEWS}
 BIO, HOSP, CARDIO = "Dr Paul Ferrand", "Dr Sofia Belkacem", "Dr Louis Meyer"
 
 
@@ -74,7 +75,7 @@ SECTIONS = [
              remarks=["Arrêtée dans la lettre de sortie du 12/06/2026, encore prescrite le 01/07/2026", "DFG à 38 ml/min le 12/09/2026"]),
         line("Bisoprolol 2,5 mg", " : 1 comprimé le matin", LETTER, state="active", new=True),
         line("Atorvastatine 20 mg", " : 1 comprimé le soir", VSM, state="uncertain", remarks=["Prescrite le 05/01/2026, pas de délivrance connue depuis"]),
-        line("Ramipril 5 mg", ", jusqu'au 12/06/2026", LETTER, state="stopped", second=True),
+        line("Ramipril 5 mg", ", jusqu'au 12/06/2026", LETTER, state="stopped", second=True, stateReason="arrêté dans la lettre de liaison du 12/06/2026 (Dr Louis Meyer)"),
     ], more=2),
     section("results", "Anormaux et évolutions", [
         line("Débit de filtration glomérulaire", " : 38 ml/min/1,73 m² le 12/09/2026, bas (> 60)", LAB, abnormal=True, new=True,
@@ -150,15 +151,43 @@ def crowded():
     return made
 
 
+# Filters that the browser and the server apply to the same thousand documents.
+QUERIES = [
+    {"text": "DECOMPENSATION"},
+    {"text": "hba1c 7,9 %"},
+    {"text": "n° ; «", "period": "P1Y"},
+    {"type": "CR d'imagerie", "text": "genou Belkacem"},
+    {"practice": "Médecine générale", "period": "P6M"},
+    {"author": "Dr Remplaçant 11"},
+    {"type": "Ordonnance", "practice": "Médecine générale", "author": "Dr Claire Martin", "period": "P3M", "text": "apixaban gare"},
+    {"type": "Ordonnance", "practice": "Radiologie"},
+]
+
+
+def asked(**query):
+    return FRAME | {"query": query}
+
+
 def samples():
     empty = [section(s["key"], s["title"], said="Aucune information dans les documents lisibles.") for s in SECTIONS]
     nothing = view(empty, [])
     del nothing["since"], nothing["documentsWindow"]
     results = next(s for s in SECTIONS if s["key"] == "results")
-    return {
+    thousand = view(crowded(), documents(1000))
+    unbound = view(SECTIONS, documents(24))
+    del unbound["documentsWindow"]
+    urgent = view(SECTIONS, documents(24), profile={"id": "emergency", "version": "2026.11-1", "title": "Urgences"})
+    left = {f"left-{n}": {"view": thousand, "all": True, "frame": FRAME | {"query": query}} for n, query in enumerate(QUERIES)}
+    return left | {
+        "left-all": {"view": thousand, "all": True, "frame": FRAME},
+        "all": {"view": view(SECTIONS, documents(120)), "all": True, "frame": asked(type="Ordonnance")},
+        "filtered": {"view": view(SECTIONS, documents(24)), "frame": asked(type="CR d'imagerie", text="genou")},
+        "typed": {"view": view(SECTIONS, documents(24)), "frame": asked(type="CR d'imagerie")},
+        "unbound": {"view": unbound, "frame": asked(window="all")},
+        "urgent": {"view": urgent, "frame": asked(specialty="emergency")},
         "full": {"view": view(SECTIONS, documents(24)), "frame": FRAME},
         "empty": {"view": nothing, "frame": FRAME | {"notice": True, "traits": None}},
-        "thousand": {"view": view(crowded(), documents(1000)), "frame": FRAME},
+        "thousand": {"view": thousand, "frame": FRAME},
         "warned": {"view": view(SECTIONS, documents(3), asOf="2026-10-01"), "frame": FRAME | {"mismatch": True, "notice": True, "mode": "bris_de_glace"}},
         "refused": {"refused": "Le patient n'a pas encore donné son accord pour que vous consultiez son dossier.", "frame": FRAME},
         "more": {"view": {"sections": [results | {"more": 4}]}, "offset": 4, "frame": FRAME},

@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 
 use super::agents::agents;
 use super::event::{Action, Event, Outcome};
+use super::opening::detail;
 use crate::fhir::Mode;
 use crate::fhir::time::instant;
 
 pub(super) const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const BALP: &str = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.";
+/// Names of resource types.
+pub(super) const RESOURCE: &str = "http://hl7.org/fhir/resource-types";
 const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
 const ROLE: &str = "http://terminology.hl7.org/CodeSystem/object-role";
 /// System of the subtype that says which operation it was.
@@ -181,7 +184,8 @@ fn entities(event: &Event) -> Vec<Value> {
         out.push(json!({"type": code(ENTITY_TYPE, "2"), "role": code(ROLE, "24"), "query": query}));
     }
     if let Some(patient) = &event.patient {
-        out.push(json!({"what": {"reference": format!("Patient/{patient}")}, "type": code(ENTITY_TYPE, "1"), "role": code(ROLE, "1")}));
+        let looked_at: Vec<Value> = event.looked_at.iter().map(|(kind, what)| detail(kind, what)).collect();
+        out.push(json!({"what": {"reference": format!("Patient/{patient}")}, "type": code(ENTITY_TYPE, "1"), "role": code(ROLE, "1"), "detail": looked_at}));
     }
     out.push(json!({"what": {"identifier": {"value": event.request_id}}, "type": code("https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "XrequestId")}));
     out
@@ -194,7 +198,7 @@ fn data(action: Action, entity: &str, first: bool) -> Value {
         Action::E => ("3", true),
     };
     let kind = entity.split('/').next().unwrap_or_default();
-    let of = if first && !result { code(ENTITY_TYPE, "2") } else { code("http://hl7.org/fhir/resource-types", kind) };
+    let of = if first && !result { code(ENTITY_TYPE, "2") } else { code(RESOURCE, kind) };
     json!({"what": {"reference": entity}, "type": of, "role": code(ROLE, role)})
 }
 
@@ -206,7 +210,7 @@ fn described(event: &Event) -> String {
 }
 
 /// Why, in the practitioner's words.
-fn purpose(event: &Event) -> Vec<Value> {
+pub(super) fn purpose(event: &Event) -> Vec<Value> {
     let Some(by) = event.by.as_ref().filter(|by| by.mode != Mode::Normal) else { return Vec::new() };
     let mut purpose = json!({"coding": [code(MODES, by.mode.code())]});
     if let (Some(members), false) = (purpose.as_object_mut(), by.reason.is_empty()) {

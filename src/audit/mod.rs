@@ -8,10 +8,12 @@ mod balp;
 mod by;
 mod checkpoint;
 mod event;
+mod opening;
 mod tde;
 
-pub use balp::{PERSON, STRUCTURE, TYPE, subtypes, to_fhir};
+pub use balp::{PERSON, STRUCTURE, TYPE, subtypes};
 pub use by::By;
 pub use checkpoint::{Checkpoint, Head};
 pub use event::{Action, Event, Outcome};
-pub use tde::{TDE, to_tde};
+pub use opening::{Entry, OPENING_US, entries, opens};
+pub use tde::TDE;

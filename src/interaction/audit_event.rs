@@ -1,5 +1,6 @@
 //! Reading the trace as BALP AuditEvents: writes from the database, reads from the log, its tail included. What an event would
-//! betray of a hidden document, or of another structure's query, stays behind: see [`disclosure`].
+//! betray of a hidden document, or of another structure's query, stays behind: see [`disclosure`]. The holder reads accesses: one
+//! opening of the practitioner's page is one entry, its parts inside.
 //! Spec: IHE ITI TF-2 3.81; FHIR R4 AuditEvent.
 
 mod asked;
@@ -12,7 +13,7 @@ use super::paging::{Cursor, Mark};
 use super::planning::{outcome, raw_bundle, to_bytes};
 use super::search::encode;
 use super::{Answer, App, Call};
-use crate::audit::{Action, Event, to_fhir, to_tde};
+use crate::audit::{Action, Entry};
 use crate::fhir::{Issue, IssueType, Result};
 
 /// GET AuditEvent?… and POST AuditEvent/_search: newest first.
@@ -34,7 +35,10 @@ pub(super) fn read(app: &App, call: &Call, id: &str) -> Result<Answer> {
     if let Some(patient) = &found.patient {
         call.about(patient);
     }
-    Ok(Answer::resource(to_bytes(&to_fhir(&found))?).versioned(1, found.at_us))
+    let mut shown = [Entry::alone(found)];
+    trail::whole(app, call, &mut shown)?;
+    let [entry] = &shown;
+    Ok(Answer::resource(to_bytes(&entry.to_fhir())?).versioned(entry.version(), entry.end_us()))
 }
 
 /// Turns the patients asked for by identifier into ids, and names in the event those that exist.
@@ -60,9 +64,11 @@ fn patients(app: &App, call: &Call, asked: &mut Asked) -> Result<()> {
 }
 
 fn respond(app: &App, call: &Call, asked: &Asked, trail: &Trail, offset: usize) -> Result<Answer> {
-    let total = trail.events.len();
+    let total = trail.entries.len();
     let count = if asked.only_count { 0 } else { asked.count };
-    let mut entries = trail.events.iter().skip(offset).take(count).map(|e| entry(app, asked, e)).collect::<Result<Vec<_>>>()?;
+    let mut shown: Vec<Entry> = trail.entries.iter().skip(offset).take(count).cloned().collect();
+    trail::whole(app, call, &mut shown)?;
+    let mut entries = shown.iter().map(|e| entry(app, asked, e)).collect::<Result<Vec<_>>>()?;
     let shown = offset + entries.len();
     let mut links = vec![("self".to_owned(), format!("{}/AuditEvent?{}", app.base_url, encode(&asked.used)))];
     if shown < total && count > 0 {
@@ -82,7 +88,7 @@ fn respond(app: &App, call: &Call, asked: &Asked, trail: &Trail, offset: usize) 
     Ok(Answer::resource(raw_bundle("searchset", told.then_some(total), &links, &entries)))
 }
 
-fn entry(app: &App, asked: &Asked, event: &Event) -> Result<String> {
-    let bytes = to_bytes(&if asked.tde { to_tde(event) } else { to_fhir(event) })?;
-    Ok(format!("{{\"fullUrl\":\"{}/AuditEvent/{}\",\"resource\":{},\"search\":{{\"mode\":\"match\"}}}}", app.base_url, event.id, String::from_utf8_lossy(&bytes)))
+fn entry(app: &App, asked: &Asked, entry: &Entry) -> Result<String> {
+    let bytes = to_bytes(&if asked.tde { entry.to_tde() } else { entry.to_fhir() })?;
+    Ok(format!("{{\"fullUrl\":\"{}/AuditEvent/{}\",\"resource\":{},\"search\":{{\"mode\":\"match\"}}}}", app.base_url, entry.event.id, String::from_utf8_lossy(&bytes)))
 }

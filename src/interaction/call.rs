@@ -121,6 +121,8 @@ impl Call {
             matrix: String::new(),
             fault: 0,
             rule: String::new(),
+            opening: String::new(),
+            looked_at: Vec::new(),
             also: Vec::new(),
             records: std::collections::BTreeSet::new(),
         }
@@ -149,6 +151,8 @@ impl Call {
             matrix: String::new(),
             fault: 0,
             rule: String::new(),
+            opening: String::new(),
+            looked_at: Vec::new(),
             also: Vec::new(),
             records: std::collections::BTreeSet::new(),
         }
@@ -210,6 +214,14 @@ impl Call {
         let mut event = self.event.borrow_mut();
         if event.entities.len() < 100 && !event.entities.contains(&reference) {
             event.entities.push(reference);
+        }
+    }
+
+    /// Notes what more was looked at (at most 10 are kept), in words of the program's own tables.
+    pub fn looked_at(&self, kind: &str, what: &str) {
+        let mut event = self.event.borrow_mut();
+        if event.looked_at.len() < 10 && !what.is_empty() {
+            event.looked_at.push((kind.to_owned(), what.to_owned()));
         }
     }
 

@@ -13,7 +13,7 @@ mod traits;
 pub use desk::{Desk, Ended, Imported, NewSession, Refused, Session};
 pub use launch::launch;
 pub(super) use launch::{patient, permitted};
-pub use steps::{break_glass, glass_breaker, imported, notice_due, notice_read, of_patient, view};
+pub use steps::{break_glass, glass_breaker, imported, notice_due, notice_read, of_patient, view, views};
 pub use traits::Traits;
 
 use super::{App, Call, Method};
@@ -31,18 +31,35 @@ pub struct Visit {
     pub traits: Option<Traits>,
     /// Whether they are not those of the record.
     pub mismatch: bool,
-    /// Id of this opening: the request id of every event of it.
-    pub opening: String,
+    /// Request id of its events: of a page opened by a ticket, the id of that opening.
+    pub request_id: String,
+    /// Whether it is the opening of a page by a ticket, which the patient reads as one access.
+    pub opening: Opening,
     /// End of the access token, seconds since 1970; none without one.
     pub token_ends_s: Option<i64>,
+}
+
+/// How a page came to be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// By a ticket: one opening, whose id is the request id of all that is asked for in it.
+    Ticket,
+    /// By a caller of the API, each of whose requests is an access of its own.
+    None,
 }
 
 impl Visit {
     /// A call of this visit; `address` is the network address it comes from.
     pub fn call(&self, app: &App, method: Method, path: &[&str], address: &str) -> Call {
         let path = path.iter().map(|p| (*p).to_owned()).collect();
-        let call = Call::plain(app, (self.caller.clone(), self.actor.clone()), method, path, (address.to_owned(), self.opening.clone()));
+        let call = Call::plain(app, (self.caller.clone(), self.actor.clone()), method, path, (address.to_owned(), self.request_id.clone()));
+        call.event.borrow_mut().opening = self.opening_id();
         call.about(&self.patient);
         call
+    }
+
+    /// The opening that its events belong to; empty for a caller of the API.
+    pub fn opening_id(&self) -> String {
+        if self.opening == Opening::Ticket { self.request_id.clone() } else { String::new() }
     }
 }

@@ -11,7 +11,7 @@ use super::group::Group;
 use super::statement::{Statement, only_a_kind};
 use super::tables::FRENCH;
 use super::words::fold;
-use super::{Fact, Source, dates, medication, numbers, observation, remark, report};
+use super::{Fact, Source, dates, medication, numbers, observation, remark, report, request};
 
 /// What lines are made from.
 pub(super) struct Context<'a> {
@@ -25,6 +25,8 @@ pub(super) struct Context<'a> {
     pub citations: &'a [Citation],
     /// Of each source, the absolute URL of its DocumentReference.
     pub document_urls: &'a [String],
+    /// What was done of what is asked for.
+    pub done: &'a request::Done<'a>,
 }
 
 /// A line: the thing, what is said of it, and from which documents.
@@ -90,6 +92,7 @@ pub(super) fn of(context: &Context<'_>, group: &Group) -> Line {
         line.second = Course::of(lead.resource, context.now_us) != Course::Current;
         line.sentences = medication::advice(lead.resource);
     }
+    line.second |= request::answered(context, lead).is_some();
     line.sentences.extend(comment(lead, &line));
     line.remarks = remark::of(context, group, lead);
     line.source = sources(context, group);
@@ -171,6 +174,7 @@ fn details(context: &Context<'_>, s: &Statement<'_>) -> Vec<String> {
         "Immunization" => immunization(s),
         "Procedure" => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),
         "FamilyMemberHistory" => Vec::new(),
+        kind if request::asks(kind) => sites(s).into_iter().chain(request::details(context, s)).chain(reasons(s)).chain(status(s)).collect(),
         kind if kind.starts_with("Medication") => medication::details(kind, s.resource, &name(context, s), context.now_us),
         _ => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),
     }

@@ -28,6 +28,7 @@ mod rank;
 mod references;
 mod remark;
 mod report;
+mod request;
 mod score;
 mod section;
 mod series;
@@ -153,7 +154,8 @@ fn sections<T>(known: &Known<'_>, then: impl FnOnce(&line::Context<'_>, Vec<sect
     let document_urls: Vec<String> = sources.iter().map(|s| format!("{base_url}/{}", s.document_reference)).collect();
     let citations: Vec<citation::Citation> = sources.iter().map(citation::Citation::of).collect();
     let now_us = dates::start_us(now).unwrap_or(i64::MAX);
-    let context = line::Context { now, now_us, index: &index, facts, sources, statements: &statements, citations: &citations, document_urls: &document_urls };
+    let done = request::Done::of(&statements);
+    let context = line::Context { done: &done, now, now_us, index: &index, facts, sources, statements: &statements, citations: &citations, document_urls: &document_urls };
     let filled = section::fill(&context, groups);
     then(&context, filled)
 }

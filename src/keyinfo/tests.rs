@@ -535,6 +535,62 @@ fn a_plan_tells_its_activities_in_their_own_words() {
     assert!(told(&Record::new().with(Some(0), plan).bundle(), "18776-5").contains("Demande d'examen : Kaliémie à un mois (à partir du 12/07/2026) ["));
 }
 
+fn asked_for(code: &str, when: &str) -> Value {
+    json!({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "code": {"coding": [{"system": "http://loinc.org", "code": code}], "text": "Kaliémie"},
+        "occurrenceDateTime": when, "authoredOn": "2025-05-30", "requester": {"display": "Dr Louis Meyer"}})
+}
+
+fn measured(code: &str, when: &str) -> Value {
+    json!({"resourceType": "Observation", "status": "final", "code": {"coding": [{"system": "http://loinc.org", "code": code}], "text": "Potassium"}, "effectiveDateTime": when,
+        "valueQuantity": {"value": 4.1, "unit": "mmol/L"}})
+}
+
+#[test]
+fn a_request_says_for_when_and_by_whom_and_stays_until_the_same_code_is_done_after_it() {
+    let request = || Record::new().with(Some(2), asked_for("2823-3", "2026-03-01"));
+    let open = "• Kaliémie, à faire le 01/03/2026, demande du 30/05/2025 (Dr Louis Meyer) [";
+    assert!(told(&request().bundle(), "18776-5").contains(open), "{}", told(&request().bundle(), "18776-5"));
+    // Another code, before its day, in the same document, refuted: none of it answers.
+    let against = json!({"status": "entered-in-error"});
+    let mut refuted = measured("2823-3", "2026-03-14");
+    refuted["status"] = against["status"].clone();
+    for (source, result) in [(1, measured("2951-2", "2026-03-14")), (1, measured("2823-3", "2026-02-14")), (2, measured("2823-3", "2026-03-14")), (1, refuted)] {
+        let text = told(&request().with(Some(source), result).bundle(), "18776-5");
+        assert!(text.contains(open), "{text}");
+    }
+    let text = told(&request().with(Some(1), measured("2823-3", "2026-03-14")).with(Some(0), measured("2823-3", "2026-09-12")).bundle(), "18776-5");
+    assert!(text.contains("demande du 30/05/2025 (Dr Louis Meyer), fait le 14/03/2026 ["), "{text}");
+    // A code that is a kind of thing answers nothing.
+    let kind = |kind: &str, more: Value| {
+        let mut out = json!({"resourceType": kind, "code": {"coding": [{"system": "http://snomed.info/sct", "code": "11429006"}], "text": "Consultation"}});
+        out.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        out
+    };
+    let consultation = Record::new()
+        .with(Some(2), kind("ServiceRequest", json!({"status": "active", "intent": "plan"})))
+        .with(Some(1), kind("Procedure", json!({"status": "completed", "performedDateTime": "2026-03-14"})));
+    assert!(!told(&consultation.bundle(), "18776-5").contains("fait le"));
+}
+
+#[test]
+fn a_recommended_vaccine_says_when_it_is_due_and_is_answered_by_its_injection() {
+    let vaccine = json!({"coding": [{"system": "http://www.whocc.no/atc", "code": "J07BB02"}], "text": "Grippe"});
+    let due = |code: &str, day: &str| json!({"code": {"coding": [{"system": "http://loinc.org", "code": code}]}, "value": day});
+    let recommendation = json!({"resourceType": "ImmunizationRecommendation", "date": "2025-06-02", "recommendation": [
+        {"vaccineCode": [vaccine.clone()], "dateCriterion": [due("30980-7", "2025-10-15"), due("59777-3", "2026-01-31")], "doseNumberPositiveInt": 1,
+            "forecastStatus": {"coding": [{"code": "due"}]}},
+        {"targetDisease": {"text": "Zona"}, "dateCriterion": [due("30980-7", "2026-11")], "forecastStatus": {"coding": [{"code": "overdue"}]}}]});
+    let record = |of: &Value| Record::new().with(Some(2), of.clone());
+    let text = told(&record(&recommendation).bundle(), "18776-5");
+    assert!(text.contains("• Grippe, à faire le 15/10/2025, au plus tard le 31/01/2026, dose n° 1, et Zona à faire en novembre 2026 en retard ["), "{text}");
+    let injection = json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": vaccine, "occurrenceDateTime": "2025-11-03"});
+    let several = told(&record(&recommendation).with(Some(1), injection.clone()).bundle(), "18776-5");
+    assert!(!several.contains("fait le"), "the other vaccine is still to be given: {several}");
+    let mut one = recommendation.clone();
+    one["recommendation"].as_array_mut().unwrap().truncate(1);
+    assert!(told(&record(&one).with(Some(1), injection).bundle(), "18776-5").contains(", fait le 03/11/2025 ["));
+}
+
 #[test]
 fn titles_are_written_as_in_french_letters() {
     assert_eq!(["DR", "Docteur", "PR", "M", "MR.", "MME", "Mlle", "Maître"].map(title), ["Dr", "Dr", "Pr", "M.", "M.", "Mme", "Mlle", "Maître"]);

@@ -24,6 +24,8 @@ macro_rules! paged_on_both {
 paged_on_both! {
     a_ticket_opens_the_page_of_its_patient_once
     what_is_asked_for_in_one_opening_shares_its_id_in_the_trail
+    one_opening_is_one_access_for_the_patient
+    filters_bound_and_view_are_in_the_address
     a_session_is_for_one_patient
     a_change_comes_from_the_page_itself
     the_notice_is_read_once_for_all_pages
@@ -195,6 +197,125 @@ fn what_is_asked_for_in_one_opening_shares_its_id_in_the_trail(server: &TestServ
     assert_eq!(within.len(), 5, "consult, page, section, export, document: {}", within.len());
     for event in within {
         assert!(event.to_string().contains("899700218896"), "under the practitioner's name: {event}");
+    }
+}
+
+/// What a holder finds of his trail.
+fn accesses(server: &TestServer, query: &str) -> Value {
+    server.holder(INS).found(&format!("AuditEvent?{query}"))
+}
+
+fn one_opening_is_one_access_for_the_patient(server: &TestServer) {
+    let records = records(server);
+    authorized(server, &records.patient);
+    let patient = format!("patient={}&date=ge2020-01-01", records.patient);
+    let before = accesses(server, &patient)["total"].as_u64().unwrap();
+    let launched = launched(&mut server.doctor(&[]), &request(&records.patient));
+    let opening = launched["consultation"].as_str().unwrap();
+    let mut browser = Browser::opened(server, &launched);
+    assert_eq!(browser.page().0, 200);
+    let total = |query: &str| accesses(server, query)["total"].as_u64().unwrap();
+    let own = |n: u64| before + n; // The holder's own searches are in his trail too.
+    assert_eq!(total(&patient), own(2), "the page that is open is one access, beside the search before");
+    assert_eq!(browser.get("/consult/key-info?section=problems").status, 200);
+    assert_eq!(browser.get(&format!("/consult/document/{}/$render", records.document)).status, 200);
+    assert_eq!(browser.post("seen", "generated=2026-01-01T00%3A00%3A00Z").status, 303, "a write, whose event is in the database");
+    assert_eq!(browser.get("/consult/document/none/$render").status, 404);
+    assert_eq!(total(&patient), own(3), "what was looked at in it is no further access");
+    // The whole of it, inside.
+    let bundle = accesses(server, &patient);
+    let all = resources(&bundle, "AuditEvent");
+    let entry = all.iter().find(|e| e.to_string().contains("\"code\":\"consult\"")).unwrap();
+    let parts: Vec<&Value> = entry["entity"].as_array().unwrap().iter().filter(|e| e["type"]["code"] == "AuditEvent").collect();
+    let details = |name: &str| parts.iter().flat_map(|p| p["detail"].as_array().unwrap()).filter(|d| d["type"] == name).map(|d| d["valueString"].as_str().unwrap()).collect::<Vec<_>>();
+    let done = details("interaction");
+    for name in ["launch", "key-info", "render", "key-info-seen"] {
+        assert!(done.contains(&name), "{name} in {done:?}");
+    }
+    // What was asked for in vain is left out: of a hidden document it would say that there is one.
+    assert_eq!((details("section"), done.len()), (vec!["problems"], all_parts(server, &records.patient, opening) - 1));
+    assert!(details("entity").contains(&format!("DocumentReference/{}", records.document).as_str()) && !details("outcome").contains(&"4"));
+    assert!(entry["entity"].as_array().unwrap().iter().any(|e| e["what"]["reference"] == format!("DocumentReference/{}", records.document)));
+    assert!(entry["period"]["start"].as_str().unwrap() < entry["period"]["end"].as_str().unwrap());
+    // The same by its id, and each part by its own.
+    let mut holder = server.holder(INS);
+    let id = entry["id"].as_str().unwrap();
+    assert_eq!(holder.found(&format!("AuditEvent/{id}")), **entry);
+    assert_eq!(resources(&holder.found(&format!("AuditEvent?_id={id}")), "AuditEvent"), vec![*entry]);
+    for part in &parts {
+        let reference = part["what"]["reference"].as_str().unwrap();
+        assert_eq!(holder.found(reference)["resourceType"], "AuditEvent", "{reference}");
+    }
+    let trail = accesses(server, &format!("entity:identifier={opening}"));
+    assert_eq!(trail["total"].as_u64().unwrap(), u64::try_from(parts.len()).unwrap(), "every event of it, but that of the ticket, which has its own request id");
+    let rendered = accesses(server, &format!("{patient}&entity=DocumentReference/{}", records.document));
+    assert!(resources(&rendered, "AuditEvent").iter().any(|e| e.to_string().contains("\"code\":\"render\"")), "asked by its document, the event itself is found");
+    // A time that lies within the opening finds all of it.
+    let end = entry["period"]["end"].as_str().unwrap();
+    let late = accesses(server, &format!("patient={}&date=eq{end}", records.patient));
+    assert_eq!(resources(&late, "AuditEvent").iter().filter(|e| e["id"] == entry["id"]).map(|e| e["entity"].as_array().unwrap().len()).collect::<Vec<_>>(), [entry["entity"].as_array().unwrap().len()]);
+    // Pages count accesses.
+    let mut page = accesses(server, &format!("{patient}&_count=1"));
+    let (total, mut seen) = (page["total"].as_u64().unwrap(), 1);
+    while let Some(next) = page["link"].as_array().unwrap().iter().find(|l| l["relation"] == "next").and_then(|l| l["url"].as_str()).map(str::to_owned) {
+        page = holder.found(next.strip_prefix(&server.base).unwrap().trim_start_matches('/'));
+        assert_eq!((page["total"].as_u64(), resources(&page, "AuditEvent").len()), (Some(total), 1));
+        seen += 1;
+    }
+    assert_eq!(seen, total);
+}
+
+/// Events of an opening in the auditor's list, which is whole, but that of the opening itself; with that of its ticket.
+fn all_parts(server: &TestServer, patient: &str, opening: &str) -> usize {
+    let all = events(server, &format!("&patient={patient}"));
+    assert!(all.iter().all(|e| e["meta"]["versionId"] == "1"), "the auditor reads events");
+    all.iter().filter(|e| e.to_string().contains(opening)).count() - 1 + named(&all, "launch").len()
+}
+
+/// A software that knows the id of an opening cannot put its own reads into it.
+#[test]
+fn a_request_id_does_not_hide_an_access_in_an_opening() {
+    let server = paged(On::Sqlite, |_| {});
+    let records = records(&server);
+    authorized(&server, &records.patient);
+    let launched = launched(&mut server.doctor(&[]), &request(&records.patient));
+    assert_eq!(Browser::opened(&server, &launched).page().0, 200);
+    let patient = format!("patient={}&date=ge2020-01-01", records.patient);
+    let before = accesses(&server, &patient)["total"].as_u64().unwrap();
+    let opening = launched["consultation"].as_str().unwrap();
+    let read = server.doctor(&[]).call("GET", &format!("DocumentReference/{}", records.document), &[("X-Request-Id", opening), ("Accept", FHIR_JSON)], b"");
+    assert_eq!(read.status, 200);
+    assert_eq!(accesses(&server, &patient)["total"].as_u64().unwrap(), before + 2, "the read, and the search before");
+}
+
+fn filters_bound_and_view_are_in_the_address(server: &TestServer) {
+    let records = records(server);
+    authorized(server, &records.patient);
+    let old = String::from_utf8(small_cda("2.25.8804", INS, "")).unwrap().replace("801234567897", "801234567888").replace("20260310", "20150310");
+    server.client("client-laboratoire").deposited(old.as_bytes());
+    let mut browser = Browser::opened(server, &launched(&mut server.doctor(&[]), &request(&records.patient)));
+    let page = browser.page().1;
+    let generated = page.split("name=\"generated\" value=\"").nth(1).unwrap().split('"').next().unwrap().replace(':', "%3A");
+    assert_eq!(browser.post("seen", &format!("generated={generated}")).status, 303);
+    let rows = |page: &str| page.matches("<li data-t").count();
+    let page = browser.page().1;
+    assert!(page.contains("Limite : 2 dernières années") && page.contains("1 sur 2") && rows(&page) == 1, "{page}");
+    let page = text(&browser.get("/consult/?window=all"));
+    assert!(page.contains("Remettre la limite aux 2 dernières années") && rows(&page) == 2);
+    let page = text(&browser.get("/consult/?window=all&period=P5Y"));
+    assert!(page.contains("Période : 5 dernières années") && page.contains("1 document sur 2") && rows(&page) == 1);
+    assert_eq!(rows(&text(&browser.get("/consult/documents?window=all"))), 2);
+    let nothing = text(&browser.get("/consult/documents?window=all&text=introuvable"));
+    assert!(nothing.contains("Mots : « introuvable »") && nothing.contains("aucun document sur 2") && rows(&nothing) == 0);
+    let print = text(&browser.get("/consult/print?specialty=emergency&window=all&period=P5Y"));
+    assert!(print.contains("Imprimé le") && print.contains("Vue choisie") && print.contains("Période : 5 dernières années"), "{print}");
+    let view = text(&browser.get("/consult/?specialty=SM04"));
+    assert!(view.contains("<option value=\"cardiologist\" selected=\"\">") && view.contains("href=\"/consult/./\">Vue choisie"), "{view}");
+    for profile in ["neutral", "general-practitioner", "diabetologist", "paediatrician", "midwife", "radiologist", "pharmacist", "nurse", "physiotherapist", "dentist"] {
+        assert!(view.contains(&format!("<option value=\"{profile}\">")), "{profile}");
+    }
+    for wrong in ["?specialty=SM99", "?window=x", "documents?window=x", "print?specialty=x"] {
+        assert_eq!(browser.get(&format!("/consult/{wrong}")).status, 400, "{wrong}");
     }
 }
 

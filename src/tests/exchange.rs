@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use passerelle::cli::Response;
+use passerelle::config::{AccessPolicy, Config};
 use passerelle::tls::{PkiOptions, SigningKey, generate};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 
-use crate::support::{On, TestServer, json, refused, text};
+use crate::support::{FHIR_JSON, On, TestServer, json, refused, small_cda, text};
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
@@ -55,12 +56,24 @@ impl Provider {
         Self { dir, port, key, answers }
     }
 
+    /// A server that opens pages too.
+    fn server_with_pages(&self, recheck_minutes: u16) -> TestServer {
+        self.configured(self.port, recheck_minutes, |c| {
+            c.consult.bind = "127.0.0.1:0".into();
+            c.access.policy = AccessPolicy::Enforced;
+        })
+    }
+
     fn server(&self, recheck_minutes: u16) -> TestServer {
         self.server_asking(self.port, recheck_minutes)
     }
 
     /// A server whose provider listens on this port.
     fn server_asking(&self, port: u16, recheck_minutes: u16) -> TestServer {
+        self.configured(port, recheck_minutes, |_| {})
+    }
+
+    fn configured(&self, port: u16, recheck_minutes: u16, change: impl FnOnce(&mut Config)) -> TestServer {
         let file = |name: &str| self.dir.join(name).display().to_string();
         TestServer::with(On::Sqlite, |c| {
             c.exchange.psc_issuer = "https://psc.test".into();
@@ -71,6 +84,7 @@ impl Provider {
             c.exchange.client_id = "passerelle".into();
             c.exchange.client_secret_file = file("secret");
             c.exchange.recheck_minutes = recheck_minutes;
+            change(c);
         })
     }
 
@@ -251,6 +265,76 @@ fn a_token_whose_session_ended_is_refused_and_a_silent_provider_fails_closed() {
     for _ in 0..2 {
         refused(&use_of(&again, "client-cabinet", token), 401);
     }
+}
+
+/// A browser that a ticket of this token lets in: its cookie, and what the page answers it.
+struct Page {
+    browser: crate::support::Session,
+    cookie: String,
+}
+
+impl Page {
+    fn opened(server: &TestServer, token: &str, patient: &str) -> Self {
+        let bearer = format!("Bearer {token}");
+        let asked = json!({"patient": patient, "traits": {"family": "Essai", "birthDate": "1970-03-12"}}).to_string();
+        let launched = server.client("client-cabinet").call("POST", "/launch", &[("Authorization", &bearer), ("Content-Type", "application/json")], asked.as_bytes());
+        assert_eq!(launched.status, 201, "{}", text(&launched));
+        let url = json(&launched)["url"].as_str().unwrap().to_owned();
+        let mut browser = server.browser();
+        let begun = browser.call("GET", &url[url.find("/consult/").unwrap()..], &[("User-Agent", "essai")], b"");
+        assert_eq!(begun.status, 200, "{}", text(&begun));
+        let cookie = begun.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        Self { browser, cookie }
+    }
+
+    fn answers(&mut self) -> (u16, String) {
+        let answer = self.browser.call("GET", "/consult/", &[("Cookie", &self.cookie), ("User-Agent", "essai"), ("Accept", "text/html")], b"");
+        (answer.status, text(&answer))
+    }
+}
+
+#[test]
+fn the_end_of_the_identity_session_ends_the_page_and_a_silent_provider_shows_nothing() {
+    let provider = Provider::start(person(&["750000001"]));
+    let server = provider.server_with_pages(0);
+    let token = json(&exchange(&server, &provider.subject(&json!({})), &[]))["access_token"].as_str().unwrap().to_owned();
+    let patient = server.client("client-laboratoire").deposited(&small_cda("2.25.9901", "258027511234534", ""))["subject"]["reference"].as_str().unwrap().to_owned();
+    let bearer = format!("Bearer {token}");
+    let consent = server.client("client-cabinet").call("POST", &format!("{patient}/$authorize"), &[("Authorization", &bearer), ("Accept", FHIR_JSON)], b"");
+    assert_eq!(consent.status, 201, "{}", text(&consent));
+    let mut page = Page::opened(&server, &token, &patient);
+    assert_eq!(page.answers().0, 200);
+    // Who cannot be asked is not believed, and the page goes on once he answers.
+    provider.set(|a| a.status = 500);
+    let (status, said) = page.answers();
+    assert!(status == 503 && !said.contains("Essai"), "{said}");
+    provider.set(|a| a.status = 200);
+    assert_eq!(page.answers().0, 200);
+    provider.set(|a| a.active = false);
+    let (status, said) = page.answers();
+    assert!(status == 403 && said.contains("Votre authentification s'est terminée"), "{said}");
+    // It never comes back, whatever the provider says later.
+    provider.set(|a| a.active = true);
+    let (status, said) = page.answers();
+    assert!(status == 403 && said.contains("Aucune consultation n'est ouverte"), "{said}");
+    let traced = json(&server.acting("client-cabinet", &["--role", "auditor"]).get(&format!("AuditEvent?date=ge2020-01-01&patient={patient}&subtype=consult&outcome=4")));
+    assert_eq!(traced["total"], 1, "the end is traced under the practitioner's name: {traced}");
+}
+
+#[test]
+fn a_page_asks_for_its_identity_session_no_more_often_than_a_call() {
+    let provider = Provider::start(person(&["750000001"]));
+    let server = provider.server_with_pages(30);
+    let token = json(&exchange(&server, &provider.subject(&json!({})), &[]))["access_token"].as_str().unwrap().to_owned();
+    let patient = server.client("client-laboratoire").deposited(&small_cda("2.25.9902", "258027511234534", ""))["subject"]["reference"].as_str().unwrap().to_owned();
+    let bearer = format!("Bearer {token}");
+    let consent = server.client("client-cabinet").call("POST", &format!("{patient}/$authorize"), &[("Authorization", &bearer), ("Accept", FHIR_JSON)], b"");
+    assert_eq!(consent.status, 201, "{}", text(&consent));
+    let mut page = Page::opened(&server, &token, &patient);
+    assert_eq!(page.answers().0, 200);
+    let asked = provider.answers.lock().unwrap().asked;
+    assert_eq!(page.answers().0, 200);
+    assert_eq!(provider.answers.lock().unwrap().asked, asked, "within the minutes of the recheck nobody is asked");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
+use passerelle::config::AccessPolicy;
 
 use crate::support::{FHIR_JSON, On, Operations, Session, TestServer, registry_table};
 
@@ -52,8 +53,27 @@ fn routes() -> Vec<(String, &'static str, String)> {
             out.push((format!("{kind}-{}-{level}", operation.name), "POST", path));
         }
     }
+    out.extend(PAGE.iter().map(|(method, path)| (format!("page{}", path.replace(['/', '?', '=', '$'], "-")), *method, (*path).to_owned())));
     out
 }
+
+/// The practitioner's page on the API's listener, and its tickets.
+const PAGE: &[(&str, &str)] = &[
+    ("POST", "/launch"),
+    ("GET", "/launch/none"),
+    ("GET", "/consult/none"),
+    ("GET", "/consult/none/documents"),
+    ("GET", "/consult/none/print"),
+    ("GET", "/consult/none/key-info?section=problems"),
+    ("GET", "/consult/none/document/none/$render"),
+    ("GET", "/consult/none/file?id=none"),
+    ("GET", "/consult/none/export"),
+    ("GET", "/consult/none/why?id=none"),
+    ("POST", "/consult/none/notice"),
+    ("POST", "/consult/none/consent"),
+    ("POST", "/consult/none/seen"),
+    ("POST", "/consult/none/import?id=none"),
+];
 
 /// Asks every route under the name of its own; the outcomes seen.
 fn ask(session: &mut Session, who: &str) -> BTreeSet<u16> {
@@ -69,7 +89,10 @@ fn ask(session: &mut Session, who: &str) -> BTreeSet<u16> {
 
 #[test]
 fn every_route_leaves_its_event_whatever_its_outcome() {
-    let mut server = TestServer::enforced(On::Sqlite);
+    let mut server = TestServer::with(On::Sqlite, |c| {
+        c.access.policy = AccessPolicy::Enforced;
+        c.consult.bind = "127.0.0.1:0".into();
+    });
     let mut expected = BTreeSet::new();
     for who in ["doctor", "auditor", "structure", "holder"] {
         let mut session = match who {

@@ -100,7 +100,7 @@ impl World {
 
     /// A place of a query: ids of this world in place of names. A document that is not in this world has an id that nobody ever had.
     fn fill(&self, path: &str) -> String {
-        let mut out = path.replace("{patient}", &self.patient);
+        let mut out = path.replace("{patient}", &self.patient).replace("{record}", self.patient.trim_start_matches("Patient/"));
         for (name, ..) in DOCUMENTS {
             let known = self.documents.iter().find(|d| d.0 == *name);
             let unknown = format!("00000000-0000-4000-8000-00000000000{}", DOCUMENTS.iter().position(|d| d.0 == *name).unwrap());
@@ -128,7 +128,7 @@ impl World {
                 plain(&mut value, &self.server.base);
                 value.to_string()
             }
-            Err(_) => scrubbed(&text(answer), &self.server.base),
+            Err(_) => scrubbed(&without_moments(&text(answer)), &self.server.base),
         };
         format!("{} {headers:?} {body}", answer.status)
     }
@@ -175,8 +175,20 @@ fn scrubbed(text: &str, base: &str) -> String {
     out
 }
 
+/// Without the minutes that a page names: `à 14 h 07`.
+fn without_moments(page: &str) -> String {
+    let mut parts = page.split(" à ");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let moment = part.get(2..5) == Some(" h ") && part.get(5..7).is_some_and(|m| m.bytes().all(|b| b.is_ascii_digit()));
+        out.push_str(" à ");
+        out.push_str(if moment { part.get(7..).unwrap_or_default() } else { part });
+    }
+    out
+}
+
 fn is_id(word: &str) -> bool {
-    let word = word.strip_prefix("urn:uuid:").unwrap_or(word);
+    let word = ["urn:uuid:", "urn:ietf:params:oauth:jti:"].iter().find_map(|p| word.strip_prefix(p)).unwrap_or(word);
     let uuid = uuid::Uuid::try_parse(word).is_ok();
     let derived = ["fx-", "nt-"].iter().any(|p| word.strip_prefix(p).is_some_and(|rest| rest.len() == 32));
     // Fingerprints of certificates: each world has its own.
@@ -298,6 +310,9 @@ const ASKS: &[(&str, Ask)] = &[
     ("validate-cda", |d| get(format!("DocumentReference/{{doc:{}}}/$validate-cda", d.document()))),
     ("render", |d| get(format!("DocumentReference/{{doc:{}}}/$render{}", d.document(), d.pick(&["", "?attachment=0"])))),
     ("explain-access", |d| get(format!("DocumentReference/{{doc:{}}}/$explain-access", d.document()))),
+    ("page", |d| get(format!("/consult/{{record}}/{}", d.pick(PAGE).replace("{document}", d.document())))),
+    ("page-import", |d| Query { method: "POST", ..get(format!("/consult/{{record}}/import?id={{doc:{}}}", d.document())) }),
+    ("page-seen", |_| Query { method: "POST", ..get("/consult/{record}/seen?generated=2026-01-01T00:00:00Z".into()) }),
     ("patch", |d| Query {
         method: "PATCH",
         path: format!("DocumentReference/{{doc:{}}}", d.document()),
@@ -337,6 +352,31 @@ const ASKS: &[(&str, Ask)] = &[
             body: String::from_utf8(document(name, code)).unwrap(),
         }
     }),
+];
+
+/// Addresses of the practitioner's page, below that of the record.
+const PAGE: &[&str] = &[
+    "",
+    "?window=all&text=signaler",
+    "?window=all&type=CR&specialty=emergency",
+    "documents?window=all",
+    "documents?period=P1Y&author=Dr",
+    "print?window=all",
+    "key-info?section=problems",
+    "key-info?section=results&offset=1&specialty=SM04",
+    "document?id={doc:{document}}",
+    "document/{doc:{document}}/$render",
+    "document/{doc:{document}}/$render?attachment=0",
+    "file?id={doc:{document}}",
+    "export?format=ips",
+    "why?id={doc:{document}}",
+];
+
+/// Steps of the page that change what comes after, with the reason.
+const PAGE_NOT_ASKED: &[(&str, &str)] = &[
+    ("notice", "looks at the practitioner alone"),
+    ("consent", "$authorize by another name"),
+    ("break-glass", "looks at the record and the caller alone; with a token the mode is the token's"),
 ];
 
 /// Operations that write or that no hidden document can touch, with the reason.
@@ -404,6 +444,18 @@ fn every_operation_and_interaction_is_asked_in_both_worlds() {
     // A create changes the world; an update of a document is not offered.
     for interaction in offered.iter().filter(|i| !matches!(**i, "create" | "update")) {
         assert!(named.contains(interaction), "the two worlds are not asked {interaction}");
+    }
+}
+
+#[test]
+fn every_step_of_the_page_is_asked_in_both_worlds() {
+    let source = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/consult/steps.rs")).unwrap();
+    let steps: BTreeSet<&str> = source.lines().filter_map(|l| l.trim().strip_prefix("(Method::")?.split_once(", [")?.1.split('"').nth(1)).collect();
+    assert!(steps.len() > 10, "{steps:?}");
+    let first = |path: &&'static str| path.split(['?', '/']).next().unwrap();
+    let asked: BTreeSet<&str> = PAGE.iter().map(first).chain(["import", "seen"]).chain(PAGE_NOT_ASKED.iter().map(|n| n.0)).collect();
+    for step in steps {
+        assert!(asked.contains(step), "the two worlds are not asked for {step} of the page");
     }
 }
 

@@ -12,8 +12,9 @@ pub(super) fn band(view: Option<&Value>, frame: &Frame<'_>, out: &mut Html) {
     out.own("<header class=\"band\">");
     identity(frame, out);
     if let Some(view) = view {
-        state(view, out);
-        actions(Links::new(frame.home), out);
+        state(view, frame, out);
+        arranged(view, frame, out);
+        actions(frame, out);
     }
     out.own("</header>");
 }
@@ -72,9 +73,9 @@ fn spaced(ins: &str) -> String {
     out
 }
 
-/// Counts, since when, for whom the page is arranged.
-fn state(view: &Value, out: &mut Html) {
-    let profile = view.get("profile").map_or("", |p| text(p, "title"));
+/// Counts, since when, in which situation.
+fn state(view: &Value, frame: &Frame<'_>, out: &mut Html) {
+    let profile = if frame.views.is_empty() { arrangement(view) } else { "" };
     let since = match text(view, "since") {
         "" => "première consultation du dossier".to_owned(),
         since => format!("dernière visite le {}", dates::day(since)),
@@ -108,12 +109,53 @@ fn situation(code: &str) -> &str {
     }
 }
 
-fn actions(links: Links<'_>, out: &mut Html) {
+/// The title of the ranking profile.
+fn arrangement(view: &Value) -> &str {
+    view.get("profile").map_or("", |p| text(p, "title"))
+}
+
+/// For whom the page is arranged: the reader's own view, or one that was chosen and is told as such. Its form is that of the filters, so
+/// that neither takes the other away.
+fn arranged(view: &Value, frame: &Frame<'_>, out: &mut Html) {
+    if frame.views.is_empty() {
+        return;
+    }
+    let (own, id) = (frame.asked.of("specialty").is_empty(), view.get("profile").map_or("", |p| text(p, "id")));
+    out.own("<p class=\"view\"><label for=\"view\">Vue</label><select id=\"view\" name=\"specialty\" form=\"filters\" autocomplete=\"off\">");
+    let mine = if own { format!("Ma vue : {}", arrangement(view)) } else { "Ma vue".to_owned() };
+    for (value, title) in [("", mine.as_str())].into_iter().chain(frame.views.iter().map(|(v, t)| (v.as_str(), t.as_str()))) {
+        let chosen = if own { value.is_empty() } else { value == id };
+        let mut attributes = vec![("value", value)];
+        attributes.extend(chosen.then_some(("selected", "")));
+        out.leaf("option", &attributes, title);
+    }
+    out.own("</select>");
+    out.leaf("button", &[("type", "submit"), ("id", "view-go"), ("form", "filters"), ("formaction", &Links::new(frame).plain("./"))], "Changer");
+    if !own {
+        out.open("a", &[("class", "chip keeps"), ("href", &Links::new(frame).asking("./", &frame.asked.without("specialty")))]);
+        out.text("Vue choisie");
+        out.leaf("span", &[("class", "unseen")], &format!(" : {}", arrangement(view)));
+        out.own("<span class=\"unseen keeping\"> : revenir à ma vue</span><span class=\"cross\" aria-hidden=\"true\"> ✕</span></a>");
+    }
+    out.own("</p>");
+}
+
+fn actions(frame: &Frame<'_>, out: &mut Html) {
+    let links = Links::new(frame);
     out.own("<ul class=\"actions\"><li>");
-    out.leaf("a", &[("class", "button"), ("href", &links.plain("print"))], "Imprimer");
+    out.leaf("a", &[("class", "button keeps"), ("href", &links.asking("print", frame.asked))], "Imprimer");
     out.own("</li><li>");
-    out.leaf("a", &[("class", "button"), ("href", &links.plain("export?format=ips"))], "Exporter l'IPS (JSON)");
+    out.leaf("a", &[("class", "button"), ("href", &links.plain("export?format=ips"))], "Exporter l'IPS");
     out.own("</li></ul>");
+    printed(frame, out);
+}
+
+/// On paper: when, and by whom.
+fn printed(frame: &Frame<'_>, out: &mut Html) {
+    if !frame.now.is_empty() {
+        let who = if frame.who.is_empty() { String::new() } else { format!(" par {}", frame.who) };
+        out.leaf("p", &[("class", "paper")], &format!("Imprimé le {}{who}", dates::moment(frame.now)));
+    }
 }
 
 /// What is said before the contents: other identity, mode of access, another day, notice that access is traced.
@@ -148,6 +190,6 @@ fn traced(frame: &Frame<'_>, out: &mut Html) {
 
 /// The start of a form to one of our addresses, with its token.
 pub(super) fn form(word: &'static str, frame: &Frame<'_>, out: &mut Html) {
-    out.open("form", &[("method", "post"), ("action", &Links::new(frame.home).plain(word))]);
+    out.open("form", &[("method", "post"), ("action", &Links::new(frame).plain(word))]);
     out.open("input", &[("type", "hidden"), ("name", "token"), ("value", frame.token)]);
 }

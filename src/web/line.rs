@@ -18,6 +18,10 @@ pub(super) fn line(id: &str, line: &Value, links: Links<'_>, out: &mut Html) {
     said(line, out);
     badges(line, out);
     out.own("</p>");
+    let because = text(line, "stateReason");
+    if !because.is_empty() {
+        out.leaf("p", &[("class", "because")], &bound(&capital(because)));
+    }
     for remark in texts(line, "remarks") {
         out.leaf("p", &[("class", "remark")], &bound(&capital(remark)));
     }

@@ -2,7 +2,9 @@
 //! French, server-rendered, one style sheet and one script of its own, both allowed by their hash; readable without the script.
 //! Spec: RGAA 4; WCAG 2.2 AA; CSP Level 3.
 
+mod asked;
 mod band;
+mod chosen;
 mod dates;
 mod documents;
 mod filters;
@@ -19,13 +21,15 @@ mod tests;
 mod trend;
 mod value;
 
+pub use asked::{Asked, is_filter};
+pub use documents::all as documents;
 pub use page::page;
 pub use policy::policy;
 pub use refused::refused;
 pub use small::{imported, more};
 
 /// What surrounds the view on the page, as the launching software or the main listener gives it. All texts are plain, never HTML.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
     /// Identity as the launching software shows it; `None`: the band says that it was not passed on.
     pub traits: Option<Traits<'a>>,
@@ -43,6 +47,17 @@ pub struct Frame<'a> {
     pub token: &'a str,
     /// FHIR instant.
     pub now: &'a str,
+    /// What the address of the page asks for.
+    pub asked: &'a Asked,
+    /// The ways to arrange the page: value of `specialty`, and title.
+    pub views: &'a [(String, String)],
+}
+
+impl Default for Frame<'_> {
+    fn default() -> Self {
+        static NOTHING: std::sync::LazyLock<Asked> = std::sync::LazyLock::new(Asked::default);
+        Self { traits: None, mismatch: false, home: "", who: "", mode: "", notice: false, token: "", now: "", asked: &NOTHING, views: &[] }
+    }
 }
 
 /// Identity of the patient; an empty text is not shown.

@@ -43,13 +43,13 @@ pub(super) fn document(window: &str, class: &'static str, body: &Html) -> String
     out.own(STYLE);
     out.own("</style></head>");
     out.open("body", &[("class", class)]);
-    if class == "small" {
+    if class.starts_with("small") {
         out.own("<main id=\"main\" tabindex=\"-1\">");
     } else {
         out.own("<a class=\"skip\" href=\"#main\">Aller au contenu</a>");
     }
     out.append(body);
-    out.own(if class == "small" { "</main>" } else { "" });
+    out.own(if class.starts_with("small") { "</main>" } else { "" });
     out.own("<script>");
     out.own(SCRIPT);
     out.own("</script></body></html>\n");
@@ -115,7 +115,7 @@ impl<'a> Plan<'a> {
     }
 
     fn sections(&self, frame: &Frame<'_>, out: &mut Html) {
-        let links = Links::new(frame.home);
+        let links = Links::new(frame).since(text(self.view, "since"));
         row("safety", &self.safety, links, out);
         row("columns", &self.columns, links, out);
         out.own("<div class=\"row pair\">");

@@ -13,7 +13,7 @@ use crate::fhir::html::Html;
 /// The lines of a view of one section from `offset` (lines) on, as a page: read as it is without the script, or taken out of it by the
 /// script and put behind the lines that are shown.
 pub fn more(view: &Value, offset: usize, frame: &Frame<'_>) -> String {
-    let links = Links::new(frame.home);
+    let links = Links::new(frame).since(text(view, "since"));
     let empty = Value::Null;
     let of = list(view, "sections").first().unwrap_or(&empty);
     let heading = format!("{} (suite)", if title(of).is_empty() { "Section" } else { title(of) });
@@ -37,7 +37,7 @@ pub fn imported(identifiers: &Value, frame: &Frame<'_>) -> String {
         out_pair(name, text(identifiers, key), &mut body);
     }
     body.own("</dl>");
-    back(Links::new(frame.home), &mut body);
+    back(Links::new(frame), &mut body);
     document("Identifiants du document", "small", &body)
 }
 
@@ -46,8 +46,9 @@ fn out_pair(name: &'static str, value: &str, out: &mut Html) {
     out.leaf("dd", &[], if value.is_empty() { "non communiqué" } else { value });
 }
 
-fn back(links: Links<'_>, out: &mut Html) {
+/// Back to the record as it was asked for.
+pub(super) fn back(links: Links<'_>, out: &mut Html) {
     out.own("<p>");
-    out.leaf("a", &[("class", "button"), ("href", &links.plain("./"))], "Revenir au dossier");
+    out.leaf("a", &[("class", "button"), ("href", &links.record())], "Revenir au dossier");
     out.own("</p>");
 }

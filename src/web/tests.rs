@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::policy::{SCRIPT, STYLE};
-use super::{Frame, Traits, imported, more, page, policy, refused};
+use super::{Asked, Frame, Traits, documents, imported, more, page, policy, refused};
 
 const NOW: &str = "2026-11-25T11:00:00.000Z";
 
@@ -62,9 +62,11 @@ fn no_text_of_the_view_becomes_markup() {
                 of["key"] = key;
             }
         }
+        let asked = Asked::read(&["specialty", "window", "text", "type", "practice", "period", "author"].map(|name| (name.to_owned(), text.to_owned())));
+        let views = [(text.to_owned(), text.to_owned())];
         let traits = Traits { birth_name: text, given_names: text, birth_date: text, sex: text, ins: text };
-        let frame = Frame { traits: Some(traits), mismatch: true, home: text, who: text, mode: text, notice: true, token: text, now: text };
-        for html in [page(&all, &frame), page(&placed, &frame), refused(text, &frame), more(&all, 7, &frame), imported(&placed["documents"][0], &frame)] {
+        let frame = Frame { traits: Some(traits), mismatch: true, home: text, who: text, mode: text, notice: true, token: text, now: text, asked: &asked, views: &views };
+        for html in [page(&all, &frame), page(&placed, &frame), refused(text, &frame), more(&all, 7, &frame), documents(&all, &frame), documents(&placed, &frame), imported(&placed["documents"][0], &frame)] {
             assert_eq!(html.matches("<script").count(), 1, "{text}");
             assert_eq!(html.matches("<style").count(), 1, "{text}");
             assert_eq!(html.matches("<img").count(), 0, "{text}");
@@ -141,25 +143,94 @@ fn a_line_shows_its_words_marks_sources_and_reasons() {
 #[test]
 fn a_record_without_documents_says_so() {
     let html = page(&view(json!([]), vec![]), &frame());
-    assert!(html.contains("Aucun document lisible dans ce dossier.") && html.contains("Rien de nouveau depuis le 01/09/2026") && !html.contains("id=\"filters\""));
+    assert!(html.contains("Aucun document lisible dans ce dossier.") && html.contains("Rien de nouveau depuis le 01/09/2026") && !html.contains("id=\"f-text\""));
+}
+
+fn asked(query: &[(&str, &str)]) -> Asked {
+    Asked::read(&query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>())
 }
 
 #[test]
-fn the_bound_in_time_is_shown_and_can_be_removed() {
+fn the_bound_in_time_is_shown_and_can_be_removed_and_put_back() {
     let mut bound = view(json!([]), vec![document(1)]);
     bound["documentsWindow"] = json!("P2Y");
     let html = page(&bound, &frame());
-    assert!(html.contains("href=\"/consult/?window=all\"") && html.contains("2 dernières années"));
+    assert!(html.contains("href=\"/consult/?window=all#documents-box\"") && html.contains("Limite : 2 dernières années"));
+    let all = asked(&[("window", "all"), ("type", "CR")]);
+    bound.as_object_mut().unwrap().remove("documentsWindow");
+    let html = page(&bound, &Frame { asked: &all, ..frame() });
+    assert!(html.contains("href=\"/consult/?type=CR#documents-box\">Remettre la limite aux 2 dernières années</a>") && !html.contains("Limite :"));
+    assert!(html.contains("type=\"hidden\" name=\"window\" value=\"all\""), "a filter does not put it back");
 }
 
 #[test]
-fn a_thousand_documents_and_300_lines_stay_under_a_megabyte() {
+fn every_filter_in_force_is_visible_and_one_click_removes_it_alone() {
+    let all = [("text", "hba1c 7,9", "Mots : « hba1c 7,9 »"), ("type", "CR d'examens biologiques", "Type : CR d'examens biologiques"), ("practice", "Biologie médicale", "Spécialité : Biologie médicale"),
+        ("period", "P3M", "Période : 3 derniers mois"), ("author", "Dr 9", "Auteur : Dr 9")];
+    let filters = asked(&all.map(|(n, v, _)| (n, v)));
+    let frame = Frame { asked: &filters, ..frame() };
+    let view = view(json!([]), (0..120).map(document).collect());
+    for html in [page(&view, &frame), documents(&view, &frame)] {
+        for (name, _, words) in all {
+            let chip = html.split("<li>").find(|li| li.contains(&format!("\">{words}<span"))).unwrap_or_else(|| panic!("{words}"));
+            let to = chip.split("href=\"").nth(1).unwrap().split('"').next().unwrap();
+            assert!(!to.contains(&format!("{name}=")), "{to}");
+            assert!(all.iter().filter(|o| o.0 != name).all(|o| to.contains(&format!("{}=", o.0))), "{to}");
+        }
+        assert_eq!(html.matches("<option value=\"Dr 9\"").count(), 1);
+        assert!(html.contains(">3 documents sur 120</p>"), "those numbered 9, 49 and 89");
+        assert_eq!(html.matches("<li data-t").count(), 3);
+    }
+    let nobody = asked(&[("author", "Dr inconnu")]);
+    let html = page(&view, &Frame { asked: &nobody, ..frame });
+    assert!(html.contains("aucun document sur 120") && html.contains("<option value=\"Dr inconnu\" data-n=\"none\" selected=\"\">") && html.contains("class=\"absent\">Aucun document ne répond"));
+}
+
+#[test]
+fn another_view_is_chosen_told_and_left() {
+    let views = [("emergency".to_owned(), "Urgences".to_owned()), ("cardiologist".to_owned(), "Cardiologie".to_owned())];
+    let mut of = view(json!([{"key": "results", "title": "R", "state": "present", "total": 9, "lines": [line("a")], "more": 8}]), vec![]);
+    of["profile"] = json!({"id": "emergency", "title": "Urgences", "version": "1"});
+    let own = page(&of, &Frame { views: &views, ..frame() });
+    assert!(own.contains("<option value=\"\" selected=\"\">Ma vue : Urgences</option>") && !own.contains("Vue choisie"));
+    let chosen = asked(&[("specialty", "SM99"), ("window", "all")]);
+    let html = page(&of, &Frame { views: &views, asked: &chosen, ..frame() });
+    assert!(html.contains("<option value=\"emergency\" selected=\"\">Urgences</option>") && html.contains("href=\"/consult/./?window=all\">Vue choisie<span class=\"unseen\"> : Urgences</span>"));
+    assert!(html.contains("offset=1&amp;specialty=SM99&amp;since=2026-09-01"), "further lines are those of the view");
+    assert!(html.contains("href=\"/consult/print?specialty=SM99&amp;window=all\""));
+}
+
+#[test]
+fn a_thousand_documents_are_one_click_away_and_the_page_stays_small() {
     let lines = |n: usize| (0..n).map(|i| line(&format!("ligne {i}"))).collect::<Vec<_>>();
-    let sections: Vec<Value> = ["problems", "medications", "results"].iter().map(|k| json!({"key": k, "title": k, "state": "present", "lines": lines(100)})).collect();
+    let sections: Vec<Value> = ["problems", "medications", "results"].iter().map(|k| json!({"key": k, "title": k, "state": "present", "lines": lines(7)})).collect();
     let view = view(json!(sections), (0..1000).map(document).collect());
     let html = page(&view, &frame());
-    assert!(html.contains("d999"), "every document is listed");
-    assert!(html.len() < 1_000_000, "{} bytes; the example prints the time", html.len());
+    assert_eq!(html.matches("<li data-t").count(), 50);
+    assert!(html.contains("href=\"/consult/documents\">Afficher les 950 autres documents</a>") && html.contains("data-all=\"/consult/documents\""));
+    assert!(html.len() < 150_000, "{} bytes; the example prints the time", html.len());
+    let all = documents(&view, &frame());
+    assert_eq!(all.matches("<li data-t").count(), 1000);
+    assert!(!all.contains("data-all=") && all.len() < 1_000_000, "{} bytes", all.len());
+    let one = asked(&[("text", "HbA1c 7,999 %")]);
+    assert!(page(&view, &Frame { asked: &one, ..frame() }).contains("id=\"d999\""), "filters look at all of them");
+}
+
+#[test]
+fn paper_says_when_for_whom_and_what_is_left_out() {
+    let filters = asked(&[("type", "CR d'examens biologiques")]);
+    let of = view(json!([]), (0..60).map(document).collect());
+    let html = page(&of, &Frame { asked: &filters, ..frame() });
+    assert!(html.contains("class=\"paper\">Imprimé le 25/11/2026 à 12 h 00 par Dr Anne Roux</p>"));
+    assert!(html.contains("id=\"unprinted\">Et 10 autres documents, non imprimés.</p>"));
+    assert!(page(&of, &frame()).contains("Et 52 autres documents, non imprimés."));
+}
+
+#[test]
+fn a_treatment_says_why_it_is_in_its_state() {
+    let stopped = json!({"label": "Ramipril", "state": "stopped", "stateReason": "arrêté dans la lettre de sortie du 12/06/2026"});
+    let html = page(&view(json!([{"key": "medications", "title": "T", "lines": [stopped]}]), vec![]), &frame());
+    assert!(html.contains("<p class=\"because\">Arrêté dans la lettre de sortie du 12/06/2026</p>"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::http::bearer::Acting;
 use crate::http::serve::{Shared, acting, address, caller, carried_out, refused, request_id, still_valid};
 use crate::http::{body, respond};
 use crate::identity::Caller;
-use crate::interaction::consult::{self, Visit};
+use crate::interaction::consult::{self, Opening, Visit};
 use crate::interaction::{Answer, Call, Method};
 
 /// Bytes of a request for a ticket.
@@ -87,7 +87,7 @@ fn issued(shared: &Shared, call: Call, ends_s: Option<i64>) -> Result<(u16, serd
         let visit = consult::launch(app, call, ends_s)?;
         let (ticket, now_us) = (app.new_secret()?, app.now_us());
         let expires = time::instant(now_us.saturating_add(i64::try_from(limits.ticket_seconds).unwrap_or(0).saturating_mul(1_000_000)));
-        said = Some(json!({"url": format!("{}/consult/{ticket}", limits.base_url), "expires": expires, "consultation": visit.opening, "mismatch": visit.mismatch}));
+        said = Some(json!({"url": format!("{}/consult/{ticket}", limits.base_url), "expires": expires, "consultation": visit.request_id, "mismatch": visit.mismatch}));
         app.desk.issue(limits, &ticket, visit, now_us)?;
         Ok(Answer::empty(201))
     })?;
@@ -114,8 +114,8 @@ async fn imports(req: &HttpRequest, shared: &web::Data<Shared>) -> Result<(u16, 
     .await
 }
 
-fn visit(caller: &Caller, acting: Acting, patient: String, opening: String) -> Visit {
-    Visit { caller: caller.clone(), actor: acting.actor, patient, traits: None, mismatch: false, opening, token_ends_s: acting.ends_s }
+fn visit(caller: &Caller, acting: Acting, patient: String, request_id: String) -> Visit {
+    Visit { caller: caller.clone(), actor: acting.actor, patient, traits: None, mismatch: false, request_id, opening: Opening::None, token_ends_s: acting.ends_s }
 }
 
 async fn visited(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>) -> Result<Reply> {
@@ -125,10 +125,10 @@ async fn visited(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Sh
     if asked.method == Method::Post && !asked.bearer {
         return Err(refused(req, shared, &caller, Fault::new(FaultKind::Forbidden, 796, "Une action demande le jeton d'accès de la personne.")).await);
     }
-    let opening = request_id(req, &shared.app);
+    let ids = request_id(req, &shared.app);
     worked(shared, move |shared| {
         let [_, patient, step @ ..] = asked.path.as_slice() else { return Err(Fault::new(FaultKind::NotFound, 797, "Dites quel patient : /consult/ID.")) };
-        let visit = visit(&caller, acting, patient.clone(), opening);
+        let visit = visit(&caller, acting, patient.clone(), ids);
         let step: Vec<&str> = step.iter().map(String::as_str).collect();
         let home = format!("/consult/{}/", plain(patient)?);
         steps::step(shared, &asked, &Guest { visit, token: String::new(), home, session: None }, &step)

@@ -110,7 +110,8 @@ pub(super) fn traced(shared: &Shared, asked: &Asked, visit: Option<&Visit>, faul
 
 /// The event of an opening, or of a refusal: durable when this returns.
 fn trace(shared: &Shared, asked: &Asked, visit: &Visit, fault: Option<&Fault>) -> Result<()> {
-    let mut event = Call::event_for(&visit.caller, Some(&visit.actor), shared.app.now_us(), (asked.address.clone(), visit.opening.clone()));
+    let mut event = Call::event_for(&visit.caller, Some(&visit.actor), shared.app.now_us(), (asked.address.clone(), visit.request_id.clone()));
+    event.opening = visit.opening_id();
     "consult".clone_into(&mut event.interaction);
     event.action = Action::E;
     event.patient = Some(visit.patient.clone());

@@ -21,8 +21,9 @@ const PRINTED: &str = "500";
 pub(super) fn step(shared: &Shared, asked: &Asked, guest: &Guest, step: &[&str]) -> Result<Reply> {
     let work = Step { shared, asked, guest };
     let reply = match (asked.method, step) {
-        (Method::Get, []) => work.whole(&asked.query),
-        (Method::Get, ["print"]) => work.whole(&[("maxPerSection".to_owned(), PRINTED.to_owned())]),
+        (Method::Get, []) => work.whole(),
+        (Method::Get, ["documents"]) => work.documents(),
+        (Method::Get, ["print"]) => work.print(),
         (Method::Get, ["key-info"]) => work.section(),
         (Method::Get, ["document"]) => work.document_id().map(|id| Reply::see_other(&format!("{}document/{id}/$render", guest.home))),
         (Method::Get, ["document", id, "$render"]) => work.document(id, "$render", &asked.query).map(Reply::answer),
@@ -47,14 +48,27 @@ struct Step<'a> {
 
 impl Step<'_> {
     /// The whole page.
-    fn whole(&self, query: &[(String, String)]) -> Result<Reply> {
-        let view = self.view(query)?;
+    fn whole(&self) -> Result<Reply> {
+        let view = self.view(&[], |_| {})?;
+        Ok(self.framed(|frame| Reply::page(200, web::page(&view, frame))))
+    }
+
+    /// All documents that the bound and the filters leave.
+    fn documents(&self) -> Result<Reply> {
+        let view = self.view(&[("maxPerSection", "1"), ("explain", "false")], |call| call.looked_at("list", "documents"))?;
+        Ok(self.framed(|frame| Reply::page(200, web::documents(&view, frame))))
+    }
+
+    /// The page for paper: whole sections.
+    fn print(&self) -> Result<Reply> {
+        let view = self.view(&[("maxPerSection", PRINTED)], |call| call.is("print", Action::R))?;
         Ok(self.framed(|frame| Reply::page(200, web::page(&view, frame))))
     }
 
     /// The further lines of a section: a page, or the view model for a script that asks for it.
     fn section(&self) -> Result<Reply> {
-        let view = self.view(&self.asked.query)?;
+        let section = self.asked.parameter("section").unwrap_or_default();
+        let view = self.view(&[], |call| call.looked_at("section", section))?;
         if self.asked.json {
             return Ok(Reply::json(200, view.to_string().into_bytes()));
         }
@@ -62,10 +76,17 @@ impl Step<'_> {
         Ok(self.framed(|frame| Reply::page(200, web::more(&view, offset, frame))))
     }
 
-    fn view(&self, query: &[(String, String)]) -> Result<Value> {
-        let call = consult::view(&self.shared.app, &self.guest.visit, query, &self.asked.address);
-        let bytes = bytes(self.carry(call, dispatch)?);
-        serde_json::from_slice(&bytes).map_err(|e| Fault::new(FaultKind::Bug, 776, "the view cannot be read").because(e))
+    /// The view model, with parameters of the page's own; `noted`: what its event says more once it is known.
+    fn view(&self, own: &[(&str, &str)], noted: impl FnOnce(&Call)) -> Result<Value> {
+        let mut query: Vec<(String, String)> = self.asked.query.iter().filter(|(name, _)| !web::is_filter(name)).cloned().collect();
+        query.extend(own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let call = consult::view(&self.shared.app, &self.guest.visit, &query, &self.asked.address);
+        let answer = self.carry(call, |app, call| {
+            let answer = dispatch(app, call)?;
+            noted(call);
+            Ok(answer)
+        })?;
+        serde_json::from_slice(&bytes(answer)).map_err(|e| Fault::new(FaultKind::Bug, 776, "the view cannot be read").because(e))
     }
 
     /// The page was shown: what comes after its moment is new at the next opening.
@@ -204,6 +225,8 @@ impl Step<'_> {
             notice: consult::notice_due(app, visit).unwrap_or(true),
             token: &self.guest.token,
             now: &time::instant(app.now_us()),
+            asked: &web::Asked::read(&self.asked.query),
+            views: &consult::views(),
         })
     }
 }

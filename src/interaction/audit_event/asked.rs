@@ -22,6 +22,10 @@ pub(super) enum What {
     Action,
     Outcome,
     Entity,
+    /// Request id: of a page that was opened, the id of that opening.
+    Request,
+    /// The opening it belongs to; no parameter, since nobody but the server says so.
+    Opening,
 }
 
 /// Parameter → what it looks at.
@@ -37,6 +41,7 @@ const PARAMETERS: &[(&str, What)] = &[
     ("action", What::Action),
     ("outcome", What::Outcome),
     ("entity", What::Entity),
+    ("entity:identifier", What::Request),
 ];
 
 /// One parameter: any of its values must be there.
@@ -132,12 +137,29 @@ impl Asked {
             let [(_, value)] = test.any.as_slice() else { return None };
             crate::interaction::address::is_id(value).then(|| format!("\"{member}\":\"{value}\""))
         };
-        single(What::Id, "id").or_else(|| single(What::Patient, "patient")).unwrap_or_default()
+        single(What::Id, "id").or_else(|| single(What::Opening, "opening")).or_else(|| single(What::Patient, "patient")).unwrap_or_default()
     }
 
-    /// Whether an event matches as far as what does not depend on the reader.
+    /// Whether an event matches, its time aside, as far as what does not depend on the reader.
     pub(super) fn fits(&self, event: &Event) -> bool {
-        self.dates.iter().all(|any| any.iter().any(|t| holds(t, event.at_us))) && self.tests.iter().filter(|t| t.what != What::Entity).all(|t| t.fits(event))
+        self.tests.iter().filter(|t| t.what != What::Entity).all(|t| t.fits(event))
+    }
+
+    /// Whether it is of the time asked for.
+    pub(super) fn fits_dates(&self, event: &Event) -> bool {
+        self.dates.iter().all(|any| any.iter().any(|t| holds(t, event.at_us)))
+    }
+
+    /// Whether accesses are asked for, by what all events of one have in common; else events themselves are.
+    pub(super) fn of_accesses(&self) -> bool {
+        self.tests.iter().all(|t| matches!(t.what, What::Patient | What::Agent | What::Type))
+    }
+
+    /// The events of these openings.
+    pub(super) fn openings(ids: Vec<String>) -> Self {
+        let mut asked = Self::default();
+        asked.require(What::Opening, ids);
+        asked
     }
 
     /// Whether it matches with the entities that are left for the reader.
@@ -168,6 +190,8 @@ fn values(what: What, event: &Event) -> Vec<(&'static str, String)> {
         What::Subtype => subtypes(event),
         What::Action => vec![("http://hl7.org/fhir/audit-event-action", event.action.letter().to_owned())],
         What::Outcome => vec![("http://hl7.org/fhir/audit-event-outcome", event.outcome.code().to_owned())],
+        What::Request => vec![("", event.request_id.clone())],
+        What::Opening => vec![("", event.opening.clone())],
         What::Entity => event.entities.iter().flat_map(|e| [e.as_str()].into_iter().chain(e.split_once('/').map(|p| p.1))).map(|e| ("", e.to_owned())).collect(),
     }
 }
@@ -176,7 +200,7 @@ fn wanted(app: &App, what: What, text: &str) -> (Option<String>, String) {
     match what {
         What::Patient => (None, app.local(text).trim_start_matches("Patient/").to_owned()),
         What::Entity => (None, app.local(text).to_owned()),
-        What::Id | What::Address => (None, text.to_owned()),
+        What::Id | What::Address | What::Request | What::Opening => (None, text.trim_start_matches('|').to_owned()),
         _ => match text.split_once('|') {
             Some((system, code)) => (Some(system.to_owned()), code.to_owned()),
             None => (None, text.to_owned()),

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::asked::Asked;
 use super::disclosure::disclosed;
-use crate::audit::Event;
-use crate::fhir::Result;
+use crate::audit::{self, Entry, Event, OPENING_US};
+use crate::fhir::{Result, Role};
 use crate::interaction::{App, Call};
 
 /// Matching events that one search takes of each source.
@@ -27,33 +27,73 @@ pub(super) struct Bounds {
 
 /// What a search found, in the order asked for.
 pub(super) struct Trail {
-    pub events: Vec<Event>,
+    pub entries: Vec<Entry>,
     pub bounds: Bounds,
     /// Older events were left out.
     pub cut: bool,
 }
 
-/// Every event that matches and that the caller may read.
+/// Every entry that matches and that the caller may read: for the holder one per access, for others one per event.
 pub(super) fn gather(app: &App, call: &Call, asked: &Asked, bounds: Option<Bounds>) -> Result<Trail> {
+    let accesses = reads_accesses(call) && asked.of_accesses();
+    let found = events(app, call, asked, bounds, if accesses { OPENING_US } else { 0 })?;
+    // An access is of the time asked for when any part of it is.
+    let mut entries: Vec<Entry> = if accesses { audit::entries(found.events) } else { found.events.into_iter().map(Entry::alone).collect() };
+    entries.retain(|entry| entry.all().any(|e| asked.fits_dates(e)));
+    entries.sort_by(|a, b| (b.event.at_us, &b.event.id).cmp(&(a.event.at_us, &a.event.id)));
+    if asked.oldest_first {
+        entries.reverse();
+    }
+    Ok(Trail { entries, bounds: found.bounds, cut: found.cut })
+}
+
+/// Of the entries that are shown to a holder, gives those that begin an opening their parts: an event is the same however it was found.
+pub(super) fn whole(app: &App, call: &Call, shown: &mut [Entry]) -> Result<()> {
+    let openings: Vec<String> = shown.iter().filter(|e| e.parts.is_empty() && audit::opens(&e.event)).map(|e| e.event.opening.clone()).collect();
+    if openings.is_empty() || !reads_accesses(call) {
+        return Ok(());
+    }
+    let found = audit::entries(events(app, call, &Asked::openings(openings), None, 0)?.events);
+    for known in found {
+        if let Some(entry) = shown.iter_mut().find(|e| e.event.id == known.event.id) {
+            entry.parts = known.parts;
+        }
+    }
+    Ok(())
+}
+
+/// The holder, and who represents him, read accesses; everybody else reads events.
+/// Spec: CSP L.1111-19.
+fn reads_accesses(call: &Call) -> bool {
+    matches!(call.visibility.rules().map(|r| r.actor.role), Some(Role::Holder | Role::LegalRepresentative))
+}
+
+/// Events of both sources.
+struct Found {
+    events: Vec<Event>,
+    bounds: Bounds,
+    cut: bool,
+}
+
+/// Every event that matches and that the caller may read, in no order; of a time that is wider by `beside` µs when that is not 0.
+fn events(app: &App, call: &Call, asked: &Asked, bounds: Option<Bounds>, beside_us: i64) -> Result<Found> {
     let (low, high) = asked.range();
+    let (low, high) = (low.saturating_sub(beside_us), high.saturating_add(beside_us));
     let needle = asked.needle();
-    let mut logged = Logged { asked, needle: &needle, low, high, newest: bounds.map(|b| b.log), events: Vec::new(), lines: 0, cut: false };
+    let fits = |e: &Event| asked.fits(e) && (beside_us > 0 || asked.fits_dates(e));
+    let mut logged = Logged { fits: &fits, needle: &needle, low, high, newest: bounds.map(|b| b.log), events: Vec::new(), lines: 0, cut: false };
     app.read_log.newest(|line| logged.see(line))?;
     let Logged { newest, mut events, cut: log_cut, .. } = logged;
     let limit = i64::try_from(MAX_EVENTS).unwrap_or(i64::MAX);
     let (mut events, commit, written_cut) = app.store.read(&call.visibility, |reader| {
         let commit = bounds.map_or_else(|| reader.commit(), |b| b.commit);
         let lines = reader.audit_lines((low, high.saturating_add(SLACK_US)), commit, &needle, limit)?;
-        events.extend(lines.iter().filter_map(|l| event_of(l)).filter(|e| asked.fits(e)));
+        events.extend(lines.iter().filter_map(|l| event_of(l)).filter(|e| fits(e)));
         let shown = disclosed(reader, call, std::mem::take(&mut events))?;
         Ok((shown, commit, lines.len() >= MAX_EVENTS))
     })?;
     events.retain(|e| asked.fits_entities(e));
-    events.sort_by(|a, b| (b.at_us, &b.id).cmp(&(a.at_us, &a.id)));
-    if asked.oldest_first {
-        events.reverse();
-    }
-    Ok(Trail { events, bounds: Bounds { commit, log: newest.unwrap_or(0) }, cut: log_cut || written_cut })
+    Ok(Found { events, bounds: Bounds { commit, log: newest.unwrap_or(0) }, cut: log_cut || written_cut })
 }
 
 /// One event by its id, when the caller may read it.
@@ -75,7 +115,7 @@ pub(super) fn one(app: &App, call: &Call, id: &str) -> Result<Option<Event>> {
 
 /// A walk through the log.
 struct Logged<'a> {
-    asked: &'a Asked,
+    fits: &'a dyn Fn(&Event) -> bool,
     needle: &'a str,
     low: i64,
     high: i64,
@@ -101,7 +141,7 @@ impl Logged<'_> {
             return ControlFlow::Break(());
         }
         if (self.low..=self.high).contains(&at_us) && line.contains(self.needle) {
-            self.events.extend(event_of(line).filter(|e| self.asked.fits(e)));
+            self.events.extend(event_of(line).filter(|e| (self.fits)(e)));
         }
         ControlFlow::Continue(())
     }
@@ -130,17 +170,16 @@ mod tests {
         )
     }
 
-    fn logged<'a>(asked: &'a Asked, low: i64, newest: Option<i64>) -> Logged<'a> {
-        Logged { asked, needle: "", low, high: i64::MAX, newest, events: Vec::new(), lines: 0, cut: false }
+    fn logged(low: i64, newest: Option<i64>) -> Logged<'static> {
+        Logged { fits: &|_| true, needle: "", low, high: i64::MAX, newest, events: Vec::new(), lines: 0, cut: false }
     }
 
     #[test]
     fn lines_after_the_first_page_are_not_seen_and_the_walk_ends_before_the_range() {
-        let asked = Asked::default();
-        let mut first = logged(&asked, 10, None);
+        let mut first = logged(10, None);
         assert!(first.see(&line(7, 20)).is_continue());
         assert_eq!((first.newest, first.events.len()), (Some(7), 1));
-        let mut later = logged(&asked, 10, Some(7));
+        let mut later = logged(10, Some(7));
         assert!(later.see(&line(8, 30)).is_continue() && later.see(&line(7, 20)).is_continue() && later.see(&line(6, 9)).is_continue());
         assert_eq!(later.events.len(), 1);
         assert!(later.see(&line(5, 9 - SLACK_US)).is_break() && !later.cut);
@@ -148,8 +187,7 @@ mod tests {
 
     #[test]
     fn the_bound_is_told_when_it_cuts() {
-        let asked = Asked::default();
-        let mut walk = logged(&asked, i64::MIN, None);
+        let mut walk = logged(i64::MIN, None);
         walk.lines = MAX_LINES - 1;
         assert!(walk.see(&line(2, 0)).is_continue() && !walk.cut);
         assert!(walk.see(&line(1, 0)).is_break() && walk.cut);

@@ -214,7 +214,7 @@ impl Desk {
     /// What was taken over in an opening, for the software and the person that asked for its ticket; none for anybody else.
     pub fn imports(&self, opening: &str, asks: &Visit) -> Option<Vec<Imported>> {
         let person = |v: &Visit| v.actor.person.as_ref().map(|p| p.id.clone());
-        let same = |v: &Visit| v.opening == opening && v.caller.structure == asks.caller.structure && person(v) == person(asks);
+        let same = |v: &Visit| v.request_id == opening && v.caller.structure == asks.caller.structure && person(v) == person(asks);
         self.held().tickets.values().find(|t| same(&t.visit)).map(|t| t.imports.clone())
     }
 

@@ -1,5 +1,6 @@
 //! What time and number alone change: the clock is an argument.
 
+use super::super::Opening;
 use super::*;
 use crate::identity::StructIdNat;
 
@@ -19,7 +20,7 @@ fn visit(opening: &str) -> Visit {
         person: None,
     };
     let actor = Actor::certified("899700218896", "10");
-    Visit { caller, actor, patient: "p".into(), traits: None, mismatch: false, opening: opening.into(), token_ends_s: None }
+    Visit { caller, actor, patient: "p".into(), traits: None, mismatch: false, request_id: opening.into(), opening: Opening::Ticket, token_ends_s: None }
 }
 
 fn new<'a>(cookie: &'a str, agent: &'a str) -> NewSession<'a> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Traits, Visit};
+use super::{Opening, Traits, Visit};
 use crate::access::{Rule, may};
 use crate::audit::Action;
 use crate::fhir::{Actor, Fault, FaultKind, Identifier, Level, Mode, Result, Role};
@@ -35,7 +35,8 @@ pub fn launch(app: &App, call: &Call, token_ends_s: Option<i64>) -> Result<Visit
     let actor = acting(&call.actor, &asked)?;
     app.throttle.check(call, Limit::OtherPerson)?;
     app.throttle.check(call, Limit::UnknownPatient)?;
-    let opening = app.new_id();
+    let request_id = app.new_id();
+    call.event.borrow_mut().opening.clone_from(&request_id);
     let named = text(&asked, "patient", 256)?.ok_or_else(|| Fault::new(FaultKind::MissingElement, 752, "say whose record: patient is Patient/ID or system|value").at("patient"))?;
     let (patient, mismatch) = app.store.read(&call.visibility, |reader| {
         let row = patient(app, call, reader, &named)?;
@@ -44,9 +45,9 @@ pub fn launch(app: &App, call: &Call, token_ends_s: Option<i64>) -> Result<Visit
         Ok((row.id, traits.contradict(&known)))
     })?;
     if mismatch {
-        app.throttle.count(call, Limit::OtherPerson, &opening);
+        app.throttle.count(call, Limit::OtherPerson, &request_id);
     }
-    Ok(Visit { caller: call.caller.clone(), actor, patient, traits: Some(traits), mismatch, opening, token_ends_s })
+    Ok(Visit { caller: call.caller.clone(), actor, patient, traits: Some(traits), mismatch, request_id, opening: Opening::Ticket, token_ends_s })
 }
 
 /// A practitioner who authenticated himself, with the right to read key information.

@@ -7,6 +7,7 @@ use super::{Imported, Visit};
 use crate::access::person_key;
 use crate::audit::Action;
 use crate::fhir::{Actor, Fault, FaultKind, Result};
+use crate::keyinfo;
 use crate::interaction::{Answer, App, Call, Method, notices, read};
 use crate::store::{Operation, Plan};
 
@@ -21,11 +22,18 @@ pub fn view(app: &App, visit: &Visit, query: &[(String, String)], address: &str)
     call
 }
 
-/// Refuses a document of another record than the patient's, in the words of one that does not exist.
+/// The ways a page can be arranged: value of the parameter `specialty`, and title.
+pub fn views() -> Vec<(String, String)> {
+    keyinfo::profiles().iter().map(|p| (p.id.clone(), p.title.clone())).collect()
+}
+
+/// Refuses a document of another record than the patient's, in the words of one that does not exist. The event names what was asked for
+/// before anything is known of it: in the trail, too, hidden, elsewhere and nowhere are the same.
 ///
 /// # Errors
 /// `NotFound`.
 pub fn of_patient(app: &App, call: &Call, patient: &str, id: &str) -> Result<()> {
+    call.touched(format!("DocumentReference/{id}"));
     app.store.read(&call.visibility, |reader| {
         let home = reader.place("Patient", patient)?.ok_or_else(read::not_here)?.record;
         let record = reader.decided_facts("DocumentReference", id)?.map(|found| found.0);
