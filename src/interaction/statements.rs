@@ -38,6 +38,7 @@ const MAX_TOLD: usize = 20;
 impl Findings {
     fn of(document: &cda::ClinicalDocument) -> Self {
         let mut all = cda::check(document);
+        all.retain(|f| !f.rule.is_remark());
         all.sort_by_key(|f| !f.rule.is_error());
         let errors = all.iter().filter(|f| f.rule.is_error()).count();
         Self { errors, warnings: all.len() - errors, told: all.iter().take(MAX_TOLD).map(told).collect() }

@@ -223,7 +223,7 @@ fn a_discharge_report_gives_what_every_row_is_for(server: &TestServer) {
         (&json!("6736007"), &json!("8205005"), &json!("2026-09-14"))
     );
     assert!(fracture["recorder"]["display"].as_str().unwrap().contains("KERVADEC") && fracture["note"][0]["text"].as_str().unwrap().starts_with("Chute"));
-    assert_eq!(one("Condition", "I10")["stage"][0]["summary"]["coding"][0]["code"], "162467007");
+    assert_eq!(one("Condition", "I10")["stage"][0]["summary"]["coding"][0]["code"], "84387000");
     let intolerance = one("AllergyIntolerance", "N02AA08");
     assert_eq!((&intolerance["type"], &intolerance["category"], &intolerance["criticality"]), (&json!("intolerance"), &json!(["medication"]), &json!("low")));
     let prescribed = one("MedicationRequest", "N02BE01");

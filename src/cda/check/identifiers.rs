@@ -2,6 +2,7 @@
 //! Spec: CDA R2 data types; ANS référentiel INS, PS_IdNat, Struct_IdNat.
 
 use super::Check;
+use super::published::{Breaks, Of, is_published};
 use crate::cda::codesystems::{is_oid, is_uuid};
 use crate::cda::datatypes::date_time;
 use crate::fhir::xml::Element;
@@ -29,10 +30,32 @@ impl Check<'_> {
                 Some(true) => {}
             },
             Some(arc) if !NOT_INS.contains(&arc) => self.find("ins-root", e),
-            _ if root == PERSONS && !is_person(extension) => self.find("person-id", e),
-            _ if root == STRUCTURES && !is_structure(extension) => self.find("structure-id", e),
+            _ if root == PERSONS => self.number(e, Of::Person, extension),
+            _ if root == STRUCTURES => self.number(e, Of::Structure, extension),
             _ => {}
         }
+    }
+
+    /// The number of a professional or a structure: what is wrong with it, unless it is known to be nobody's.
+    fn number(&mut self, e: &Element, of: Of, number: &str) {
+        let (form, key) = match of {
+            Of::Person => (is_person(number), person_key(number)),
+            Of::Structure => (is_structure(number), structure_key(number)),
+        };
+        let breaks = match (form, key) {
+            (true, true) => return,
+            (true, false) => Breaks::Key,
+            (false, _) => Breaks::Form,
+        };
+        let rule = match (breaks, of) {
+            (Breaks::Form, _) if is_published(of, breaks, number) => "published-number",
+            (Breaks::Key, _) if is_published(of, breaks, number) => "demonstration-number",
+            (Breaks::Form, Of::Person) => "person-id",
+            (Breaks::Form, Of::Structure) => "structure-id",
+            (Breaks::Key, Of::Person) => "person-key",
+            (Breaks::Key, Of::Structure) => "structure-key",
+        };
+        self.find(rule, e);
     }
 
     pub(super) fn code(&mut self, e: &Element) {
@@ -102,9 +125,37 @@ fn is_structure(text: &str) -> bool {
     }
 }
 
+/// Whether the key of an RPPS is right; any other number of a professional has none to be asked.
+fn person_key(text: &str) -> bool {
+    text.strip_prefix('8').filter(|rpps| rpps.len() == 11).is_none_or(luhn)
+}
+
+/// Whether the key of a FINESS, SIREN or SIRET is right; a FINESS with letters, and the establishments of La Poste, are not asked.
+fn structure_key(text: &str) -> bool {
+    const LA_POSTE: &str = "356000000";
+    let known = text.strip_prefix(['1', '2']).filter(|n| n.len() == 9).or_else(|| text.strip_prefix('3').filter(|n| n.len() == 14 && !n.starts_with(LA_POSTE)));
+    known.is_none_or(|n| !n.bytes().all(|b| b.is_ascii_digit()) || luhn(n))
+}
+
+/// Whether the last digit is the key of the others.
+/// Spec: ISO/IEC 7812-1 annex B (Luhn).
+fn luhn(digits: &str) -> bool {
+    let doubled = |d: u32| if d > 4 { d * 2 - 9 } else { d * 2 };
+    let sum: u32 = digits.chars().rev().filter_map(|c| c.to_digit(10)).enumerate().map(|(i, d)| if i % 2 == 1 { doubled(d) } else { d }).sum();
+    sum.is_multiple_of(10)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::matricule;
+    use super::{luhn, matricule, person_key, structure_key};
+
+    #[test]
+    fn the_key_of_a_number_is_its_last_digit() {
+        assert!(luhn("10002422979") && !luhn("10002422978") && luhn("750803447"));
+        assert!(person_key("810002422979") && !person_key("810002422970") && person_key("0123456789") && person_key("30B0057881/CPET0002"));
+        assert!(structure_key("1750803447") && !structure_key("1750803448") && structure_key("318003502400041") && !structure_key("318003502400042"));
+        assert!(structure_key("12A0000001") && structure_key("335600000012345") && structure_key("0123456789012"), "these have other rules");
+    }
 
     #[test]
     fn the_key_of_an_ins_is_computed_with_the_departments_of_corsica() {
