@@ -149,7 +149,8 @@ fn delta(target: &Target, busy: &BenchPatient) -> Result<(), String> {
         return Err(format!("$documents-delta-seen: HTTP {}", answer.status));
     }
     fill(target, busy, 3, 1)?;
-    reads(target, "$documents-delta, 3 of 1,000", &path, (1, 200)).map(|_| ())
+    reads(target, "$documents-delta, 3 of 1,000", &path, (1, 200))?;
+    reads(target, "$documents-delta, first visit", &format!("{path}?since=none"), (1, 10)).map(|_| ())
 }
 
 /// Reads of one resource, each with its durable trace, over many connections.

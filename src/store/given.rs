@@ -1,6 +1,6 @@
 //! What a person was given of a record: each document with the state it had then, beside the documents as they stand now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -90,6 +90,22 @@ impl Reader<'_> {
         let Some((commit, at_us, bytes)) = row.first::<(i64, i64, Vec<u8>)>(self.conn).optional().map_err(fault)? else { return Ok(None) };
         let damaged = || Fault::new(FaultKind::Bug, 840, "what was given before is damaged; ask with since=none");
         Given::of(commit, at_us, &bytes).map(Some).ok_or_else(damaged)
+    }
+
+    /// Numbers of the documents of a record that a person was given, as he last confirmed it; `None` when he never did.
+    ///
+    /// # Errors
+    /// See [`Reader::given`].
+    pub fn given_documents(&mut self, record: i64, person: &str) -> Result<Option<HashSet<i64>>> {
+        let Some(given) = self.given(record, person)? else { return Ok(None) };
+        let all = version::table
+            .filter(version::record.eq(record))
+            .filter(version::kind.eq("DocumentReference"))
+            .filter(version::until_commit.eq(i64::MAX))
+            .select((version::id, version::document));
+        let all: Vec<(String, i64)> = all.load(self.conn).map_err(fault)?;
+        let was = |id: &str| Uuid::try_parse(id).is_ok_and(|id| given.documents.contains_key(&id));
+        Ok(Some(all.into_iter().filter(|(id, _)| was(id)).map(|(_, number)| number).collect()))
     }
 
     /// Every document of a record that this caller may see, superseded and archived ones too, oldest first; at most `limit`.

@@ -42,6 +42,7 @@ contract! {
     a_reference_to_a_hidden_document_is_cut
     a_page_follows_the_one_before
     waiting_writes_are_all_answered
+    what_a_person_was_given_is_kept_until_the_record_ends
     the_condition_is_the_decision
 }
 
@@ -204,6 +205,27 @@ fn a_page_follows_the_one_before(store: &Store) {
         }
     }
     assert_eq!(seen, ["d4", "d3", "d2", "d1", "d0"]);
+}
+
+fn what_a_person_was_given_is_kept_until_the_record_ends(store: &Store) {
+    let record = record(store);
+    let ids = [uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2)];
+    let numbers = ids.map(|id| deposit(store, record, &id.to_string(), labels::N, "a"));
+    let set = |commit, ids: &[uuid::Uuid]| Given {
+        commit,
+        at_us: 5,
+        documents: ids.iter().map(|id| (*id, Stated { version: 1, labels: labels::N, superseded: false, archived: false })).collect(),
+    };
+    let confirm = |given: &Given| write(store, vec![Operation::Given { record, person: "ps:1".into(), given: given.clone() }]).unwrap();
+    let kept = |person: &str| store.read(&see("a"), |r| Ok((r.given(record, person)?, r.given_documents(record, person)?))).unwrap();
+    confirm(&set(1, &ids));
+    confirm(&set(2, &ids[1..]));
+    assert_eq!(kept("ps:1"), (Some(set(2, &ids[1..])), Some([numbers[1]].into())));
+    assert_eq!(kept("ps:2"), (None, None));
+    let standing = store.read(&see("a"), |r| r.standing(record, 1)).unwrap();
+    assert_eq!((standing.len(), standing[0].id, standing[0].stated), (1, ids[0], set(0, &ids).documents[&ids[0]]));
+    write(store, vec![Operation::Erase { record }]).unwrap();
+    assert_eq!(kept("ps:1"), (None, None));
 }
 
 fn waiting_writes_are_all_answered(store: &Store) {
