@@ -74,8 +74,9 @@ fn sections(app: &App, call: &Call, gathered: &Gathered, wanted: &Wanted<'_>, si
     let (facts, sources, documents) = summary::facts(app, gathered);
     let came: Vec<(i64, bool)> = sources.iter().zip(&documents).map(|(s, d)| (s.came_us, own.contains(d))).collect();
     let closed = closed(call);
+    let born = gathered.patient.get("birthDate").and_then(Value::as_str).unwrap_or_default();
     let asked =
-        Asked { profile: wanted.profile, since_us, section: wanted.section, offset: wanted.offset, most: wanted.most, explain: wanted.explain, came: &came, closed: &closed };
+        Asked { profile: wanted.profile, since_us, section: wanted.section, offset: wanted.offset, most: wanted.most, explain: wanted.explain, came: &came, closed: &closed, born };
     keyinfo::view(&facts, &sources, &app.base_url, &time::instant(call.now_us), &asked)
 }
 

@@ -77,7 +77,7 @@ fn summary(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<
 pub(super) struct Gathered {
     pub id: String,
     pub record: i64,
-    patient: Value,
+    pub patient: Value,
     blocks: Vec<Arc<FactBlock>>,
     own: Vec<Value>,
     /// What a reader wants to know of each document, by its number.
@@ -172,6 +172,7 @@ fn source(reference: &Value) -> Source {
         structure,
         date,
         type_display: text("/type/coding/0/display"),
+        kind: text("/type/coding/0/code"),
         listed: Arc::new(listing::of(reference)),
         came_us: 0,
     }

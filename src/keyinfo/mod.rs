@@ -1,40 +1,55 @@
 //! What a clinician reads first: facts of many documents made one IPS document, each line with its sources.
 //!
 //! ```text
-//! facts ─ statement (left out? against? absence?) ─ group (repeats merged) ─ section (table) ─ line (French) ─ Bundle
+//! facts ─ statement (left out? against? absence? doubted?) ─ identity (codes) ─ group (repeats merged) ─ regimen (medicines)
+//!       ─ section (table) ─ line (French) ─ Bundle or view
 //! ```
 //! Everything is worked out per call over what this caller may see; nothing merged is kept. The tables are
 //! `fhir-profiles/key-information/sections.toml` and `french.toml`.
 //! Spec: IPS 2.0.1 Composition-uv-ips, Bundle-uv-ips.
 
+mod analyte;
+mod apart;
 mod bundle;
 mod citation;
+mod codes;
 mod concept;
 mod course;
 mod dates;
 mod document;
+mod doubt;
 mod french;
 mod group;
 mod headline;
+mod identity;
 mod line;
 mod medication;
+#[cfg(test)]
+mod merge_tests;
+mod moments;
 mod narrative;
 mod numbers;
 mod observation;
+mod product;
 mod profile;
 mod quotation;
 mod references;
+mod regimen;
+#[cfg(test)]
+mod regimen_tests;
 mod remark;
 mod report;
 mod score;
 mod section;
 mod series;
 mod statement;
+mod supply;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
 mod trend;
+mod units;
 mod view;
 mod words;
 
@@ -60,6 +75,8 @@ pub struct Source {
     /// FHIR dateTime of the act.
     pub date: String,
     pub type_display: String,
+    /// Code of its type.
+    pub kind: String,
     /// What a list of documents shows of it, for the view model.
     pub listed: std::sync::Arc<Value>,
     /// When its DocumentReference last changed, µs UTC; 0 when that is not known.
@@ -118,18 +135,20 @@ pub fn summary_bytes(input: &mut SummaryInput<'_>) -> Vec<u8> {
 
 fn told<T>(input: &mut SummaryInput<'_>, write: impl FnOnce(&document::Bundle<'_>) -> T) -> T {
     let (facts, documents, base_url, now) = (input.facts, input.sources, input.base_url, input.now);
-    sections(facts, documents, base_url, now, |context, filled| bundle::compose(input, context, &filled, write))
+    let born = concept::text(input.patient, "/birthDate");
+    sections(facts, documents, base_url, (now, born), |context, filled| bundle::compose(input, context, &filled, write))
 }
 
-/// The facts of some documents in their sections, each line told.
-fn sections<T>(facts: &[Fact<'_>], sources: &[Source], base_url: &str, now: &str, then: impl FnOnce(&line::Context<'_>, Vec<section::Filled>) -> T) -> T {
+/// The facts of some documents in their sections, each line told. `now` is an instant, `born` a date or "".
+fn sections<T>(facts: &[Fact<'_>], sources: &[Source], base_url: &str, (now, born): (&str, &str), then: impl FnOnce(&line::Context<'_>, Vec<section::Filled>) -> T) -> T {
     let index = concept::Index::new(facts, base_url);
-    let statements = statement::read(facts, sources, &index);
-    let groups = group::form(facts, &index, &statements);
+    let statements = statement::read(facts, sources, &index, &doubt::Life::new(born, now));
+    let mut groups = group::form(facts, sources, &index, &statements);
     let document_urls: Vec<String> = sources.iter().map(|s| format!("{base_url}/{}", s.document_reference)).collect();
     let citations: Vec<citation::Citation> = sources.iter().map(citation::Citation::of).collect();
     let now_us = dates::start_us(now).unwrap_or(i64::MAX);
     let context = line::Context { now, now_us, index: &index, facts, sources, statements: &statements, citations: &citations, document_urls: &document_urls };
+    regimen::settle(&context, &mut groups);
     let filled = section::fill(&context, groups);
     then(&context, filled)
 }

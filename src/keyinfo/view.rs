@@ -35,6 +35,8 @@ pub struct Asked<'a> {
     pub came: &'a [(i64, bool)],
     /// Keys of the sections that the reader's profession may not see.
     pub closed: &'a [&'a str],
+    /// FHIR date, "" when it is not known.
+    pub born: &'a str,
 }
 
 /// Whether there is a section of this key.
@@ -44,7 +46,7 @@ pub fn is_section(key: &str) -> bool {
 
 /// The sections of a view and its counts: `sections`, `new`, `alerts`, `conflicts`.
 pub fn view(facts: &[Fact<'_>], sources: &[Source], base_url: &str, now: &str, asked: &Asked<'_>) -> Map<String, Value> {
-    sections(facts, sources, base_url, now, |context, filled| Viewer { context, asked }.all(&filled))
+    sections(facts, sources, base_url, (now, asked.born), |context, filled| Viewer { context, asked }.all(&filled))
 }
 
 struct Viewer<'a> {
@@ -57,7 +59,7 @@ struct Ranked<'a> {
     group: &'a Group,
     line: &'a Line,
     new: bool,
-    trend: Option<trend::Trend>,
+    trend: Option<trend::Trend<'a>>,
     weighed: Weighed,
     alert: bool,
 }
@@ -77,7 +79,7 @@ impl Viewer<'_> {
         out
     }
 
-    fn ranked<'a>(&self, filled: &'a Filled) -> Vec<Ranked<'a>> {
+    fn ranked<'a>(&'a self, filled: &'a Filled) -> Vec<Ranked<'a>> {
         let mut out: Vec<Ranked<'a>> = filled.entries.iter().map(|(group, line)| self.rank(filled, group, line)).collect();
         // What stands in the second part of a section stays there; ties go to the newer, then to the words: the same on every server.
         out.sort_by_cached_key(|r| {
@@ -86,7 +88,7 @@ impl Viewer<'_> {
         out
     }
 
-    fn rank<'a>(&self, filled: &Filled, group: &'a Group, line: &'a Line) -> Ranked<'a> {
+    fn rank<'a>(&'a self, filled: &Filled, group: &'a Group, line: &'a Line) -> Ranked<'a> {
         let codes = score::about(self.context, group);
         let trend = trend::of(self.context, group, &codes);
         let new = self.is_new(group);
@@ -154,14 +156,16 @@ impl Viewer<'_> {
         flag("conflict", score::conflicts(self.context, r.group));
         flag("abnormal", r.line.abnormal);
         flag("second", r.line.second);
+        flag("past", r.group.regimen.as_ref().is_some_and(|regimen| regimen.past));
         flag("new", r.new);
         for (name, texts) in [("sentences", &r.line.sentences), ("remarks", &r.line.remarks)] {
             if !texts.is_empty() {
                 out.insert(name.into(), json!(texts));
             }
         }
-        if let Some(state) = score::state(self.context, r.group, r.line) {
-            out.insert("state".into(), json!(state));
+        if let Some(regimen) = &r.group.regimen {
+            out.insert("state".into(), json!(regimen.state.code()));
+            out.insert("stateReason".into(), json!(regimen.reason));
         }
         let date = lead.map(|s| s.when).filter(|w| !w.is_empty());
         out.extend(date.map(|d| ("date".to_owned(), json!(d))));
