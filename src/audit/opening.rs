@@ -73,7 +73,11 @@ impl Entry {
             meta.insert("lastUpdated".into(), json!(instant(self.end_us())));
         }
         let mut purposes: Vec<Value> = Vec::new();
-        self.all().flat_map(purpose).for_each(|p| if !purposes.contains(&p) { purposes.push(p) });
+        self.all().flat_map(purpose).for_each(|p| {
+            if !purposes.contains(&p) {
+                purposes.push(p)
+            }
+        });
         if !purposes.is_empty() {
             members.insert("purposeOfEvent".into(), Value::Array(purposes));
         }

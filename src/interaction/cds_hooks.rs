@@ -9,7 +9,7 @@ mod request;
 
 use serde_json::{Value, json};
 
-use super::consult::{self, Visit};
+use super::consult::{self, Opening, Visit};
 use super::key_info;
 use super::throttle::Limit;
 use super::{Answer, App, Call, notices};
@@ -56,12 +56,12 @@ pub fn patient_view(app: &App, call: &Call, (actor, token_ends_s): (&Actor, Opti
     app.throttle.check(call, Limit::UnknownPatient)?;
     notices::within_limit(app, call)?;
     seen.asked = true;
-    let opening = app.new_id();
+    let request_id = app.new_id();
     let (patient, mismatch) = app.store.read(&call.visibility, |reader| found(app, call, reader, &request))?;
     if mismatch {
-        app.throttle.count(call, Limit::OtherPerson, &opening);
+        app.throttle.count(call, Limit::OtherPerson, &request_id);
     }
-    let visit = Visit { caller: call.caller.clone(), actor: actor.clone(), patient, traits: request.traits, mismatch, opening, token_ends_s };
+    let visit = Visit { caller: call.caller.clone(), actor: actor.clone(), patient, traits: request.traits, mismatch, request_id, opening: Opening::Ticket, token_ends_s };
     let patient = seen.visit.insert(visit).patient.as_str();
     if !mismatch {
         seen.counts = Some(key_info::counts(app, call, patient)?);

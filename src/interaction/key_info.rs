@@ -158,7 +158,10 @@ fn asked<T>(app: &App, call: &Call, wanted: &Wanted, held: &Held, make: impl FnO
         came: &came,
         closed: &closed,
     };
-    make(&keyinfo::Known { facts: &facts, sources: &sources, base_url: &app.base_url, now: &time::instant(wanted.now_us), apart: !wanted.reconcile }, &asked)
+    make(
+        &keyinfo::Known { facts: &facts, sources: &sources, base_url: &app.base_url, now: &time::instant(wanted.now_us), born: held.gathered.born(), apart: !wanted.reconcile },
+        &asked,
+    )
 }
 
 fn person(call: &Call) -> Option<String> {

@@ -61,7 +61,7 @@ fn summary(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<
     call.about(&gathered.id);
     call.touched(format!("Patient/{}", gathered.id));
     let (facts, sources, _) = facts(app, &gathered);
-    let known = Known { facts: &facts, sources: &sources, base_url: &app.base_url, now: &time::instant(call.now_us), apart: false };
+    let known = Known { facts: &facts, sources: &sources, base_url: &app.base_url, now: &time::instant(call.now_us), born: gathered.born(), apart: false };
     Ok(Answer::resource(composed(&gathered, &known, None, || app.new_id())))
 }
 
@@ -77,6 +77,11 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
+    /// FHIR date of birth, "" when the record has none.
+    pub fn born(&self) -> &str {
+        self.patient.get("birthDate").and_then(Value::as_str).unwrap_or_default()
+    }
+
     /// Keeps the facts of some documents alone, by their number; 0 stands for what is of no document.
     pub fn keep(&mut self, kept: impl Fn(i64) -> bool) {
         self.blocks.retain(|b| kept(b.document));
@@ -168,6 +173,7 @@ fn source(reference: &Value) -> Source {
         structure,
         date,
         type_display: text("/type/coding/0/display"),
+        kind: text("/type/coding/0/code"),
         listed: Arc::new(listing::of(reference)),
         came_us: 0,
         in_force: text("/status") != "superseded" && !xds::is_archived(reference),

@@ -103,6 +103,7 @@ fn bound<'a>(resource: &'a Value, name: &str) -> &'a str {
     PERIODS.iter().find_map(|p| at(resource, p)).and_then(|p| get(p, name)?.as_str()).unwrap_or("").trim()
 }
 
+/// The start of its period, "" when none is said.
 pub(super) fn start(resource: &Value) -> &str {
     match bound(resource, "start") {
         "" if text(resource, "/resourceType") == "MedicationStatement" => text(resource, "/effectiveDateTime"),
@@ -110,7 +111,8 @@ pub(super) fn start(resource: &Value) -> &str {
     }
 }
 
-fn end(resource: &Value) -> &str {
+/// The end of its period, "" when none is said.
+pub(super) fn end(resource: &Value) -> &str {
     bound(resource, "end")
 }
 

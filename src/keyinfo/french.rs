@@ -16,7 +16,6 @@ pub(super) struct French {
     /// Title over the sections without content.
     pub without: String,
     pub months: Vec<String>,
-    pub laterality: Vec<String>,
     /// Folded words by which a document says that it does not know.
     pub unsaid: Vec<String>,
     /// Beginnings of the units by which a product says its strength.

@@ -85,7 +85,7 @@ fn matters(entry: &DocumentEntry, stated: &[(&str, &Value)], now: &str) -> Optio
     let told = told(entry)?;
     let facts: Vec<Fact<'_>> = stated.iter().map(|(path, resource)| Fact { resource: Cow::Borrowed(*resource), source: Some(0), full_url: format!("path:{path}") }).collect();
     let sources = [Source { title: entry.title.clone().unwrap_or_default(), ..Source::default() }];
-    let known = Known { facts: &facts, sources: &sources, base_url: "", now, apart: false };
+    let known = Known { facts: &facts, sources: &sources, base_url: "", now, born: "", apart: false };
     sections(&known, |context, filled| match told {
         Told::Conclusion => conclusion(context, &filled),
         Told::Abnormal => named(results(context, &filled)),

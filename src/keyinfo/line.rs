@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::citation::{Citation, recorded, sources};
 use super::concept::{self, Index, at, get, items, label, short, spoken, text};
-use super::course::Course;
 use super::group::Group;
+use super::regimen::State;
 use super::statement::{Statement, only_a_kind};
 use super::tables::FRENCH;
 use super::words::fold;
@@ -89,7 +89,7 @@ pub(super) fn of(context: &Context<'_>, group: &Group) -> Line {
         _ => listed(name(context, lead), details(context, lead)),
     };
     if lead.kind.starts_with("Medication") {
-        line.second = Course::of(lead.resource, context.now_us) != Course::Current;
+        line.second = group.regimen.as_ref().is_some_and(|r| r.state == State::Stopped);
         line.sentences = medication::advice(lead.resource);
     }
     line.second |= request::answered(context, lead).is_some();

@@ -1,31 +1,44 @@
 //! What a clinician reads first: facts of many documents made one IPS document, each line with its sources.
 //!
 //! ```text
-//! facts ─ statement (left out? against? absence?) ─ group (repeats merged) ─ section (table) ─ line (French) ─ Bundle
+//! facts ─ statement (left out? against? absence? doubted?) ─ identity (codes) ─ group (repeats merged) ─ regimen (medicines)
+//!       ─ section (table) ─ line (French) ─ Bundle or view
 //! ```
 //! Everything is worked out per call over what this caller may see; nothing merged is kept. The tables are
 //! `fhir-profiles/key-information/sections.toml` and `french.toml`.
 //! Spec: IPS 2.0.1 Composition-uv-ips, Bundle-uv-ips.
 
+mod analyte;
+mod apart;
 mod bundle;
 mod citation;
+mod codes;
 mod concept;
 mod course;
 mod dates;
 mod document;
+mod doubt;
 mod french;
 mod group;
 mod headline;
+mod identity;
 mod line;
 mod medication;
+#[cfg(test)]
+mod merge_tests;
+mod moments;
 mod narrative;
 mod numbers;
 mod observation;
+mod product;
 mod profile;
 mod profiles;
 mod quotation;
 mod rank;
 mod references;
+mod regimen;
+#[cfg(test)]
+mod regimen_tests;
 mod remark;
 mod report;
 mod request;
@@ -33,11 +46,13 @@ mod score;
 mod section;
 mod series;
 mod statement;
+mod supply;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
 mod trend;
+mod units;
 mod view;
 mod words;
 
@@ -65,6 +80,8 @@ pub struct Source {
     /// FHIR dateTime of the act.
     pub date: String,
     pub type_display: String,
+    /// Code of its type.
+    pub kind: String,
     /// What a list of documents shows of it, for the view model.
     pub listed: std::sync::Arc<Value>,
     /// When its DocumentReference last changed, µs UTC; 0 when that is not known.
@@ -94,6 +111,8 @@ pub struct Known<'a> {
     pub base_url: &'a str,
     /// FHIR instant.
     pub now: &'a str,
+    /// FHIR date of birth, "" when it is not known.
+    pub born: &'a str,
     /// Every statement is a line of its own, as its document has it: nothing is merged.
     pub apart: bool,
 }
@@ -146,16 +165,17 @@ fn told<T>(input: &mut SummaryInput<'_>, write: impl FnOnce(&document::Bundle<'_
 
 /// The facts of some documents in their sections, each line told.
 fn sections<T>(known: &Known<'_>, then: impl FnOnce(&line::Context<'_>, Vec<section::Filled>) -> T) -> T {
-    let Known { facts, sources, base_url, now, apart } = *known;
+    let Known { facts, sources, base_url, now, born, apart } = *known;
     let index = concept::Index::new(facts, base_url);
-    let statements = statement::read(facts, sources, &index);
-    let groups = group::form(facts, &index, &statements);
-    let groups = if apart { group::apart(groups) } else { groups };
+    let statements = statement::read(facts, sources, &index, &doubt::Life::new(born, now));
+    let groups = group::form(facts, sources, &index, &statements);
+    let mut groups = if apart { group::apart(groups) } else { groups };
     let document_urls: Vec<String> = sources.iter().map(|s| format!("{base_url}/{}", s.document_reference)).collect();
     let citations: Vec<citation::Citation> = sources.iter().map(citation::Citation::of).collect();
     let now_us = dates::start_us(now).unwrap_or(i64::MAX);
     let done = request::Done::of(&statements);
     let context = line::Context { done: &done, now, now_us, index: &index, facts, sources, statements: &statements, citations: &citations, document_urls: &document_urls };
+    regimen::settle(&context, &mut groups);
     let filled = section::fill(&context, groups);
     then(&context, filled)
 }

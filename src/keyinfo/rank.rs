@@ -35,14 +35,14 @@ pub(super) struct Ranked<'a> {
     pub group: &'a Group,
     pub line: &'a Line,
     pub new: bool,
-    pub trend: Option<trend::Trend>,
+    pub trend: Option<trend::Trend<'a>>,
     pub weighed: Weighed,
     pub alert: bool,
 }
 
 /// The lines of a section, what weighs most first. What stands in the second part of a section stays there; ties go to the newer, then to
 /// the words: the same on every server.
-pub(super) fn ranked<'a>(context: &Context<'_>, asked: &Asked<'_>, filled: &'a Filled) -> Vec<Ranked<'a>> {
+pub(super) fn ranked<'a>(context: &'a Context<'_>, asked: &Asked<'_>, filled: &'a Filled) -> Vec<Ranked<'a>> {
     let mut out: Vec<Ranked<'a>> = filled.entries.iter().map(|(group, line)| rank(context, asked, filled, (group, line))).collect();
     out.sort_by_cached_key(|r| order(context, r));
     out
@@ -53,7 +53,7 @@ fn order(context: &Context<'_>, r: &Ranked<'_>) -> (bool, Reverse<i64>, Reverse<
     (r.line.second, Reverse(r.weighed.score), Reverse(day), [&r.line.label, "\n", &r.line.body, "\n", &r.line.source].concat())
 }
 
-fn rank<'a>(context: &Context<'_>, asked: &Asked<'_>, filled: &Filled, (group, line): (&'a Group, &'a Line)) -> Ranked<'a> {
+fn rank<'a>(context: &'a Context<'_>, asked: &Asked<'_>, filled: &Filled, (group, line): (&'a Group, &'a Line)) -> Ranked<'a> {
     let codes = score::about(context, group);
     let trend = trend::of(context, group, &codes);
     let new = is_new(context, asked, group);

@@ -10,7 +10,13 @@ use super::{course, dates, medication, observation};
 
 /// Differences between the statements of a group, with their authors.
 pub(super) fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Vec<String> {
-    let mut out = Vec::new();
+    let mut out: Vec<String> = lead.doubt.iter().map(|d| (*d).to_owned()).collect();
+    if let Some(other) = group.near.and_then(|at| context.statement(at)) {
+        out.push(format!("même vaccination notée {} : probablement une seule dose, saisie deux fois", dates::on(other.when)));
+    }
+    for other in group.regimen.iter().flat_map(|r| &r.same_substance) {
+        out.push(format!("même substance que {other} : à vérifier"));
+    }
     for at in &group.against {
         let word = context.statement(*at).and_then(|s| s.against).unwrap_or("contredit");
         out.push(format!("désaccord : affirmé par {}, {word} par {}", context.who(group.lead), context.who(*at)));

@@ -77,9 +77,7 @@ impl<'a> Done<'a> {
     /// When something that a request surely asks for was done first, as another document tells that is later than the request's.
     fn answer(&self, context: &Context<'a>, request: &Statement<'a>) -> Option<&'a str> {
         let from_us = dates::start_us(for_when(request.resource)).unwrap_or(request.said_us);
-        let answers = |s: &&Statement<'a>| {
-            s.source != request.source && s.said_us > request.said_us && s.when_us.is_some_and(|us| us >= from_us) && sites(s) == sites(request)
-        };
+        let answers = |s: &&Statement<'a>| s.source != request.source && s.said_us > request.said_us && s.when_us.is_some_and(|us| us >= from_us) && sites(s) == sites(request);
         let all = request.concept.into_iter().flat_map(exact).filter_map(|code| self.0.get(&code)).flatten();
         all.filter_map(|at| context.statement(*at)).filter(answers).min_by_key(|s| s.when_us).map(|s| s.when)
     }

@@ -7,12 +7,10 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::concept::{codes, get, items, text};
-use super::course::Course;
+use super::concept::{codes, items, text};
 use super::group::Group;
 use super::line::{Context, Line, plain_onset};
 use super::profile::{Profile, stands_for};
-use super::statement::Statement;
 use super::trend::Trend;
 
 pub(super) static SCORE: LazyLock<Score> = LazyLock::new(|| toml::from_str(include_str!("../../fhir-profiles/key-information/score.toml")).unwrap_or_default());
@@ -86,6 +84,9 @@ struct Alert {
     path: Option<String>,
     #[serde(default)]
     any: Vec<String>,
+    /// Whether the newest statement alone decides: of what can end.
+    #[serde(default)]
+    newest: bool,
     why: String,
 }
 
@@ -125,10 +126,12 @@ pub(super) fn about<'a>(context: &Context<'a>, group: &Group) -> Vec<&'a str> {
 pub(super) fn alert(context: &Context<'_>, group: &Group, line: &Line) -> Option<&'static str> {
     let s = context.statement(group.lead).filter(|_| !line.second)?;
     let about = about(context, group);
+    // A gravity that any document gives stays: the newest may be silent about it.
+    let spoken_for = |row: &Alert| group.affirming().take(if row.newest { 1 } else { usize::MAX }).filter_map(|at| context.statement(at)).map(|s| s.resource);
     let holds = |row: &Alert| {
         s.kind.starts_with(&row.kind)
             && (row.codes.is_empty() || row.codes.iter().any(|known| about.iter().any(|c| stands_for(known, c))))
-            && row.path.as_ref().is_none_or(|path| row.any.iter().any(|v| v == text(s.resource, &format!("/{path}"))))
+            && row.path.as_ref().is_none_or(|path| spoken_for(row).any(|r| row.any.iter().any(|v| v == text(r, &format!("/{path}")))))
     };
     SCORE.alert.iter().find(|row| holds(row)).map(|row| row.why.as_str())
 }
@@ -137,7 +140,7 @@ pub(super) fn alert(context: &Context<'_>, group: &Group, line: &Line) -> Option
 pub(super) struct Around<'a> {
     pub section: &'a str,
     pub new: bool,
-    pub trend: Option<&'a Trend>,
+    pub trend: Option<&'a Trend<'a>>,
 }
 
 /// Points of a line under a profile.
@@ -178,32 +181,18 @@ fn age_days(context: &Context<'_>, us: i64) -> f64 {
 }
 
 /// Whether documents contradict each other about a line: denied, another value at the same time, a problem or an allergy that is over
-/// in one and not in another, a treatment that goes on though an older document stopped it. What they add to each other is a remark.
+/// in one and not in another, a treatment that is dispensed, prescribed or listed after it was stopped. What they add to each other is a
+/// remark.
 pub(super) fn conflicts(context: &Context<'_>, group: &Group) -> bool {
     if !group.against.is_empty() || !group.discordant.is_empty() {
         return true;
     }
+    if let Some(regimen) = &group.regimen {
+        return regimen.conflict;
+    }
     let Some(lead) = context.statement(group.lead) else { return false };
     let others = || group.merged.iter().filter_map(|at| context.statement(*at));
-    match lead.kind {
-        "Condition" | "AllergyIntolerance" => others().any(|o| plain_onset(o) != plain_onset(lead)),
-        kind if kind.starts_with("Medication") => {
-            let course = |s: &Statement<'_>| Course::of(s.resource, context.now_us);
-            course(lead) == Course::Current && others().any(|o| course(o) == Course::Stopped)
-        }
-        _ => false,
-    }
-}
-
-/// `active`, `stopped` or `uncertain`, of a medication.
-pub(super) fn state(context: &Context<'_>, group: &Group, line: &Line) -> Option<&'static str> {
-    let lead = context.statement(group.lead).filter(|s| s.kind.starts_with("Medication"))?;
-    let unsure = matches!(get(lead.resource, "status").and_then(Value::as_str), Some("unknown" | "on-hold" | "draft"));
-    Some(match (unsure, line.second) {
-        (true, _) => "uncertain",
-        (_, true) => "stopped",
-        _ => "active",
-    })
+    matches!(lead.kind, "Condition" | "AllergyIntolerance") && others().any(|o| plain_onset(o) != plain_onset(lead))
 }
 
 #[cfg(test)]

@@ -39,7 +39,12 @@ pub(super) fn fill(context: &Context<'_>, groups: Vec<Group>) -> Vec<Filled> {
         section.absences = absences(context, section);
         let entries = std::mem::take(&mut section.entries);
         let mut ranked: Vec<_> = entries.into_iter().map(|(group, line)| (rank(context, &group, &line), group, line)).collect();
-        ranked.sort_by(|(a, _, x), (b, _, y)| a.cmp(b).then_with(|| x.label.cmp(&y.label)));
+        // Lines that say the same differ by their documents: the order in which facts come never shows.
+        let address = |g: &Group| context.fact(g.lead).map_or("", |f| f.full_url.as_str());
+        ranked.sort_by(|(a, g, x), (b, h, y)| {
+            let words = || x.label.cmp(&y.label).then_with(|| x.body.cmp(&y.body)).then_with(|| x.source.cmp(&y.source));
+            a.cmp(b).then_with(words).then_with(|| address(g).cmp(address(h)))
+        });
         section.entries = ranked.into_iter().map(|(_, group, line)| (group, line)).collect();
     }
     sections.retain(|s| s.row.need != Need::Optional || !s.entries.is_empty() || !s.absences.is_empty());
@@ -83,8 +88,9 @@ fn absences(context: &Context<'_>, section: &Filled) -> Vec<Absent> {
         }
     }
     for absent in &mut out {
-        absent.statements.sort_by_key(|at| context.statement(*at).map(|s| Reverse(s.said_us)));
+        absent.statements.sort_by_cached_key(|at| (context.statement(*at).map(|s| Reverse(s.said_us)), context.named(*at), context.fact(*at).map(|f| f.full_url.as_str())));
     }
+    out.sort_by_key(|a| SECTIONS.absence.iter().position(|row| std::ptr::eq(row, a.absence)));
     out
 }
 

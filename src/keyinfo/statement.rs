@@ -1,10 +1,13 @@
 //! Facts as statements: what each is about, when it happened, when it was said, and whether it speaks for or against.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::analyte::{self, Analyte, Conversion};
 use super::concept::{self, Index, Key, at, get, items, str_of, text};
+use super::doubt::{self, Life};
 use super::tables::{ABSENCES, Absence, BY_TYPE, SECTIONS};
 use super::{Fact, Source, dates};
 
@@ -30,6 +33,10 @@ pub(super) struct Statement<'a> {
     pub source: Option<usize>,
     /// Of a result of one isolate: the organism, which tells it from the same test of another isolate.
     pub isolate: Option<&'a Value>,
+    /// Of a quantity that is compared with others of its analyte: how.
+    pub conversion: Option<Conversion>,
+    /// Why it cannot be so, as a reader is told it.
+    pub doubt: Option<&'static str>,
 }
 
 /// Where each type keeps what a statement is about, tried in turn.
@@ -75,15 +82,27 @@ const WHEN_ELSE: &[&str] = &["/effectiveDateTime", "/effectivePeriod/start", "/o
 const SAID: &[&str] = &["/recordedDate", "/dateAsserted", "/authoredOn", "/recorded", "/recordedOn", "/issued", "/dateTime", "/meta/lastUpdated"];
 
 /// The statements among facts; withdrawn ones, copies of older results and empty batteries are left out.
-pub(super) fn read<'a>(facts: &'a [Fact<'a>], sources: &[Source], index: &Index<'a>) -> Vec<Statement<'a>> {
+pub(super) fn read<'a>(facts: &'a [Fact<'a>], sources: &[Source], index: &Index<'a>, life: &Life) -> Vec<Statement<'a>> {
     let dated: Vec<Option<i64>> = sources.iter().map(|s| dates::start_us(&s.date)).collect();
     let mut days = HashMap::new();
     let isolates = isolates(facts, index);
     let mut out: Vec<Statement<'a>> = (0..facts.len()).filter_map(|at| statement(facts, at, index, &dated, &mut days)).collect();
+    let mut conversions = HashMap::new();
     for s in &mut out {
         s.isolate = isolates.get(&s.fact).copied();
+        s.doubt = life.doubts(s.kind, s.when, s.when_us);
+        measured(s, &mut conversions);
     }
     out
+}
+
+/// How the quantity of a result is compared with others of its analyte; a value that it cannot have is doubted.
+fn measured<'a>(s: &mut Statement<'a>, known: &mut HashMap<(&'static str, &'a str), Option<Conversion>>) {
+    let Some((quantity, analyte)) = get(s.resource, "valueQuantity").filter(|_| s.kind == "Observation").zip(s.concept.and_then(analyte::of)) else { return };
+    let unit = analyte::written(quantity);
+    let code: &'static str = analyte.code();
+    s.conversion = *known.entry((code, unit)).or_insert_with(|| Analyte::conversion(analyte, unit));
+    s.doubt = s.doubt.or_else(|| doubt::of_value(quantity, s.conversion.is_some()));
 }
 
 fn statement<'a>(facts: &'a [Fact<'a>], at: usize, index: &Index<'a>, dated: &[Option<i64>], days: &mut HashMap<&'a str, Option<i64>>) -> Option<Statement<'a>> {
@@ -111,6 +130,8 @@ fn statement<'a>(facts: &'a [Fact<'a>], at: usize, index: &Index<'a>, dated: &[O
         absence: concept.and_then(absence),
         source: fact.source,
         isolate: None,
+        conversion: None,
+        doubt: None,
     })
 }
 
@@ -175,6 +196,37 @@ fn by_words<'a>(kind: &str, concept: &'a Value) -> Option<Key<'a>> {
 pub(super) fn only_a_kind(concept: &Value) -> bool {
     let mut codes = concept::codes(concept).peekable();
     codes.peek().is_some() && codes.all(|c| SECTIONS.kinds_of_allergy.iter().any(|k| k == c))
+}
+
+/// Extension of a derived resource: where in its document it stands.
+const PLACE: &str = "urn:passerelle:cda-source";
+
+/// Where in its document a statement stands, "" for one that is of none.
+fn place(resource: &Value) -> &str {
+    let place = items(resource, "extension").find(|e| str_of(e, "url") == Some(PLACE));
+    place.into_iter().flat_map(|p| items(p, "extension")).find(|e| str_of(e, "url") == Some("path")).map_or("", |e| text(e, "/valueString"))
+}
+
+/// What decides between two statements that nothing else does: who says it in which document, the place in it, the address. So the
+/// order in which they come from the store never shows.
+pub(super) fn settle(facts: &[Fact<'_>], sources: &[Source], a: &Statement<'_>, b: &Statement<'_>) -> Ordering {
+    let document = |s: &Statement<'_>| s.source.and_then(|at| sources.get(at)).map(|d| (d.title.as_str(), d.author.as_str()));
+    let address = |s: &Statement<'_>| facts.get(s.fact).map_or("", |f| f.full_url.as_str());
+    document(a).cmp(&document(b)).then_with(|| natural(place(a.resource), place(b.resource))).then_with(|| address(a).cmp(address(b)))
+}
+
+/// `entry[2]` before `entry[10]`.
+fn natural(a: &str, b: &str) -> Ordering {
+    let number = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let same = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    // A number that has begun already is compared as a whole.
+    let begun = a.bytes().take(same).collect::<Vec<_>>().iter().rev().take_while(|c| c.is_ascii_digit()).count();
+    let rest = |text: &str| text.bytes().skip(same - begun).map(char::from).collect::<String>();
+    let (a, b) = (rest(a), rest(b));
+    match (number(&a), number(&b)) {
+        (0, _) | (_, 0) => a.cmp(&b),
+        (x, y) => x.cmp(&y).then_with(|| a.cmp(&b)),
+    }
 }
 
 fn absence(concept: &Value) -> Option<&'static Absence> {

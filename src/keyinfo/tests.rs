@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const NOW: &str = "2026-11-25T09:30:00Z";
-const BASE: &str = "https://passerelle.example/fhir";
+pub(super) const NOW: &str = "2026-11-25T09:30:00Z";
+pub(super) const BASE: &str = "https://passerelle.example/fhir";
 
-struct Record {
-    facts: Vec<Fact<'static>>,
-    sources: Vec<Source>,
+pub(super) struct Record {
+    pub facts: Vec<Fact<'static>>,
+    pub sources: Vec<Source>,
 }
 
 impl Record {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let source = |id: &str, title: &str, author: &str, date: &str| Source {
             document_reference: format!("DocumentReference/{id}"),
             title: title.into(),
@@ -29,7 +29,7 @@ impl Record {
         Self { facts: Vec::new(), sources }
     }
 
-    fn with(mut self, source: Option<usize>, resource: Value) -> Self {
+    pub fn with(mut self, source: Option<usize>, resource: Value) -> Self {
         let id = format!("f{}", self.facts.len());
         let mut resource = resource;
         resource["id"] = json!(id);
@@ -40,7 +40,12 @@ impl Record {
     }
 
     fn input<'a>(&'a self, patient: &'a Value, new_id: &'a mut dyn FnMut() -> String) -> SummaryInput<'a> {
-        SummaryInput { patient, known: Known { facts: &self.facts, sources: &self.sources, base_url: BASE, now: NOW, apart: false }, asked: None, new_id }
+        SummaryInput {
+            patient,
+            known: Known { facts: &self.facts, sources: &self.sources, base_url: BASE, now: NOW, born: concept::text(patient, "/birthDate"), apart: false },
+            asked: None,
+            new_id,
+        }
     }
 
     fn bundle(&self) -> Value {
@@ -100,29 +105,29 @@ fn references(bundle: &Value, code: &str) -> Vec<String> {
     section(bundle, code)["entry"].as_array().into_iter().flatten().map(|e| e["reference"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect()
 }
 
-fn coded(system: &str, code: &str, display: &str) -> Value {
+pub(super) fn coded(system: &str, code: &str, display: &str) -> Value {
     json!({"coding": [{"system": system, "code": code, "display": display}]})
 }
 
-fn status(code: &str) -> Value {
+pub(super) fn status(code: &str) -> Value {
     json!({"coding": [{"code": code}]})
 }
 
-fn condition(code: &str, display: &str, clinical: &str) -> Value {
+pub(super) fn condition(code: &str, display: &str, clinical: &str) -> Value {
     json!({"resourceType": "Condition", "code": coded("http://hl7.org/fhir/sid/icd-10", code, display), "clinicalStatus": status(clinical)})
 }
 
-fn allergy(code: Value) -> Value {
+pub(super) fn allergy(code: Value) -> Value {
     json!({"resourceType": "AllergyIntolerance", "code": code, "clinicalStatus": status("active")})
 }
 
-fn result(loinc: &str, name: &str, value: f64, unit: &str, when: &str) -> Value {
+pub(super) fn result(loinc: &str, name: &str, value: f64, unit: &str, when: &str) -> Value {
     json!({"resourceType": "Observation", "status": "final", "category": [{"coding": [{"code": "laboratory"}]}],
         "code": {"coding": [{"system": "http://loinc.org", "code": loinc}], "text": name}, "effectiveDateTime": when,
         "valueQuantity": {"value": value, "unit": unit, "code": unit}})
 }
 
-fn medication(kind: &str, status: &str, dosage: &str) -> Value {
+pub(super) fn medication(kind: &str, status: &str, dosage: &str) -> Value {
     let element = if kind == "MedicationRequest" { "dosageInstruction" } else { "dosage" };
     json!({"resourceType": kind, "status": status, "medicationCodeableConcept": coded("urn:oid:1.2.250.1.213.2.3.1", "60000001", "METFORMINE 1000 mg, comprimé"), element: [{"text": dosage}]})
 }

@@ -3,28 +3,35 @@
 
 use serde_json::{Value, json};
 
-use super::concept::{at, get, items, text};
-use super::dates;
+use super::analyte::{half_step, written};
+use super::concept::{get, items, text};
 use super::group::Group;
 use super::line::Context;
 use super::score::SCORE;
+use super::statement::Statement;
+use super::units::ucum;
+use super::{dates, numbers};
 use crate::fhir::time;
 
 /// Values of one series that are drawn.
 const MAX_POINTS: usize = 60;
 
 /// A value with its time and the bounds that its own laboratory gave.
-struct Point {
+struct Point<'a> {
     us: i64,
     value: f64,
     low: Option<f64>,
     high: Option<f64>,
+    /// Of a value that was written in another unit: as it was written.
+    original: Option<&'a Value>,
+    /// Half of its last digit.
+    within: f64,
 }
 
-/// A series of two values or more in one unit.
-pub(super) struct Trend {
+/// A series of two values or more, in the unit of the newest.
+pub(super) struct Trend<'a> {
     unit: String,
-    points: Vec<Point>,
+    points: Vec<Point<'a>>,
     pub change: Option<Change>,
 }
 
@@ -36,14 +43,15 @@ pub(super) struct Change {
     pub significant: bool,
 }
 
-/// The series of a group; `None` without two dated numbers of one unit.
-pub(super) fn of(context: &Context<'_>, group: &Group, codes: &[&str]) -> Option<Trend> {
-    let lead = context.statement(group.lead).filter(|s| s.kind == "Observation")?;
-    let unit = unit(lead.resource);
+/// The series of a group; `None` without two dated numbers that can be compared. What is doubted is in no series.
+pub(super) fn of<'a>(context: &Context<'a>, group: &Group, codes: &[&str]) -> Option<Trend<'a>> {
+    let lead = context.statement(group.lead).filter(|s| s.kind == "Observation" && s.doubt.is_none())?;
     let members = std::iter::once(group.lead).chain(group.previous).chain(group.earlier.iter().copied());
-    let mut points: Vec<Point> = members.filter_map(|at| context.statement(at)).filter(|s| self::unit(s.resource) == unit).filter_map(|s| point(s.resource, s.when_us?)).collect();
-    points.sort_by_key(|p| p.us);
-    points.dedup_by(|a, b| a.us == b.us && a.value.total_cmp(&b.value).is_eq());
+    let mut points: Vec<Point<'a>> = members.filter_map(|at| context.statement(at)).filter_map(|s| point(s, lead)).collect();
+    points.sort_by(|a, b| a.us.cmp(&b.us).then(a.original.is_some().cmp(&b.original.is_some())).then(a.value.total_cmp(&b.value)));
+    // A re-print in another unit is drawn once, as it was first written.
+    let again = |a: &Point<'_>, b: &Point<'_>| a.value.total_cmp(&b.value).is_eq() || (a.original.is_some() && (a.value - b.value).abs() <= a.within.max(b.within));
+    points.dedup_by(|a, b| a.us == b.us && again(a, b));
     if points.len() < 2 {
         return None;
     }
@@ -53,7 +61,7 @@ pub(super) fn of(context: &Context<'_>, group: &Group, codes: &[&str]) -> Option
     Some(Trend { unit: text(lead.resource, "/valueQuantity/unit").to_owned(), points, change })
 }
 
-impl Trend {
+impl Trend<'_> {
     /// For the view model.
     pub fn shown(&self) -> Value {
         let bound = |b: Option<f64>| b.map_or(Value::Null, |b| json!(b));
@@ -62,7 +70,11 @@ impl Trend {
             .iter()
             .map(|p| {
                 let out = p.low.is_some_and(|l| p.value < l) || p.high.is_some_and(|h| p.value > h);
-                json!({"at": time::instant(p.us), "value": p.value, "low": bound(p.low), "high": bound(p.high), "out": out})
+                let mut point = json!({"at": time::instant(p.us), "value": p.value, "low": bound(p.low), "high": bound(p.high), "out": out});
+                if let (Some(original), Some(members)) = (p.original, point.as_object_mut()) {
+                    members.insert("original".into(), json!({"value": get(original, "value"), "unit": numbers::unit(original)}));
+                }
+                point
             })
             .collect();
         let mut shown = json!({"unit": self.unit, "points": points});
@@ -80,23 +92,21 @@ impl Trend {
     }
 }
 
-/// A number without a comparator: `< 4` is no value to draw.
-fn point(resource: &Value, us: i64) -> Option<Point> {
-    let quantity = get(resource, "valueQuantity").filter(|q| get(q, "comparator").is_none())?;
-    let value = get(quantity, "value")?.as_f64().filter(|v| v.is_finite())?;
-    let normal = items(resource, "referenceRange").next();
-    let bound = |name: &str| normal.and_then(|r| at(r, &format!("/{name}/value"))).and_then(Value::as_f64);
-    Some(Point { us, value, low: bound("low"), high: bound("high") })
+/// A number without a comparator (`< 4` is no value to draw) in the unit of the lead, its bounds with it.
+fn point<'a>(s: &Statement<'a>, lead: &Statement<'_>) -> Option<Point<'a>> {
+    let quantity = get(s.resource, "valueQuantity").filter(|q| get(q, "comparator").is_none())?;
+    let same = get(lead.resource, "valueQuantity").is_some_and(|q| written(q) == written(quantity));
+    let told = |value: f64| if same { Some(value) } else { Some(s.conversion?.told_in(lead.conversion?, value)) };
+    let value = get(quantity, "value")?.as_f64().filter(|v| v.is_finite()).and_then(told)?;
+    let normal = items(s.resource, "referenceRange").next();
+    // A bound in another unit than its value is left out.
+    let own = |b: &Value| written(b).is_empty() || written(b) == written(quantity) || ucum(written(b)) == ucum(written(quantity));
+    let bound = |name: &str| normal.and_then(|r| get(r, name)).filter(|b| own(b)).and_then(|b| get(b, "value")?.as_f64()).and_then(told);
+    let within = half_step(quantity) * if same { 1.0 } else { s.conversion?.step() / lead.conversion?.step() };
+    Some(Point { us: s.when_us?, value, low: bound("low"), high: bound("high"), original: (!same).then_some(quantity), within })
 }
 
-fn unit(resource: &Value) -> &str {
-    match text(resource, "/valueQuantity/code") {
-        "" => text(resource, "/valueQuantity/unit"),
-        code => code,
-    }
-}
-
-fn change(points: &[Point], codes: &[&str]) -> Option<Change> {
+fn change(points: &[Point<'_>], codes: &[&str]) -> Option<Change> {
     let [.., before, last] = points else { return None };
     if before.value == 0.0 {
         return None;

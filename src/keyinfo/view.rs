@@ -100,14 +100,16 @@ impl Viewer<'_> {
         flag("conflict", score::conflicts(self.context, r.group));
         flag("abnormal", r.line.abnormal);
         flag("second", r.line.second);
+        flag("past", r.group.regimen.as_ref().is_some_and(|regimen| regimen.past));
         flag("new", r.new);
         for (name, texts) in [("sentences", &r.line.sentences), ("remarks", &r.line.remarks)] {
             if !texts.is_empty() {
                 out.insert(name.into(), json!(texts));
             }
         }
-        if let Some(state) = score::state(self.context, r.group, r.line) {
-            out.insert("state".into(), json!(state));
+        if let Some(regimen) = &r.group.regimen {
+            out.insert("state".into(), json!(regimen.state.code()));
+            out.insert("stateReason".into(), json!(regimen.reason));
         }
         let date = lead.map(|s| s.when).filter(|w| !w.is_empty());
         out.extend(date.map(|d| ("date".to_owned(), json!(d))));

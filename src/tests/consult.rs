@@ -227,7 +227,8 @@ fn one_opening_is_one_access_for_the_patient(server: &TestServer) {
     let all = resources(&bundle, "AuditEvent");
     let entry = all.iter().find(|e| e.to_string().contains("\"code\":\"consult\"")).unwrap();
     let parts: Vec<&Value> = entry["entity"].as_array().unwrap().iter().filter(|e| e["type"]["code"] == "AuditEvent").collect();
-    let details = |name: &str| parts.iter().flat_map(|p| p["detail"].as_array().unwrap()).filter(|d| d["type"] == name).map(|d| d["valueString"].as_str().unwrap()).collect::<Vec<_>>();
+    let details =
+        |name: &str| parts.iter().flat_map(|p| p["detail"].as_array().unwrap()).filter(|d| d["type"] == name).map(|d| d["valueString"].as_str().unwrap()).collect::<Vec<_>>();
     let done = details("interaction");
     for name in ["launch", "key-info", "render", "key-info-seen"] {
         assert!(done.contains(&name), "{name} in {done:?}");
@@ -253,7 +254,10 @@ fn one_opening_is_one_access_for_the_patient(server: &TestServer) {
     // A time that lies within the opening finds all of it.
     let end = entry["period"]["end"].as_str().unwrap();
     let late = accesses(server, &format!("patient={}&date=eq{end}", records.patient));
-    assert_eq!(resources(&late, "AuditEvent").iter().filter(|e| e["id"] == entry["id"]).map(|e| e["entity"].as_array().unwrap().len()).collect::<Vec<_>>(), [entry["entity"].as_array().unwrap().len()]);
+    assert_eq!(
+        resources(&late, "AuditEvent").iter().filter(|e| e["id"] == entry["id"]).map(|e| e["entity"].as_array().unwrap().len()).collect::<Vec<_>>(),
+        [entry["entity"].as_array().unwrap().len()]
+    );
     // Pages count accesses.
     let mut page = accesses(server, &format!("{patient}&_count=1"));
     let (total, mut seen) = (page["total"].as_u64().unwrap(), 1);

@@ -12,13 +12,8 @@ use super::{Frame, dates};
 use crate::fhir::search::fold;
 
 /// Periods to choose from: value in the address, days, words.
-pub(super) const PERIODS: &[(&str, u64, &str)] = &[
-    ("P3M", 91, "3 derniers mois"),
-    ("P6M", 183, "6 derniers mois"),
-    ("P1Y", 366, "12 derniers mois"),
-    ("P2Y", 731, "2 dernières années"),
-    ("P5Y", 1827, "5 dernières années"),
-];
+pub(super) const PERIODS: &[(&str, u64, &str)] =
+    &[("P3M", 91, "3 derniers mois"), ("P6M", 183, "6 derniers mois"), ("P1Y", 366, "12 derniers mois"), ("P2Y", 731, "2 dernières années"), ("P5Y", 1827, "5 dernières années")];
 
 /// The values of one member over all documents: each with its rank in the alphabet and its count.
 pub(super) struct Values<'a> {
@@ -118,7 +113,9 @@ mod tests {
     #[test]
     fn a_document_answers_every_filter_or_is_not_shown() {
         let of = json!({"title": "CR d'examens · 12/09/2026 · HbA1c 7,9 %", "type": "CR d'examens", "speciality": "Biologie", "author": "Dr Zoé Bœuf", "structure": "Labo", "date": "2026-09-12"});
-        for good in [&[][..], &[("text", "hba1c BOEUF 7,9")], &[("type", "CR d'examens"), ("author", "Dr Zoé Bœuf")], &[("period", "P3M")], &[("practice", "Biologie")], &[("text", "…")]] {
+        for good in
+            [&[][..], &[("text", "hba1c BOEUF 7,9")], &[("type", "CR d'examens"), ("author", "Dr Zoé Bœuf")], &[("period", "P3M")], &[("practice", "Biologie")], &[("text", "…")]]
+        {
             assert!(takes(good, &of), "{good:?}");
         }
         for other in [&[("text", "hba1c irm")][..], &[("type", "CR")], &[("type", "CR d'examens"), ("practice", "Radiologie")], &[("author", "Dr Zoé")]] {

@@ -111,7 +111,11 @@ fn rows(listed: &Listed<'_>, page: &'static str, frame: &Frame<'_>, out: &mut Ht
         row(*at, document, &listed.choices, links, out);
     }
     out.own("</ol></form>");
-    out.own(if listed.left.is_empty() { "<p id=\"none\" class=\"absent\">Aucun document ne répond à ces filtres.</p>" } else { "<p id=\"none\" class=\"absent\" hidden>Aucun document ne répond à ces filtres.</p>" });
+    out.own(if listed.left.is_empty() {
+        "<p id=\"none\" class=\"absent\">Aucun document ne répond à ces filtres.</p>"
+    } else {
+        "<p id=\"none\" class=\"absent\" hidden>Aucun document ne répond à ces filtres.</p>"
+    });
     others(listed, page, frame, out);
     unprinted(listed, filtered, out);
 }

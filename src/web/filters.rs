@@ -26,7 +26,10 @@ pub(super) fn filters(choices: Option<&Choices<'_>>, window: &str, page: &'stati
     kept(frame.asked, page, out);
     if let Some(choices) = choices {
         out.own("<p class=\"field wide\"><label for=\"f-text\">Mots du titre, de l'auteur ou de la structure</label>");
-        out.open("input", &[("id", "f-text"), ("name", "text"), ("type", "search"), ("maxlength", "200"), ("autocomplete", "off"), ("spellcheck", "false"), ("value", frame.asked.of("text"))]);
+        out.open(
+            "input",
+            &[("id", "f-text"), ("name", "text"), ("type", "search"), ("maxlength", "200"), ("autocomplete", "off"), ("spellcheck", "false"), ("value", frame.asked.of("text"))],
+        );
         out.own("</p>");
         select(("f-type", "type", "Type", "Tous les types"), &choices.kind, frame.asked, out);
         select(("f-practice", "practice", "Spécialité", "Toutes les spécialités"), &choices.practice, frame.asked, out);

@@ -66,7 +66,15 @@ fn no_text_of_the_view_becomes_markup() {
         let views = [(text.to_owned(), text.to_owned())];
         let traits = Traits { birth_name: text, given_names: text, birth_date: text, sex: text, ins: text };
         let frame = Frame { traits: Some(traits), mismatch: true, home: text, who: text, mode: text, notice: true, token: text, now: text, asked: &asked, views: &views };
-        for html in [page(&all, &frame), page(&placed, &frame), refused(text, &frame), more(&all, 7, &frame), documents(&all, &frame), documents(&placed, &frame), imported(&placed["documents"][0], &frame)] {
+        for html in [
+            page(&all, &frame),
+            page(&placed, &frame),
+            refused(text, &frame),
+            more(&all, 7, &frame),
+            documents(&all, &frame),
+            documents(&placed, &frame),
+            imported(&placed["documents"][0], &frame),
+        ] {
             assert_eq!(html.matches("<script").count(), 1, "{text}");
             assert_eq!(html.matches("<style").count(), 1, "{text}");
             assert_eq!(html.matches("<img").count(), 0, "{text}");
@@ -165,8 +173,13 @@ fn the_bound_in_time_is_shown_and_can_be_removed_and_put_back() {
 
 #[test]
 fn every_filter_in_force_is_visible_and_one_click_removes_it_alone() {
-    let all = [("text", "hba1c 7,9", "Mots : « hba1c 7,9 »"), ("type", "CR d'examens biologiques", "Type : CR d'examens biologiques"), ("practice", "Biologie médicale", "Spécialité : Biologie médicale"),
-        ("period", "P3M", "Période : 3 derniers mois"), ("author", "Dr 9", "Auteur : Dr 9")];
+    let all = [
+        ("text", "hba1c 7,9", "Mots : « hba1c 7,9 »"),
+        ("type", "CR d'examens biologiques", "Type : CR d'examens biologiques"),
+        ("practice", "Biologie médicale", "Spécialité : Biologie médicale"),
+        ("period", "P3M", "Période : 3 derniers mois"),
+        ("author", "Dr 9", "Auteur : Dr 9"),
+    ];
     let filters = asked(&all.map(|(n, v, _)| (n, v)));
     let frame = Frame { asked: &filters, ..frame() };
     let view = view(json!([]), (0..120).map(document).collect());
@@ -183,7 +196,11 @@ fn every_filter_in_force_is_visible_and_one_click_removes_it_alone() {
     }
     let nobody = asked(&[("author", "Dr inconnu")]);
     let html = page(&view, &Frame { asked: &nobody, ..frame });
-    assert!(html.contains("aucun document sur 120") && html.contains("<option value=\"Dr inconnu\" data-n=\"none\" selected=\"\">") && html.contains("class=\"absent\">Aucun document ne répond"));
+    assert!(
+        html.contains("aucun document sur 120")
+            && html.contains("<option value=\"Dr inconnu\" data-n=\"none\" selected=\"\">")
+            && html.contains("class=\"absent\">Aucun document ne répond")
+    );
 }
 
 #[test]
@@ -195,7 +212,10 @@ fn another_view_is_chosen_told_and_left() {
     assert!(own.contains("<option value=\"\" selected=\"\">Ma vue : Urgences</option>") && !own.contains("Vue choisie"));
     let chosen = asked(&[("specialty", "SM99"), ("window", "all")]);
     let html = page(&of, &Frame { views: &views, asked: &chosen, ..frame() });
-    assert!(html.contains("<option value=\"emergency\" selected=\"\">Urgences</option>") && html.contains("href=\"/consult/./?window=all\">Vue choisie<span class=\"unseen\"> : Urgences</span>"));
+    assert!(
+        html.contains("<option value=\"emergency\" selected=\"\">Urgences</option>")
+            && html.contains("href=\"/consult/./?window=all\">Vue choisie<span class=\"unseen\"> : Urgences</span>")
+    );
     assert!(html.contains("offset=1&amp;specialty=SM99&amp;since=2026-09-01"), "further lines are those of the view");
     assert!(html.contains("href=\"/consult/print?specialty=SM99&amp;window=all\""));
 }

@@ -226,7 +226,7 @@ impl Step<'_> {
             token: &self.guest.token,
             now: &time::instant(app.now_us()),
             asked: &web::Asked::read(&self.asked.query),
-            views: &consult::views(),
+            views: &consult::views(app),
         })
     }
 }

@@ -7,7 +7,6 @@ use super::{Imported, Visit};
 use crate::access::person_key;
 use crate::audit::Action;
 use crate::fhir::{Actor, Fault, FaultKind, Result};
-use crate::keyinfo;
 use crate::interaction::{Answer, App, Call, Method, notices, read};
 use crate::store::{Operation, Plan};
 
@@ -23,8 +22,8 @@ pub fn view(app: &App, visit: &Visit, query: &[(String, String)], address: &str)
 }
 
 /// The ways a page can be arranged: value of the parameter `specialty`, and title.
-pub fn views() -> Vec<(String, String)> {
-    keyinfo::profiles().iter().map(|p| (p.id.clone(), p.title.clone())).collect()
+pub fn views(app: &App) -> Vec<(String, String)> {
+    app.rules.profiles().all().iter().map(|p| (p.id.clone(), p.title.clone())).collect()
 }
 
 /// Refuses a document of another record than the patient's, in the words of one that does not exist. The event names what was asked for
