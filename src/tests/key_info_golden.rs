@@ -69,29 +69,45 @@ fn told(record: &Record, view: &Value, whole: bool) -> String {
     out
 }
 
+/// A line: what it weighs, what it says, its state and flags. In the whole view what is said besides, its course, its reasons and the
+/// place of each of its sources follow; in a first view who said it last, and how many others.
 fn tell(out: &mut String, line: &Value, whole: bool) {
-    let flags: Vec<&str> = [("conflict", "contradiction"), ("abnormal", "anormal"), ("second", "2e partie")].iter().filter(|(k, _)| line[k] == true).map(|(_, w)| *w).collect();
+    let flags = [("conflict", "contradiction"), ("abnormal", "anormal"), ("second", "2e partie"), ("new", "nouveau")];
+    let flags: String = flags.iter().filter(|(k, _)| line[k] == true).map(|(_, w)| format!(" [{w}]")).collect();
     let state = line.get("state").map(|s| format!(" <{}>", text(s))).unwrap_or_default();
-    let flags = if flags.is_empty() { String::new() } else { format!(" [{}]", flags.join(", ")) };
-    let _ = writeln!(out, "  {:>3} {}{}{state}{flags}", line["score"], text(&line["label"]), text(&line["body"]));
+    let sources = line["sources"].as_array().unwrap();
+    let _ = write!(out, "  {:>3} {}{}{state}{flags}", line["score"], text(&line["label"]), text(&line["body"]));
+    if !whole {
+        let last = sources.first().map(|s| format!(" < {}, {}", text(&s["author"]), day(s))).unwrap_or_default();
+        let _ = writeln!(out, "{last}{}", if sources.len() > 1 { format!(" + {}", sources.len() - 1) } else { String::new() });
+        return;
+    }
+    out.push('\n');
     for said in ["sentences", "remarks"].iter().flat_map(|k| line[k].as_array().into_iter().flatten()) {
         let _ = writeln!(out, "      · {}", text(said));
     }
-    if let Some(trend) = line.get("trend").filter(|_| whole) {
-        let _ = writeln!(out, "      ~ {}", series(trend));
+    if let Some(trend) = line.get("trend") {
+        let _ = writeln!(out, "      ~ {}", course(trend));
     }
-    if whole {
-        let reasons: Vec<String> = line["reasons"].as_array().unwrap().iter().map(|r| format!("{} {}", r["points"], text(&r["text"]))).collect();
-        let _ = writeln!(out, "      = {}", reasons.join(" + "));
-    }
-    for source in line["sources"].as_array().unwrap() {
-        let place = source.get("anchor").filter(|_| whole).map(|a| format!(" #{}", text(a))).unwrap_or_default();
-        let _ = writeln!(out, "      < {}, {}, {}{place}", text(&source["title"]), text(&source["author"]), text(&source["date"]).get(..10).unwrap_or("?"));
+    let reasons: Vec<String> = line["reasons"].as_array().unwrap().iter().map(|r| format!("{} {}", r["points"], text(&r["text"]))).collect();
+    let _ = writeln!(out, "      = {}", reasons.join(" + "));
+    for source in sources {
+        let place = source.get("anchor").map_or("nulle part", text);
+        let _ = writeln!(out, "      < {}, {}, {} #{place}", text(&source["title"]), text(&source["author"]), day(source));
     }
 }
 
-fn series(trend: &Value) -> String {
-    trend.to_string()
+/// The points of a trend and its change.
+fn course(trend: &Value) -> String {
+    let point = |p: &Value| format!("{} {}{}", text(&p["at"]).get(..10).unwrap_or("?"), p["value"], if p["out"] == true { "!" } else { "" });
+    let points: Vec<String> = trend["points"].as_array().unwrap().iter().map(point).collect();
+    let change = trend.get("change").filter(|c| c.is_object());
+    let change = change.map(|c| format!(" ; {}{}", text(&c["text"]), if c["significant"] == true { ", significatif" } else { "" })).unwrap_or_default();
+    format!("{} {}{change}", points.join(", "), text(&trend["unit"]))
+}
+
+fn day(source: &Value) -> &str {
+    text(&source["date"]).get(..10).unwrap_or("?")
 }
 
 fn text(value: &Value) -> &str {
@@ -116,4 +132,21 @@ pub fn compare(name: &str, found: &str, differ: &mut Vec<String>) {
         let (was, is) = first.unwrap_or(("(autre longueur)", ""));
         differ.push(format!("{name}:\n  golden {was}\n  now    {is}\n  (PASSERELLE_GOLDEN=write writes it anew)"));
     }
+}
+
+/// The first view of a thousand documents: counts, and the first lines of each section.
+#[test]
+fn a_thousand_documents_show_what_their_golden_says() {
+    let start = std::time::Instant::now();
+    let record = patients::many();
+    let written = start.elapsed();
+    let (desk, patient) = Desk::with(&record);
+    let deposited = start.elapsed();
+    let mut differ = Vec::new();
+    for profile in passerelle::keyinfo::profiles() {
+        let view = desk.view(&patient, &format!("specialty={}&maxPerSection={FIRST}", profile.id));
+        compare(&format!("mille/{}", profile.id), &told(&record, &view, false), &mut differ);
+    }
+    println!("{} documents: {written:?} to write, {deposited:?} to deposit, {:?} with every profile", record.documents.len(), start.elapsed());
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
 }

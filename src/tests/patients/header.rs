@@ -59,7 +59,7 @@ impl Writer<'_> {
     /// The whole CDA.
     pub(super) fn whole(&self) -> String {
         let model = model(self.document.volet);
-        let at = ts(&self.document.date);
+        let at = ts(self.written_at());
         let templates: String = model.templates.iter().map(|(root, version)| format!("<templateId root=\"{root}\"{}/>", extension(version))).collect();
         let (code, display, system) = match &self.document.kind {
             Some([code, display]) => (code.as_str(), display.as_str(), LOINC),
@@ -89,8 +89,8 @@ impl Writer<'_> {
             author = self.entity(false),
             custodian = organisation(self.place(), false),
             signer = self.entity(true),
-            event = self.event(&at, (code, display, system)),
-            encounter = self.encounter(&at),
+            event = self.event((code, display, system)),
+            encounter = self.encounter(),
             body = self.body(),
         )
     }
@@ -135,7 +135,14 @@ impl Writer<'_> {
         )
     }
 
-    fn event(&self, at: &str, (code, display, system): (&str, &str, &str)) -> String {
+    /// A letter is written when the stay ends.
+    fn written_at(&self) -> &str {
+        let d = self.document;
+        d.until.as_deref().filter(|_| d.volet == Volet::Sortie).unwrap_or(&d.date)
+    }
+
+    fn event(&self, (code, display, system): (&str, &str, &str)) -> String {
+        let at = ts(&self.document.date);
         let biology = self.document.volet == Volet::Biologie;
         let (code, display, system) = match self.document.volet {
             Volet::Biologie => ("18719-5", "Biochimie", LOINC),
@@ -143,7 +150,7 @@ impl Writer<'_> {
             Volet::Synthese => ("34117-2", "Historique et clinique", LOINC),
             _ => (code, display, system),
         };
-        let high = self.document.until.as_ref().map_or_else(|| at.to_owned(), |u| ts(u));
+        let high = self.document.until.as_ref().map_or_else(|| at.clone(), |u| ts(u));
         let (id, status, template, time) = if biology {
             let id = format!("<id root=\"{}\" extension=\"1\"/>", self.oid());
             (id, "<lab:statusCode code=\"completed\"/>", "<templateId root=\"1.3.6.1.4.1.19376.1.3.3.1.7\"/>", format!("<time><high value=\"{at}\"/></time>"))
@@ -158,7 +165,8 @@ impl Writer<'_> {
         )
     }
 
-    fn encounter(&self, at: &str) -> String {
+    fn encounter(&self) -> String {
+        let at = ts(&self.document.date);
         let place = self.place();
         let stay = self.document.volet == Volet::Sortie;
         let (code, display) = if stay { ("IMP", "Hospitalisation (établissement, y compris HAD)") } else { ("AMB", "Ambulatoire (hors établissement)") };

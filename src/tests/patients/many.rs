@@ -24,7 +24,7 @@ fn at(model: &Document, n: usize) -> Document {
     out.until = model.until.as_ref().map(|_| format!("{}T23:59", day + chrono::Days::new(90)));
     let moved = |value: &str| match value.split_once('.') {
         Some((whole, part)) => format!("{whole}.{}", (part.parse::<usize>().unwrap_or(0) + n / 7) % 10),
-        None => (value.parse::<usize>().unwrap() + n % 23).to_string(),
+        None => (value.parse::<usize>().unwrap() + n % 9).to_string(),
     };
     for value in out.results.values_mut().chain(out.vitals.values_mut()) {
         *value = moved(value);
