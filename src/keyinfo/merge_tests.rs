@@ -10,7 +10,7 @@ pub(super) fn view_of(record: &Record) -> serde_json::Map<String, Value> {
     let came = vec![(0, false); record.sources.len()];
     let profiles = Profiles::with(Vec::new()).unwrap();
     let profile = profiles.of("neutral").unwrap();
-    let asked = Asked { profile, since_us: None, section: None, offset: 0, most: 100, explain: false, came: &came, closed: &[] };
+    let asked = Asked { profile, section: None, offset: 0, most: 100, explain: false, came: &came, closed: &[] };
     let known = Known { facts: &record.facts, sources: &record.sources, base_url: super::tests::BASE, now: super::tests::NOW, born: "1963-03-12", apart: false };
     view(&known, &asked)
 }
