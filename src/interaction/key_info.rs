@@ -176,13 +176,14 @@ fn header(wanted: &Wanted, held: &Held) -> Map<String, Value> {
 
 /// Hands facts and what is asked of them on.
 fn asked<T>(app: &App, call: &Call, wanted: &Wanted, held: &Held, make: impl FnOnce(&keyinfo::Known<'_>, &Asked<'_>) -> T) -> T {
-    let (facts, sources, documents) = summary::facts(app, &held.gathered);
+    let own = keyinfo::Contents::of(held.gathered.own.iter(), &app.base_url);
+    let summary::Telling { held: told, sources, documents } = summary::telling(&held.gathered, &own);
     let came: Vec<(i64, bool)> = sources.iter().zip(&documents).map(|(s, d)| (s.came_us, held.is_new(*d, s))).collect();
     let closed = closed(call, wanted);
     let asked =
         Asked { profile: &wanted.profile, section: wanted.section.as_deref(), offset: wanted.offset, most: wanted.most, explain: wanted.explain, came: &came, closed: &closed };
     make(
-        &keyinfo::Known { facts: &facts, sources: &sources, base_url: &app.base_url, now: &time::instant(wanted.now_us), born: held.gathered.born(), apart: !wanted.reconcile },
+        &keyinfo::Known { held: &told, sources: &sources, base_url: &app.base_url, now: &time::instant(wanted.now_us), born: held.gathered.born(), apart: !wanted.reconcile },
         &asked,
     )
 }

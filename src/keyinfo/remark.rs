@@ -2,7 +2,7 @@
 
 use super::concept::{self, get, items, label, text};
 use super::group::Group;
-use super::line::{Context, onset, plain_onset, reaction, status};
+use super::line::{Context, onset, reaction, status};
 use super::statement::Statement;
 use super::tables::FRENCH;
 use super::words::fold;
@@ -71,7 +71,7 @@ fn of_kind(s: &Statement<'_>, name: Option<String>) -> Vec<String> {
     let name = own(name);
     match s.kind {
         "Condition" => {
-            let state = if plain_onset(s) { "actif".to_owned() } else { own(status(s)) };
+            let state = if s.goes_on { "actif".to_owned() } else { own(status(s)) };
             let doubt = own(get(r, "verificationStatus").into_iter().flat_map(concept::codes).find_map(|c| FRENCH.verification.word(c)).map(str::to_owned));
             vec![name, state, own(onset(s)), doubt]
         }
