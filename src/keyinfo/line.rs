@@ -9,7 +9,7 @@ use super::concept::{self, at, get, items, label, short, spoken, text};
 use super::contents::{Fact, Facts};
 use super::group::Group;
 use super::regimen::State;
-use super::stated::only_a_kind;
+use super::stated::{Stated, only_a_kind};
 use super::statement::Statement;
 use super::tables::FRENCH;
 use super::words::fold;
@@ -199,7 +199,7 @@ fn condition(s: &Statement<'_>) -> Vec<String> {
     sites(s).into_iter().chain(verification).chain(severity).chain(onset(s)).chain(state).collect()
 }
 
-pub(super) fn onset(s: &Statement<'_>) -> Option<String> {
+pub(super) fn onset(s: &Stated<'_>) -> Option<String> {
     let r = s.resource;
     match [text(r, "/onsetDateTime"), text(r, "/onsetPeriod/start")].into_iter().find(|t| !t.is_empty()) {
         Some(start) if s.goes_on => Some(dates::since(start)),
@@ -268,12 +268,12 @@ fn reasons(s: &Statement<'_>) -> Option<String> {
     if all.is_empty() { None } else { Some(format!("motif : {}", all.join(", "))) }
 }
 
-pub(super) fn sites(s: &Statement<'_>) -> Option<String> {
+pub(super) fn sites(s: &Stated<'_>) -> Option<String> {
     let all: Vec<String> = items(s.resource, "bodySite").filter_map(label).collect();
     if all.is_empty() { None } else { Some(all.join(", ")) }
 }
 
-pub(super) fn status(s: &Statement<'_>) -> Option<String> {
+pub(super) fn status(s: &Stated<'_>) -> Option<String> {
     let clinical = get(s.resource, "clinicalStatus").into_iter().flat_map(concept::codes).next();
     let code = clinical.unwrap_or_else(|| text(s.resource, "/status"));
     FRENCH.status(s.kind, code).and_then(filled)

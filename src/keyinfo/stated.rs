@@ -1,6 +1,7 @@
 //! One fact as its document states it: what it is about, when it happened, where it belongs and what it is compared by.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -8,11 +9,12 @@ use super::analyte::{self, Analyte, Conversion};
 use super::apart;
 use super::concept::{self, Index, Key, at, get, items, str_of, text};
 use super::contents::Fact;
+use super::course::Taken;
 use super::identity::Identity;
 use super::series::Reading;
 use super::tables::{ABSENCES, Absence, BY_TYPE, SECTIONS, TypeRules};
 use super::words::fold;
-use super::{dates, doubt};
+use super::{dates, doubt, remark};
 
 /// One fact that a summary looks at.
 pub(super) struct Stated<'a> {
@@ -52,6 +54,17 @@ pub(super) struct Stated<'a> {
     pub place: Vec<u8>,
     /// Of an observation: its value, as it is compared.
     pub reading: Option<Box<Reading<'a>>>,
+    /// Of a medicine: how it goes on.
+    pub taken: Option<Taken>,
+    /// See [`Stated::variants`].
+    variants: OnceLock<Vec<String>>,
+}
+
+impl Stated<'_> {
+    /// What another document may say differently of it, in words; worked out when something is merged with it.
+    pub fn variants(&self) -> &[String] {
+        self.variants.get_or_init(|| remark::variants(self))
+    }
 }
 
 /// Where each type keeps what a statement is about, tried in turn.
@@ -148,6 +161,8 @@ impl<'a> Reader<'a, '_> {
             apart: apart::told(kind, resource, concept, &apart::Beside { dated: when_us.is_some(), isolate, device, comparable: conversion.is_some() }),
             place: ordered(place(resource)),
             reading: (kind == "Observation").then(|| Box::new(Reading::of(resource, conversion))),
+            taken: kind.starts_with("Medication").then(|| Taken::of(resource)),
+            variants: OnceLock::new(),
         })
     }
 
