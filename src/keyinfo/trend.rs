@@ -47,7 +47,7 @@ pub(super) struct Change {
 pub(super) fn of<'a>(context: &Context<'a>, group: &Group, codes: &[&str]) -> Option<Trend<'a>> {
     let lead = context.statement(group.lead).filter(|s| s.kind == "Observation" && s.doubt.is_none())?;
     let members = std::iter::once(group.lead).chain(group.previous).chain(group.earlier.iter().copied());
-    let unit = get(lead.resource, "valueQuantity").map(written)?;
+    let unit = lead.reading()?.unit;
     let mut points: Vec<Point<'a>> = members.filter_map(|at| context.statement(at)).filter_map(|s| point(s, lead, unit)).collect();
     points.sort_by(|a, b| a.us.cmp(&b.us).then(a.original.is_some().cmp(&b.original.is_some())).then(a.value.total_cmp(&b.value)));
     // A re-print in another unit is drawn once, as it was first written.
@@ -117,9 +117,9 @@ impl<'a> Drawn<'a> {
 
 /// A number and its bounds in the unit of the lead.
 fn point<'a>(s: &Statement<'a>, lead: &Statement<'_>, unit: &str) -> Option<Point<'a>> {
-    let drawn = s.reading()?.drawn.as_ref()?;
-    let us = s.when_us?;
-    if written(drawn.quantity) == unit {
+    let reading = s.reading()?;
+    let (drawn, us) = (reading.drawn.as_ref()?, s.when_us?);
+    if reading.unit == unit {
         return Some(Point { us, value: drawn.value, low: drawn.low, high: drawn.high, original: None, within: drawn.within });
     }
     let (own, theirs) = s.conversion.zip(lead.conversion)?;

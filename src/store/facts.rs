@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::cache::Cache;
 use super::conn::fault;
-use super::read::{Reader, VersionRow, unpack};
-use super::schema::{document, fact_block, version};
+use super::read::{Reader, unpack};
+use super::schema::{document, fact_block};
 use super::visible::visible;
 use crate::fhir::{Fault, FaultKind, Result};
 
@@ -103,32 +103,6 @@ impl Reader<'_> {
         let block = Arc::new(parse(number, from, &json)?);
         self.facts.put((number, from), Arc::clone(&block), json.len());
         Ok(block)
-    }
-
-    /// The current DocumentReferences of some documents of a record that this caller may see, without their bodies.
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn references_of(&mut self, record: i64, documents: &[i64]) -> Result<Vec<VersionRow>> {
-        let sight = self.sight(&[record])?;
-        let v = self.visibility;
-        let mut out = Vec::with_capacity(documents.len());
-        for some in documents.chunks(500) {
-            let rows: Vec<VersionRow> = version::table
-                .inner_join(document::table.on(document::number.eq(version::document)))
-                .filter(version::record.eq(record))
-                .filter(version::kind.eq("DocumentReference"))
-                .filter(version::from_commit.le(self.moment))
-                .filter(version::until_commit.gt(self.moment))
-                .filter(version::deleted.eq(false))
-                .filter(version::document.eq_any(some.to_vec()))
-                .filter(visible!(v, sight))
-                .select(VersionRow::as_select())
-                .load(self.conn)
-                .map_err(fault)?;
-            out.extend(rows);
-        }
-        Ok(out)
     }
 }
 
