@@ -13,8 +13,8 @@ use super::schema::{document, fact_block};
 use super::visible::visible;
 use crate::fhir::{Fault, FaultKind, Result};
 
-/// Bytes of JSON whose parsed form is held; the parsed form takes several times as much.
-pub(super) const HELD_BYTES: usize = 48 << 20;
+/// Bytes of JSON whose parsed form is held: about 30,000 facts, which take some 10 kB each.
+pub const HELD_BYTES: usize = 40 << 20;
 
 /// The parsed blocks held, by document number and first commit.
 pub type FactCache = Cache<(i64, i64), FactBlock>;
@@ -29,6 +29,8 @@ pub struct FactBlock {
     pub provenance: Option<Value>,
     /// Derived resources with id and meta.
     pub resources: Vec<Value>,
+    /// Bytes of its JSON.
+    pub bytes: usize,
 }
 
 /// A block as one caller finds it.
@@ -113,5 +115,5 @@ fn parse(document: i64, from: i64, json: &[u8]) -> Result<FactBlock> {
         Some(Value::Array(items)) => items,
         _ => Vec::new(),
     };
-    Ok(FactBlock { document, from, provenance, resources })
+    Ok(FactBlock { document, from, provenance, resources, bytes: json.len() })
 }

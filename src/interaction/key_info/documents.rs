@@ -1,5 +1,7 @@
 //! The list of documents beside the sections: newest first, as far back as the window goes.
 
+use std::cmp::Reverse;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
@@ -32,10 +34,14 @@ pub(super) fn listed<'a>(wanted: &'a Wanted, mut documents: Vec<Listed<'a>>) -> 
         let from_us = wanted.now_us.saturating_sub(*back_us);
         documents.retain(|d| d.new || time::range(&d.source.date).is_none_or(|r| r.1 >= from_us));
     }
-    let name = |d: &Listed<'a>, path: &str| d.source.listed.pointer(path).and_then(Value::as_str).unwrap_or_default();
-    let order = |path: &'static str| move |a: &Listed<'a>, b: &Listed<'a>| name(a, path).cmp(name(b, path));
-    documents.sort_by(|a, b| b.source.date.cmp(&a.source.date).then_with(|| order("/title")(a, b)).then_with(|| order("/identifiers/uniqueId")(a, b)));
+    documents.sort_by_cached_key(|d| order(d.source));
     List { documents, documents_total, documents_window: wanted.window.as_ref().map(|(text, _)| text.as_str()) }
+}
+
+/// Newest first, then by title, then by uniqueId: the same on every server.
+fn order(source: &Source) -> (Reverse<&str>, &str, &str) {
+    let listed = |path: &str| source.listed.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    (Reverse(&source.date), listed("/title"), listed("/identifiers/uniqueId"))
 }
 
 impl Serialize for Listed<'_> {
