@@ -15,7 +15,7 @@ class Browser:
 
     def __init__(self, program):
         (in_read, self.to), (self.back, out_write) = os.pipe(), os.pipe()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 
         def pipes():
             first, second = os.dup(in_read), os.dup(out_write)

@@ -8,6 +8,11 @@ use super::value::{bound, capital, counted, flag, list, long, number, text, text
 use super::{dates, value};
 use crate::fhir::html::Html;
 
+/// Remarks on a line; those after are behind its reasons.
+const REMARKS: usize = 3;
+/// Sources of a conflict beside it.
+const SIDES: usize = 3;
+
 /// How much of a line is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
@@ -28,9 +33,13 @@ pub(super) fn line(id: &str, line: &Value, extent: Extent, links: Links<'_>, out
         out.leaf("p", &[("class", "because")], &bound(&capital(because)));
     }
     if extent == Extent::Whole || flag(line, "conflict") {
-        for remark in texts(line, "remarks") {
+        for remark in texts(line, "remarks").take(REMARKS) {
             let class = if remark.ends_with("à vérifier") { "remark check" } else { "remark" };
             out.leaf("p", &[("class", class)], &bound(&capital(remark)));
+        }
+        let unsaid = texts(line, "remarks").skip(REMARKS).count();
+        if unsaid > 0 {
+            out.leaf("p", &[("class", "remark")], &format!("Et {}.", counted(long(unsaid), "", "autre mention", "autres mentions")));
         }
     }
     if let Some(of) = line.get("trend").filter(|_| extent == Extent::Whole) {
@@ -75,7 +84,8 @@ fn said(line: &Value, out: &mut Html) {
     let (name, form) = label.split_once(", ").filter(|_| line.get("state").is_some()).map_or((label.as_str(), String::new()), |(name, form)| (name, format!(", {form}")));
     out.leaf("strong", &[], &bound(name));
     out.text(&bound(&form));
-    match body.strip_prefix(' ').and_then(|b| b.split_once(" (")).filter(|_| line.get("trend").is_some()) {
+    // A body that goes on with a number: the value, before its date.
+    match body.strip_prefix(' ').filter(|b| b.starts_with(|c: char| c.is_ascii_digit() || "<>≤≥".contains(c))).and_then(|b| b.split_once(" (")) {
         Some((value, rest)) => {
             out.text(" ");
             out.leaf("b", &[("class", "value")], &bound(value));
@@ -112,28 +122,46 @@ pub(super) fn badge(kind: &str, word: &str, out: &mut Html) {
     out.leaf("span", &[("class", &format!("badge {kind}"))], word);
 }
 
-/// The link to the exact words, of a conflict both; the other sources are behind the reasons.
+/// The link to the exact words, of a conflict those of each side; the other sources are behind the reasons.
 fn from(line: &Value, links: Links<'_>, out: &mut Html) {
-    let sources = list(line, "sources");
-    let (shown, more) = sources.split_at(sources.len().min(if flag(line, "conflict") { 2 } else { 1 }));
+    let (shown, more) = sides(line);
     out.own("<div class=\"from\">");
     if !shown.is_empty() {
         out.own("<span class=\"unseen\">Source : </span>");
     }
     shown.iter().for_each(|source| link(source, links, out));
-    reasons(line, more, links, out);
+    reasons(line, &more, links, out);
     out.own("</div>");
+}
+
+/// The sources beside a line, and the others. Of a conflict the first of each author whom a remark names, else of another author.
+fn sides(line: &Value) -> (Vec<&Value>, Vec<&Value>) {
+    let remarks: Vec<&str> = texts(line, "remarks").chain([text(line, "stateReason")]).collect();
+    let mut shown: Vec<&Value> = Vec::new();
+    let mut more: Vec<&Value> = Vec::new();
+    for source in list(line, "sources") {
+        let (known, named) = (shown.iter().any(|s| signed(s) == signed(source)), remarks.iter().any(|r| r.contains(&signed(source))));
+        let other = shown.len() == 1 && shown.iter().all(|s| text(s, "author") != text(source, "author"));
+        let beside = flag(line, "conflict") && shown.len() < SIDES && !known && (named || other);
+        if shown.is_empty() || beside { shown.push(source) } else { more.push(source) }
+    }
+    (shown, more)
+}
+
+/// Author and day.
+fn signed(source: &Value) -> String {
+    let parts = [text(source, "author").to_owned(), dates::day(text(source, "date"))];
+    parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// Author and day as the link, the whole title when the pointer rests on it.
 fn link(source: &Value, links: Links<'_>, out: &mut Html) {
     let id = text(source, "document");
     let title = text(source, "title");
-    let parts: Vec<String> = [text(source, "author").to_owned(), dates::day(text(source, "date"))].into_iter().filter(|p| !p.is_empty()).collect();
-    let words = match (parts.is_empty(), title) {
-        (false, _) => parts.join(", "),
-        (true, "") => "Document".to_owned(),
-        (true, title) => title.to_owned(),
+    let words = match (signed(source), title) {
+        (signed, _) if !signed.is_empty() => signed,
+        (_, "") => "Document".to_owned(),
+        (_, title) => title.to_owned(),
     };
     if id.is_empty() {
         out.leaf("span", &[("class", "source"), ("title", title)], &words);
@@ -143,9 +171,10 @@ fn link(source: &Value, links: Links<'_>, out: &mut Html) {
 }
 
 /// Why the line stands where it stands, and what else says so; closed.
-fn reasons(line: &Value, more: &[Value], links: Links<'_>, out: &mut Html) {
+fn reasons(line: &Value, more: &[&Value], links: Links<'_>, out: &mut Html) {
     let (reasons, state) = (list(line, "reasons"), text(line, "stateReason"));
-    if reasons.is_empty() && more.is_empty() {
+    let unsaid: Vec<&str> = texts(line, "remarks").skip(REMARKS).collect();
+    if reasons.is_empty() && more.is_empty() && unsaid.is_empty() {
         return;
     }
     let others = counted(long(more.len()), "", "source", "sources");
@@ -156,21 +185,27 @@ fn reasons(line: &Value, more: &[Value], links: Links<'_>, out: &mut Html) {
     if !state.is_empty() && runs(line) {
         out.leaf("p", &[], &bound(&capital(state)));
     }
-    if !more.is_empty() {
-        out.own("<ul class=\"others-of\">");
-        for source in more {
-            out.own("<li>");
-            link(source, links, out);
-            out.own("</li>");
-        }
-        out.own("</ul>");
-    }
+    items(&unsaid, out, |remark, out| out.text(&bound(&capital(remark))));
+    items(more, out, |source, out| link(source, links, out));
     if let Some(score) = number(line, "score") {
         out.leaf("p", &[], &format!("Rang : {score:.0} points sur 100"));
     }
+    items(reasons, out, |reason, out| out.text(&reason_text(reason)));
+    out.own("</div></details>");
+}
+
+/// A list, unless there is nothing in it.
+fn items<T>(all: &[T], out: &mut Html, told: impl Fn(&T, &mut Html)) {
+    if all.is_empty() {
+        return;
+    }
     out.own("<ul>");
-    reasons.iter().for_each(|reason| out.leaf("li", &[], &reason_text(reason)));
-    out.own("</ul></div></details>");
+    for one in all {
+        out.own("<li>");
+        told(one, out);
+        out.own("</li>");
+    }
+    out.own("</ul>");
 }
 
 /// `Résultat hors des bornes : +8`.

@@ -14,6 +14,9 @@ const MARGIN: f64 = 4.0;
 /// The newest points that are drawn.
 const MOST: usize = 120;
 
+/// Points beyond which only the last is marked, lest the marks hide the course.
+const MARKED: usize = 16;
+
 /// The newest values that are told to who cannot see the drawing.
 const TOLD: usize = 12;
 
@@ -99,7 +102,8 @@ fn drawing(points: &[Point<'_>], label: &str, unit: &str, out: &mut Html) {
     let path: Vec<String> = points.iter().map(|p| format!("{:.1},{:.1}", scale.x(p.us), scale.y(p.value))).collect();
     out.open("polyline", &[("class", "course"), ("points", &path.join(" "))]);
     out.close("polyline");
-    for (at, point) in points.iter().enumerate() {
+    let unmarked = if points.len() > MARKED { points.len() - 1 } else { 0 };
+    for (at, point) in points.iter().enumerate().skip(unmarked) {
         mark(point, at + 1 == points.len(), &scale, out);
     }
     out.close("svg");

@@ -11,8 +11,8 @@ use crate::http::serve::{Shared, carried_out};
 use crate::interaction::{self, Answer, Body, Call, Method, consult, dispatch};
 use crate::web::{self, Frame, Traits};
 
-/// Lines of a section on paper.
-const PRINTED: &str = "500";
+/// Lines of a section on paper, whose title says how many there are.
+const PRINTED: &str = "20";
 
 /// One request of a guest; `step` is the path behind the page's own address.
 ///
@@ -59,7 +59,7 @@ impl Step<'_> {
         Ok(self.framed(|frame| Reply::page(200, web::documents(&view, frame))))
     }
 
-    /// The page for paper: whole sections.
+    /// The page for paper: more of each section, since paper has no further lines.
     fn print(&self) -> Result<Reply> {
         let view = self.view(&[("maxPerSection", PRINTED)], |call| call.is("print", Action::R))?;
         Ok(self.framed(|frame| Reply::page(200, web::page(&view, frame))))
