@@ -89,6 +89,7 @@ def tickets(browser, practice, of, late, report):
     report(status(browser) == 403 and "n'est plus valable" in browser.run(TEXT).replace("’", "'"), "a late ticket is refused")
     outcomes = [e["outcome"] for e in practice.events(patient, "consult")]
     report(len(outcomes) == len(before) + 2 and outcomes[0] != "0", "a late ticket is traced", str(outcomes))
+    shot(browser, OUT / "late-desk.png", False)
     browser.go(launched["url"].split("/consult/")[0] + "/fhir/metadata")
     report(status(browser) == 403, "nothing of the API is on the page's listener")
 
@@ -126,6 +127,7 @@ def sources(browser, name, report, most=400):
     if number:
         browser.follow("document.querySelector('a.source').click()")
         place = browser.run("(() => { const t = document.querySelector(':target'); if (!t) return null; const r = t.getBoundingClientRect(); return [r.top >= 0 && r.top < innerHeight, getComputedStyle(t).backgroundColor, t.innerText.slice(0, 80)]; })()")
+        shot(browser, OUT / f"{name}-source.png", False)
         report(bool(place) and place[0] and place[1] != "rgba(0, 0, 0, 0)", f"{name}: a source opens at the marked words", str(place))
         report(not browser.complaints(), f"{name}: the source is shown without anything refused", str(browser.complaints()))
         browser.follow("history.back()")
@@ -177,6 +179,8 @@ def import_and_why(browser, practice, launched, report):
     browser.follow("document.querySelector('details.missing button').click()")
     report(status(browser) == 200 and len(browser.run(TEXT)) > 40, "«pourquoi ne puis-je pas le voir» answers in words", browser.run(TEXT)[:120])
     shot(browser, OUT / "why-desk.png", False)
+    browser.go(f"{home(browser)}why?section=pregnancy")
+    report("matrice d'habilitation" in browser.run(TEXT), "and of a section that is closed to a profession too")
 
 
 def export(browser, report):

@@ -181,7 +181,7 @@ fn absences(sections: &[&Value], links: Links<'_>, out: &mut Html) {
         out.text(sentence(of));
         if locked(of) {
             out.text(" ");
-            out.leaf("a", &[("href", &links.of("why", text(of, "key")))], "Pourquoi ?");
+            out.leaf("a", &[("href", &links.why(text(of, "key")))], "Pourquoi ?");
         }
         out.close("dd");
     }

@@ -61,7 +61,7 @@ pub(super) fn said(of: &Value, links: Links<'_>, out: &mut Html) {
     out.text(words);
     if state == "not-permitted" {
         out.text(" ");
-        out.leaf("a", &[("href", &links.of("why", text(of, "key")))], "Pourquoi ?");
+        out.leaf("a", &[("href", &links.why(text(of, "key")))], "Pourquoi ?");
     }
     out.close("p");
 }

@@ -122,7 +122,7 @@ fn every_state_says_itself() {
     let of = |state: &str, said: &str| page(&view(json!([{"key": "allergies", "title": "Allergies", "state": state, "said": said, "lines": []}]), vec![]), &frame());
     assert!(of("absent", "Aucune allergie connue").contains("Aucune allergie connue"));
     assert!(of("not-found", "").contains("Aucune information dans les documents lisibles."));
-    assert!(of("not-permitted", "").contains("Vos droits ne permettent pas") && of("not-permitted", "Non").contains("/consult/why?id=allergies"));
+    assert!(of("not-permitted", "").contains("Vos droits ne permettent pas") && of("not-permitted", "Non").contains("/consult/why?section=allergies"));
     assert!(of("present", "").contains("Aucune information"), "present without a line is not silent");
     let other = page(&view(json!([{"key": "pregnancy", "title": "Grossesse", "state": "not-found", "said": "Rien de trouvé", "lines": []}]), vec![]), &frame());
     assert!(other.contains("<dt>Grossesse</dt><dd>Rien de trouvé</dd>"));
