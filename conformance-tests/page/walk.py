@@ -130,7 +130,8 @@ def sources(browser, name, report, most=400):
         shot(browser, OUT / f"{name}-source.png", False)
         report(bool(place) and place[0] and place[1] != "rgba(0, 0, 0, 0)", f"{name}: a source opens at the marked words", str(place))
         report(not browser.complaints(), f"{name}: the source is shown without anything refused", str(browser.complaints()))
-        browser.follow("history.back()")
+        browser.follow("document.querySelector('.back a').click()")
+        report(browser.run("location.pathname") == "/consult/" and status(browser) == 200, f"{name}: and leads back to the record")
 
 
 def keyboard(browser, report):
