@@ -239,9 +239,10 @@ fn a_thousand_documents_are_one_click_away_and_the_page_stays_small() {
 #[test]
 fn paper_says_when_for_whom_and_what_is_left_out() {
     let filters = asked(&[("type", "CR d'examens biologiques")]);
-    let of = view(json!([]), (0..60).map(document).collect());
+    let mut of = view(json!([]), (0..60).map(document).collect());
+    of["profile"] = json!({"title": "Urgences", "version": "1"});
     let html = page(&of, &Frame { asked: &filters, ..frame() });
-    assert!(html.contains("class=\"paper\">Imprimé le 25/11/2026 à 12 h 00 par Dr Anne Roux</p>"));
+    assert!(html.contains("class=\"paper\">Imprimé le 25/11/2026 à 12 h 00 par Dr Anne Roux · classement Urgences 1</p>"));
     assert!(html.contains("id=\"unprinted\">Et 10 autres documents, non imprimés.</p>"));
     assert!(page(&of, &frame()).contains("Et 52 autres documents, non imprimés."));
 }
