@@ -31,6 +31,8 @@ struct Point<'a> {
 /// A series of two values or more, in the unit of the newest.
 pub(super) struct Trend<'a> {
     unit: String,
+    /// As it is written in reports.
+    unit_text: String,
     points: Vec<Point<'a>>,
     pub change: Option<Change>,
 }
@@ -59,7 +61,8 @@ pub(super) fn of<'a>(context: &Context<'a>, group: &Group, codes: &[&str]) -> Op
     let extra = points.len().saturating_sub(MAX_POINTS);
     points.drain(..extra);
     let change = change(&points, codes);
-    Some(Trend { unit: text(lead.resource, "/valueQuantity/unit").to_owned(), points, change })
+    let unit_text = get(lead.resource, "valueQuantity").map(numbers::unit).unwrap_or_default();
+    Some(Trend { unit: text(lead.resource, "/valueQuantity/unit").to_owned(), unit_text, points, change })
 }
 
 impl Trend<'_> {
@@ -78,7 +81,7 @@ impl Trend<'_> {
                 point
             })
             .collect();
-        let mut shown = json!({"unit": self.unit, "points": points});
+        let mut shown = json!({"unit": self.unit, "unitText": self.unit_text, "points": points});
         if let (Some(change), Some(members)) = (&self.change, shown.as_object_mut()) {
             let direction = if change.percent.abs() < 0.05 {
                 "flat"
