@@ -21,6 +21,7 @@ mod desk;
 mod exchange;
 mod golden;
 mod house;
+mod ips;
 mod key_info;
 mod key_info_asked;
 mod key_info_golden;
