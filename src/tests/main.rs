@@ -26,6 +26,7 @@ mod key_info;
 mod key_info_asked;
 mod key_info_golden;
 mod key_info_rules;
+mod key_info_time;
 mod operations;
 mod patients;
 mod pdf;
