@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::prepared::{self, Prepared};
 use super::{Desk, Rules, Throttle};
 use crate::config::Config;
 use crate::fhir::{Fault, FaultKind, Result};
@@ -21,6 +22,8 @@ pub struct App {
     pub rules: Rules,
     /// Documents as a reader of facts wants them named, by resource number and version.
     pub sources: Cache<(i64, i64), Source>,
+    /// What documents state, by their number and the first commit of their facts.
+    pub prepared: Cache<(i64, i64), Prepared>,
     /// FHIR id of the patient of a record, for the trace.
     pub patients: Cache<i64, String>,
     /// `https://host:port/fhir`, no trailing slash.
@@ -50,6 +53,7 @@ impl App {
             config,
             rules,
             sources: Cache::new(SOURCES),
+            prepared: Cache::new(prepared::FACTS),
             patients: Cache::new(PATIENTS),
             base_url,
             throttle: Throttle::default(),

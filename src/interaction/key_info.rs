@@ -44,9 +44,36 @@ struct Held {
     gathered: Gathered,
     /// Numbers of the documents with what a list shows of them.
     documents: Vec<(i64, std::sync::Arc<Source>)>,
-    since_us: Option<i64>,
+    since: Since,
     /// Documents that the caller stands behind.
     own: HashSet<i64>,
+}
+
+/// What the reader knows already.
+enum Since {
+    /// Nothing is told as new: a first visit, an earlier day, a caller who is no practitioner.
+    Never,
+    /// What came before a moment that the caller said, µs UTC.
+    Moment(i64),
+    /// The documents that he confirmed to have been shown, by number, and when (µs UTC).
+    Shown(i64, HashSet<i64>),
+}
+
+impl Since {
+    fn read(call: &Call, wanted: &Wanted, reader: &mut Reader<'_>, record: i64) -> Result<Self> {
+        if let Some(moment) = wanted.since_us {
+            return Ok(Self::Moment(moment));
+        }
+        let Some(person) = person(call).filter(|_| wanted.as_of_us.is_none()) else { return Ok(Self::Never) };
+        Ok(reader.given_documents(record, &person)?.map_or(Self::Never, |(at_us, documents)| Self::Shown(at_us, documents)))
+    }
+
+    fn moment(&self) -> Option<i64> {
+        match self {
+            Self::Never => None,
+            Self::Moment(at_us) | Self::Shown(at_us, _) => Some(*at_us),
+        }
+    }
 }
 
 fn answer(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<Option<String>>) -> Result<Answer> {
@@ -64,10 +91,9 @@ fn held(app: &App, call: &Call, wanted: &Wanted, find: impl FnOnce(&mut Reader<'
         }
         let gathered = summary::gather(app, reader, &id, wanted.as_of_us.is_some())?;
         let documents = documents::of_record(app, reader, gathered.record)?;
-        let last = || if wanted.as_of_us.is_some() { Ok(None) } else { last_visit(call, reader, gathered.record) };
-        let since_us = wanted.since_us.map_or_else(last, |s| Ok(Some(s)))?;
+        let since = Since::read(call, wanted, reader, gathered.record)?;
         let own = reader.own_documents(gathered.record)?;
-        Ok(Held { gathered, documents, since_us, own })
+        Ok(Held { gathered, documents, since, own })
     })?;
     if let Some(then) = &wanted.under {
         under_the_matrix_of_then(app, call, then, &mut held)?;
@@ -91,9 +117,14 @@ fn under_the_matrix_of_then(app: &App, call: &Call, then: &super::rules::Then, h
 }
 
 impl Held {
-    /// Whether a document came after the last visit, from somebody else.
+    /// Whether a document is somebody else's, and one that the reader does not know.
     fn is_new(&self, number: i64, source: &Source) -> bool {
-        self.since_us.is_some_and(|since| source.came_us > since) && !self.own.contains(&number)
+        let unknown = match &self.since {
+            Since::Never => false,
+            Since::Moment(at_us) => source.came_us > *at_us,
+            Since::Shown(_, documents) => !documents.contains(&number),
+        };
+        unknown && !self.own.contains(&number)
     }
 
     /// Keeps what came by some channels; all without any.
@@ -136,7 +167,7 @@ fn header(wanted: &Wanted, held: &Held) -> Map<String, Value> {
     out.insert("generated".into(), json!(time::instant(wanted.now_us)));
     out.insert("profile".into(), json!({"id": wanted.profile.id, "version": wanted.profile.version, "title": wanted.profile.title}));
     out.extend(wanted.situation.as_ref().map(|s| ("situation".to_owned(), json!(s))));
-    out.extend(held.since_us.map(|us| ("since".to_owned(), json!(time::instant(us)))));
+    out.extend(held.since.moment().map(|us| ("since".to_owned(), json!(time::instant(us)))));
     if !wanted.channels.is_empty() {
         out.insert("sources".into(), json!(wanted.channels.iter().map(|c| c.code()).collect::<Vec<_>>()));
     }
@@ -145,31 +176,20 @@ fn header(wanted: &Wanted, held: &Held) -> Map<String, Value> {
 
 /// Hands facts and what is asked of them on.
 fn asked<T>(app: &App, call: &Call, wanted: &Wanted, held: &Held, make: impl FnOnce(&keyinfo::Known<'_>, &Asked<'_>) -> T) -> T {
-    let (facts, sources, documents) = summary::facts(app, &held.gathered);
-    let came: Vec<(i64, bool)> = sources.iter().zip(&documents).map(|(s, d)| (s.came_us, held.own.contains(d))).collect();
+    let own = keyinfo::Contents::of(held.gathered.own.iter(), &app.base_url);
+    let summary::Telling { held: told, sources, documents } = summary::telling(&held.gathered, &own);
+    let came: Vec<(i64, bool)> = sources.iter().zip(&documents).map(|(s, d)| (s.came_us, held.is_new(*d, s))).collect();
     let closed = closed(call, wanted);
-    let asked = Asked {
-        profile: &wanted.profile,
-        since_us: held.since_us,
-        section: wanted.section.as_deref(),
-        offset: wanted.offset,
-        most: wanted.most,
-        explain: wanted.explain,
-        came: &came,
-        closed: &closed,
-    };
+    let asked =
+        Asked { profile: &wanted.profile, section: wanted.section.as_deref(), offset: wanted.offset, most: wanted.most, explain: wanted.explain, came: &came, closed: &closed };
     make(
-        &keyinfo::Known { facts: &facts, sources: &sources, base_url: &app.base_url, now: &time::instant(wanted.now_us), born: held.gathered.born(), apart: !wanted.reconcile },
+        &keyinfo::Known { held: &told, sources: &sources, base_url: &app.base_url, now: &time::instant(wanted.now_us), born: held.gathered.born(), apart: !wanted.reconcile },
         &asked,
     )
 }
 
 fn person(call: &Call) -> Option<String> {
     call.visibility.rules().filter(|r| r.actor.role == Role::Practitioner).and_then(|r| r.actor.person.as_ref()).map(|p| person_key(&p.id))
-}
-
-fn last_visit(call: &Call, reader: &mut Reader<'_>, record: i64) -> Result<Option<i64>> {
-    person(call).map_or(Ok(None), |person| reader.last_visit(record, &person))
 }
 
 /// Sections whose documents the matrix closes to this profession, whether there are any or not.

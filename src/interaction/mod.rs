@@ -42,6 +42,7 @@ mod paging;
 mod patch;
 mod patient;
 mod planning;
+mod prepared;
 mod read;
 mod record_state;
 mod reference;

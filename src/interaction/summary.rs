@@ -1,19 +1,19 @@
 //! `$summary`: the patient's key information as an IPS document.
 //! Spec: IPS 2.0.1 OperationDefinition/summary.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::prepared::{self, Prepared};
 use super::registry::registry;
 use super::throttle::Limit;
 use super::{Answer, App, Call, listing, read};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
-use crate::keyinfo::{self, Asked, Fact, Known, Source, SummaryInput};
-use crate::store::{FactBlock, Reader, VersionRow};
+use crate::keyinfo::{self, Asked, Contents, Held, Known, Source, SummaryInput};
+use crate::store::{Reader, VersionRow};
 use crate::xds;
 
 /// Resources that clients wrote themselves and a summary looks at.
@@ -60,8 +60,9 @@ fn summary(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<
     })?;
     call.about(&gathered.id);
     call.touched(format!("Patient/{}", gathered.id));
-    let (facts, sources, _) = facts(app, &gathered);
-    let known = Known { facts: &facts, sources: &sources, base_url: &app.base_url, now: &time::instant(call.now_us), born: gathered.born(), apart: false };
+    let own = Contents::of(gathered.own.iter(), &app.base_url);
+    let telling = telling(&gathered, &own);
+    let known = Known { held: &telling.held, sources: &telling.sources, base_url: &app.base_url, now: &time::instant(call.now_us), born: gathered.born(), apart: false };
     Ok(Answer::resource(composed(&gathered, &known, None, || app.new_id())))
 }
 
@@ -70,8 +71,10 @@ pub(super) struct Gathered {
     pub id: String,
     pub record: i64,
     patient: Value,
-    blocks: Vec<Arc<FactBlock>>,
-    own: Vec<Value>,
+    /// What documents state, by their number.
+    blocks: Vec<(i64, Arc<Prepared>)>,
+    /// What clients wrote themselves.
+    pub own: Vec<Value>,
     /// What a reader wants to know of each document, by its number.
     sources: HashMap<i64, Arc<Source>>,
 }
@@ -84,7 +87,7 @@ impl Gathered {
 
     /// Keeps the facts of some documents alone, by their number; 0 stands for what is of no document.
     pub fn keep(&mut self, kept: impl Fn(i64) -> bool) {
-        self.blocks.retain(|b| kept(b.document));
+        self.blocks.retain(|(document, _)| kept(*document));
         self.own.retain(|_| kept(0));
     }
 }
@@ -98,20 +101,20 @@ pub(super) fn gather(app: &App, reader: &mut Reader<'_>, id: &str, past: bool) -
     let record = found.row.record;
     reader.open_to_caller(record)?;
     let live = reader.fact_blocks(record)?.into_iter().filter(|f| past || (!f.superseded && !f.archived));
-    let mut blocks: Vec<Arc<FactBlock>> = live.map(|f| f.block).collect();
+    let mut blocks: Vec<(i64, Arc<Prepared>)> = live.map(|f| (f.block.document, prepared::of(app, f.block))).collect();
     let kinds: Vec<&str> = registry().statements().collect();
     let all = reader.all_of(record, &kinds, MAX_OWN + 1)?;
     if all.len() as i64 > MAX_OWN {
         return Err(Fault::new(FaultKind::TooCostly, 433, format!("the record holds more than {MAX_OWN} resources besides its documents; a summary would leave some out")));
     }
     let own = all.iter().map(|one| parse(&one.body)).collect::<Result<Vec<_>>>()?;
-    let documents: Vec<i64> = blocks.iter().map(|b| b.document).collect();
+    let documents: Vec<i64> = blocks.iter().map(|(document, _)| *document).collect();
     let mut sources = HashMap::with_capacity(documents.len());
     for row in reader.references_of(record, &documents)? {
         sources.insert(row.document, source_of(app, reader, row)?);
     }
     if past {
-        blocks.retain(|b| sources.get(&b.document).is_some_and(|s| s.in_force));
+        blocks.retain(|(document, _)| sources.get(document).is_some_and(|s| s.in_force));
     }
     Ok(Gathered { id: id.to_owned(), record, patient: parse(&found.body)?, blocks, own, sources })
 }
@@ -132,31 +135,32 @@ fn parse(bytes: &[u8]) -> Result<Value> {
     serde_json::from_slice(bytes).map_err(|e| Fault::new(FaultKind::Bug, 432, "a stored resource is damaged").because(e))
 }
 
-/// Facts, their sources, and the document of each source.
-pub(super) fn facts<'a>(app: &App, gathered: &'a Gathered) -> (Vec<Fact<'a>>, Vec<Source>, Vec<i64>) {
-    let (mut sources, mut documents) = (Vec::with_capacity(gathered.blocks.len()), Vec::with_capacity(gathered.blocks.len()));
-    let mut all = Vec::new();
-    for block in &gathered.blocks {
-        let source = gathered.sources.get(&block.document).map(|s| {
-            sources.push(Source::clone(s));
-            documents.push(block.document);
-            sources.len() - 1
+/// Gathered facts as they are told from: contents with their sources.
+pub(super) struct Telling<'a> {
+    pub held: Vec<Held<'a>>,
+    pub sources: Vec<&'a Source>,
+    /// Of each source the number of its document.
+    pub documents: Vec<i64>,
+}
+
+/// What each block states; last, what clients wrote themselves.
+pub(super) fn telling<'a>(gathered: &'a Gathered, own: &'a Contents<'a>) -> Telling<'a> {
+    let mut out = Telling { held: Vec::with_capacity(gathered.blocks.len() + 1), sources: Vec::with_capacity(gathered.blocks.len()), documents: Vec::new() };
+    for (document, block) in &gathered.blocks {
+        let source = gathered.sources.get(document).map(|source| {
+            out.sources.push(source);
+            out.documents.push(*document);
+            out.sources.len() - 1
         });
-        all.extend(block.resources.iter().map(|resource| fact(app, resource, source)));
+        out.held.push(Held { contents: block.contents(), source });
     }
-    all.extend(gathered.own.iter().map(|resource| fact(app, resource, None)));
-    (all, sources, documents)
+    out.held.push(Held { contents: own, source: None });
+    out
 }
 
 /// The document Bundle of what was gathered; weighed and marked as `asked` says.
 pub(super) fn composed(gathered: &Gathered, known: &Known<'_>, asked: Option<&Asked<'_>>, mut new_id: impl FnMut() -> String) -> Vec<u8> {
     keyinfo::summary_bytes(&mut SummaryInput { patient: &gathered.patient, known: *known, asked, new_id: &mut new_id })
-}
-
-fn fact<'a>(app: &App, resource: &'a Value, source: Option<usize>) -> Fact<'a> {
-    let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or("");
-    let full_url = format!("{}/{}/{}", app.base_url, text("resourceType"), text("id"));
-    Fact { resource: Cow::Borrowed(resource), source, full_url }
 }
 
 /// What a reader wants to know of a document beside a fact taken from it.

@@ -2,113 +2,107 @@
 //! Spec: key information §3.4, column «dedupe key»; `fhir-profiles/key-information/identity.toml`.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 
 use serde_json::Value;
 
 use super::analyte;
 use super::codes::{self, IDENTITY, system};
-use super::concept::{self, Index, at, get, items, str_of, text};
+use super::concept::{self, at, get, items, str_of, text};
 use super::statement::{Statement, settle};
 use super::words::fold;
-use super::{Fact, Source, medication, moments};
+use super::{medication, moments};
 
-/// What statements are told apart with.
-pub(super) struct Apart<'a> {
-    pub facts: &'a [Fact<'a>],
-    pub sources: &'a [Source],
-    pub index: &'a Index<'a>,
-    pub statements: &'a [Statement<'a>],
+/// What is known of a fact beside its resource.
+pub(super) struct Beside<'a> {
+    pub dated: bool,
+    pub isolate: Option<&'a Value>,
+    pub device: Option<&'a Value>,
+    /// Its quantity is compared in the unit of its analyte, whatever its own.
+    pub comparable: bool,
 }
 
-impl<'a> Apart<'a> {
-    /// The statements of one class, in the groups that are one thing each.
-    pub fn split(&self, mut list: Vec<usize>) -> Vec<Vec<usize>> {
-        if list.len() < 2 {
-            return vec![list];
-        }
-        let Some(kind) = list.first().and_then(|at| self.statements.get(*at)).map(|s| s.kind) else { return Vec::new() };
-        match kind {
-            "Observation" => by(list, |at| self.of(at).map(result).unwrap_or_default()),
-            "AllergyIntolerance" => vec![list],
-            "Condition" => by(list, |at| self.of(at).map(side).unwrap_or_default()).into_iter().flat_map(|l| self.onsets(l)).collect(),
-            _ => {
-                // What nothing tells apart is counted within its document, in the order of the document.
-                list.sort_by(|a, b| self.order(*a, *b));
-                self.events(kind, list)
-            }
-        }
+/// What tells a fact from others of its code, besides the time.
+pub(super) fn told(kind: &str, resource: &Value, concept: Option<&Value>, beside: &Beside<'_>) -> String {
+    match kind {
+        "Observation" => result(resource, concept, beside),
+        "AllergyIntolerance" => String::new(),
+        "Condition" | "Procedure" => side(resource, concept),
+        "Immunization" if beside.dated => String::new(),
+        "Immunization" => dose(resource),
+        "DiagnosticReport" => fold(text(resource, "/conclusion")),
+        "FamilyMemberHistory" => relative(resource),
+        "DeviceUseStatement" => device_name(beside.device, resource),
+        kind if kind.starts_with("Medication") => medication::dosage(resource).map(|d| fold(&d)).unwrap_or_default(),
+        _ => fold(text(resource, "/description")),
     }
+}
 
-    fn events(&self, kind: &str, list: Vec<usize>) -> Vec<Vec<usize>> {
-        match kind {
-            "Procedure" => {
-                by(list, |at| self.of(at).map(side).unwrap_or_default()).into_iter().flat_map(|l| self.happened(l, IDENTITY.procedure.same_days, |_| String::new())).collect()
-            }
-            "Immunization" => moments::doses(self.statements, list, |list| self.happened(list, 0, |s| if s.when_us.is_none() { dose(s.resource) } else { String::new() })),
-            "DiagnosticReport" => self.happened(list, 0, |s| fold(text(s.resource, "/conclusion"))),
-            "FamilyMemberHistory" => by(list, |at| self.of(at).map(|s| relative(s.resource)).unwrap_or_default()),
-            "DeviceUseStatement" => self.happened(list, 0, |s| device_name(self.index.device(self.facts, s.resource), s)),
-            kind if kind.starts_with("Medication") => self.dosages(list),
-            _ => self.happened(list, 0, |s| fold(text(s.resource, "/description"))),
-        }
+/// The statements of one class, in the groups that are one thing each.
+pub(super) fn split(statements: &[Statement<'_>], mut list: Vec<usize>) -> Vec<Vec<usize>> {
+    if list.len() < 2 {
+        return vec![list];
     }
-
-    fn of(&self, at: usize) -> Option<&'a Statement<'a>> {
-        self.statements.get(at)
-    }
-
-    fn order(&self, a: usize, b: usize) -> Ordering {
-        match (self.of(a), self.of(b)) {
-            (Some(a), Some(b)) => settle(self.facts, self.sources, a, b),
-            _ => Ordering::Equal,
-        }
-    }
-
-    /// Dated events by their day, or days so close; undated ones by their rank in their document.
-    fn happened(&self, list: Vec<usize>, days: i64, with: impl Fn(&Statement<'a>) -> String) -> Vec<Vec<usize>> {
-        let mut ranks: Vec<(Option<usize>, String, usize)> = Vec::new();
-        let mut out = Vec::new();
-        for same in by(list, |at| self.of(at).map(&with).unwrap_or_default()) {
-            let (dated, undated): (Vec<usize>, Vec<usize>) = same.into_iter().partition(|at| self.of(*at).is_some_and(|s| s.when_us.is_some()));
-            out.extend(if days > 0 {
-                moments::near(self.statements, dated, days)
-            } else {
-                by(dated, |at| self.of(at).map(|s| s.when.get(..10).unwrap_or(s.when)).unwrap_or_default())
+    let Some(kind) = list.first().and_then(|at| statements.get(*at)).map(|s| s.kind) else { return Vec::new() };
+    let told = |at: usize| statements.get(at).map_or("", |s| s.apart.as_str());
+    match kind {
+        // What cannot be compared is in no series.
+        "Observation" => by(list, |at| (told(at), statements.get(at).and_then(|s| s.doubt))),
+        "AllergyIntolerance" => vec![list],
+        "FamilyMemberHistory" => by(list, told),
+        "Condition" => by(list, told).into_iter().flat_map(|l| onsets(statements, l)).collect(),
+        _ => {
+            // What nothing tells apart is counted within its document, in the order of the document.
+            list.sort_by(|a, b| match (statements.get(*a), statements.get(*b)) {
+                (Some(a), Some(b)) => settle(a, b),
+                _ => Ordering::Equal,
             });
-            out.extend(by(undated, |at| {
-                let Some(s) = self.of(at) else { return 0 };
-                let said = with(s);
-                let rank = ranks.iter().filter(|(source, words, _)| *source == s.source && *words == said).count();
-                ranks.push((s.source, said, rank));
-                rank
-            }));
+            match kind {
+                "Procedure" => by(list, told).into_iter().flat_map(|l| happened(statements, l, IDENTITY.procedure.same_days)).collect(),
+                "Immunization" => moments::doses(statements, list, |list| happened(statements, list, 0)),
+                kind if kind.starts_with("Medication") => dosages(statements, &list),
+                _ => happened(statements, list, 0),
+            }
         }
-        out
     }
+}
 
-    /// Statements of two dosages in one document are two lines; the dosages of a document are ranked by their words.
-    fn dosages(&self, list: Vec<usize>) -> Vec<Vec<usize>> {
-        let dosage = |at: usize| self.of(at).and_then(|s| medication::dosage(s.resource)).map(|d| fold(&d)).unwrap_or_default();
-        let said: Vec<(Option<usize>, String)> = list.iter().map(|at| (self.of(*at).and_then(|s| s.source), dosage(*at))).collect();
-        let rank = |one: &(Option<usize>, String)| {
-            let mut below: Vec<&str> = said.iter().filter(|(source, d)| *source == one.0 && *d < one.1).map(|(_, d)| d.as_str()).collect();
-            below.sort_unstable();
-            below.dedup();
-            below.len()
-        };
-        let mut ranked = list.iter().zip(&said).map(|(at, one)| (*at, rank(one)));
-        by_pairs(&mut ranked)
+/// Events of the same words: dated ones by their day, or days so close; undated ones by their rank in their document.
+fn happened(statements: &[Statement<'_>], list: Vec<usize>, days: i64) -> Vec<Vec<usize>> {
+    let mut out = Vec::new();
+    for same in by(list, |at| statements.get(at).map_or("", |s| s.apart.as_str())) {
+        let (dated, undated): (Vec<usize>, Vec<usize>) = same.into_iter().partition(|at| statements.get(*at).is_some_and(|s| s.when_us.is_some()));
+        out.extend(if days > 0 { moments::near(statements, dated, days) } else { by(dated, |at| statements.get(at).map_or("", |s| s.when.get(..10).unwrap_or(s.when))) });
+        let mut met: HashMap<Option<usize>, usize> = HashMap::new();
+        out.extend(by(undated, |at| {
+            let rank = met.entry(statements.get(at).and_then(|s| s.source)).or_default();
+            *rank += 1;
+            *rank
+        }));
     }
+    out
+}
 
-    /// Problems of one code and side by their onset: within a year of each other, or lifelong, they are one; without an onset, of the newest.
-    fn onsets(&self, list: Vec<usize>) -> Vec<Vec<usize>> {
-        let lifelong = list.iter().filter_map(|at| self.of(*at)?.concept).any(|c| cim10(c).any(codes::once));
-        let onset = |at: usize| self.of(at).filter(|s| s.when_us.is_some() && s.doubt.is_none()).and_then(|s| s.when.get(..4)?.parse::<i64>().ok());
-        if lifelong || list.iter().all(|at| onset(*at).is_none()) {
-            return vec![list];
-        }
-        moments::years(list, onset, IDENTITY.condition.same_years)
+/// Statements of two dosages in one document are two lines; the dosages of a document are ranked by their words.
+fn dosages(statements: &[Statement<'_>], list: &[usize]) -> Vec<Vec<usize>> {
+    let all = || list.iter().filter_map(|at| Some((*at, statements.get(*at)?)));
+    let mut of: HashMap<Option<usize>, BTreeSet<&str>> = HashMap::new();
+    for (_, s) in all() {
+        of.entry(s.source).or_default().insert(&s.apart);
     }
+    let rank = |s: &Statement<'_>| of.get(&s.source).map_or(0, |known| known.iter().take_while(|d| **d < s.apart.as_str()).count());
+    by_pairs(all().map(|(at, s)| (at, rank(s))))
+}
+
+/// Problems of one code and side by their onset: within a year of each other, or lifelong, they are one; without an onset, of the newest.
+fn onsets(statements: &[Statement<'_>], list: Vec<usize>) -> Vec<Vec<usize>> {
+    let lifelong = list.iter().filter_map(|at| statements.get(*at)?.concept).any(|c| cim10(c).any(codes::once));
+    let onset = |at: usize| statements.get(at).filter(|s| s.when_us.is_some() && s.doubt.is_none()).and_then(|s| s.when.get(..4)?.parse::<i64>().ok());
+    if lifelong || list.iter().all(|at| onset(*at).is_none()) {
+        return vec![list];
+    }
+    moments::years(list, onset, IDENTITY.condition.same_years)
 }
 
 fn cim10(concept: &Value) -> impl Iterator<Item = &str> {
@@ -116,38 +110,36 @@ fn cim10(concept: &Value) -> impl Iterator<Item = &str> {
 }
 
 /// Statements by what tells them apart, in the order of the first of each.
-pub(super) fn by<K: PartialEq>(list: Vec<usize>, key: impl FnMut(usize) -> K) -> Vec<Vec<usize>> {
-    let mut key = key;
-    by_pairs(&mut list.into_iter().map(|at| (at, key(at))))
+pub(super) fn by<K: Eq + Hash>(list: Vec<usize>, mut key: impl FnMut(usize) -> K) -> Vec<Vec<usize>> {
+    by_pairs(list.into_iter().map(|at| (at, key(at))))
 }
 
-fn by_pairs<K: PartialEq>(pairs: &mut dyn Iterator<Item = (usize, K)>) -> Vec<Vec<usize>> {
-    let mut out: Vec<(K, Vec<usize>)> = Vec::new();
+fn by_pairs<K: Eq + Hash>(pairs: impl Iterator<Item = (usize, K)>) -> Vec<Vec<usize>> {
+    let mut places: HashMap<K, usize> = HashMap::new();
+    let mut out: Vec<Vec<usize>> = Vec::new();
     for (at, key) in pairs {
-        match out.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, list)) => list.push(at),
-            None => out.push((key, vec![at])),
+        let place = *places.entry(key).or_insert(out.len());
+        match out.get_mut(place) {
+            Some(list) => list.push(at),
+            None => out.push(vec![at]),
         }
     }
-    out.into_iter().map(|(_, list)| list).collect()
+    out
 }
 
-/// Unit, side and isolate of a result, and why it is doubted: what cannot be compared is in no series.
-fn result<'a>(s: &Statement<'a>) -> (&'a str, String, Option<&'static str>) {
-    let unit = match s.conversion {
-        Some(_) => "=",
-        None => get(s.resource, "valueQuantity").map_or("", analyte::written),
-    };
-    let isolate = s.isolate.map(|i| format!("{:?}", concept::key(i))).unwrap_or_default();
-    let side = if s.isolate.is_none() && get(s.resource, "bodySite").is_none() { String::new() } else { side(s) };
-    (unit, format!("{side}{isolate}"), s.doubt)
+/// Unit, side and isolate of a result.
+fn result(resource: &Value, concept: Option<&Value>, beside: &Beside<'_>) -> String {
+    let unit = if beside.comparable { "=" } else { get(resource, "valueQuantity").map_or("", analyte::written) };
+    let isolate = beside.isolate.map(|i| format!("{:?}", concept::key(i))).unwrap_or_default();
+    let side = if beside.isolate.is_none() && get(resource, "bodySite").is_none() { String::new() } else { side(resource, concept) };
+    format!("{unit}|{side}|{isolate}")
 }
 
 /// The side of the body that a statement names: its site but for the side, and the sides that codes or words of the table say.
-fn side(s: &Statement<'_>) -> String {
+fn side(resource: &Value, concept: Option<&Value>) -> String {
     let named = |code: &str| IDENTITY.side.iter().find(|side| side.codes.iter().any(|c| c == code));
-    let mut out: Vec<&str> = items(s.resource, "bodySite").flat_map(concept::codes).map(|c| named(c).map_or(c, |side| side.name.as_str())).collect();
-    for name in items(s.resource, "bodySite").chain(s.concept).flat_map(concept::names).filter(|n| may_name_a_side(n)) {
+    let mut out: Vec<&str> = items(resource, "bodySite").flat_map(concept::codes).map(|c| named(c).map_or(c, |side| side.name.as_str())).collect();
+    for name in items(resource, "bodySite").chain(concept).flat_map(concept::names).filter(|n| may_name_a_side(n)) {
         let folded = fold(name);
         out.extend(IDENTITY.side.iter().filter(|side| folded.split(' ').any(|w| side.words.iter().any(|known| known == w))).map(|side| side.name.as_str()));
     }
@@ -178,8 +170,8 @@ fn relative(resource: &Value) -> String {
 }
 
 /// What tells one device of a type from another.
-fn device_name(device: Option<&Value>, s: &Statement<'_>) -> String {
-    device.map(|d| text(d, "/udiCarrier/0/deviceIdentifier")).filter(|t| !t.is_empty()).unwrap_or_else(|| text(s.resource, "/device/display")).to_owned()
+fn device_name(device: Option<&Value>, resource: &Value) -> String {
+    device.map(|d| text(d, "/udiCarrier/0/deviceIdentifier")).filter(|t| !t.is_empty()).unwrap_or_else(|| text(resource, "/device/display")).to_owned()
 }
 
 /// Days between two moments, without sign.

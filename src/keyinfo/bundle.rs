@@ -60,7 +60,7 @@ pub(super) fn compose<T>(input: &mut SummaryInput<'_>, context: &Context<'_>, (s
     entry.push(Entry { full_url: own(&ids.composition), resource: Resource::Composition(Box::new(composition(context, (sections, marks), &ids, &patient_url))) });
     entry.push(Entry { full_url: Cow::Borrowed(&patient_url), resource: Resource::Stored(Settled::resource(patient, &inside)) });
     entry.push(Entry { full_url: own(&ids.author), resource: Resource::Device(device(&ids.author)) });
-    entry.extend(facts().map(|f| Entry { full_url: Cow::Borrowed(&f.full_url), resource: Resource::Stored(Settled::resource(&f.resource, &inside)) }));
+    entry.extend(facts().map(|f| Entry { full_url: Cow::Borrowed(&f.full_url), resource: Resource::Stored(Settled::resource(f.resource, &inside)) }));
     write(&Bundle {
         resource_type: "Bundle",
         id: &ids.bundle,
@@ -85,7 +85,7 @@ fn device(id: &str) -> Device<'_> {
 
 fn composition<'a>(context: &'a Context<'a>, (sections, marks): (&'a [Filled], &'a HashMap<usize, Marks>), ids: &'a Ids, patient_url: &'a str) -> Composition<'a> {
     let mut named = Naming { named: Named::new(context.sources), marks };
-    let documents = context.facts.iter().filter_map(|f| f.source).collect::<HashSet<_>>().len();
+    let documents = context.facts.held().filter(|(held, _)| held.source.is_some() && !held.contents.facts.is_empty()).count();
     Composition {
         resource_type: "Composition",
         id: &ids.composition,
@@ -240,10 +240,10 @@ fn follow(context: &Context<'_>, out: &mut Vec<usize>, mut seen: HashSet<usize>)
     for _ in 0..MAX_STEPS {
         let upto = out.len();
         let mut found = Vec::new();
-        for fact in out.get(from..upto).unwrap_or_default().iter().filter_map(|f| context.facts.get(*f)) {
-            named_by(&fact.resource, &mut |text| found.extend(may_come(text).then(|| context.index.find(text)).flatten()));
+        for (at, fact) in out.get(from..upto).unwrap_or_default().iter().filter_map(|at| Some((*at, context.facts.get(*at)?))) {
+            named_by(fact.resource, &mut |text| found.extend(may_come(text).then(|| context.facts.named_by(at, text)).flatten()));
         }
-        found.retain(|f| context.facts.get(*f).is_some_and(|f| !left_out(&f.resource)));
+        found.retain(|f| context.facts.get(*f).is_some_and(|f| !left_out(f.resource)));
         out.extend(found.into_iter().filter(|f| seen.insert(*f)));
         from = upto;
     }

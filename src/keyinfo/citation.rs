@@ -1,6 +1,7 @@
 //! Documents as lines and references name them.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::Value;
 
@@ -55,14 +56,14 @@ pub(super) fn recorded(resource: &Value) -> &str {
 /// The documents of a group: the newest few named, the others counted; one author's documents of one title share their name.
 pub(super) fn sources(context: &Context<'_>, group: &Group) -> String {
     let mut named: Vec<(Cow<'_, Citation>, Vec<String>)> = Vec::new();
-    let mut seen: Vec<Option<usize>> = Vec::new();
-    let mut more = 0;
+    let mut seen: HashSet<Option<usize>> = HashSet::new();
+    let (mut documents, mut more) = (0, 0);
     for statement in group.affirming().chain(group.previous).filter_map(|at| context.statement(at)) {
-        if statement.source.is_some() && seen.contains(&statement.source) {
+        if statement.source.is_some() && !seen.insert(statement.source) {
             continue;
         }
-        seen.push(statement.source);
-        if seen.len() > MAX_NAMED {
+        documents += 1;
+        if documents > MAX_NAMED {
             more += 1;
             continue;
         }
@@ -81,12 +82,12 @@ pub(super) fn sources(context: &Context<'_>, group: &Group) -> String {
 
 /// The documents as extensions name them: by reference, with a display where each is named first.
 pub(super) struct Named<'a> {
-    sources: &'a [Source],
+    sources: &'a [&'a Source],
     told: Vec<bool>,
 }
 
 impl<'a> Named<'a> {
-    pub fn new(sources: &'a [Source]) -> Self {
+    pub fn new(sources: &'a [&'a Source]) -> Self {
         Self { sources, told: vec![false; sources.len()] }
     }
 
@@ -97,10 +98,9 @@ impl<'a> Named<'a> {
 
     /// Every document of a group, once.
     pub fn distinct(&mut self, context: &'a Context<'a>, group: &Group, out: &mut Vec<Extension<'a>>) {
-        let mut seen: Vec<usize> = Vec::new();
+        let mut seen: HashSet<usize> = HashSet::new();
         for source in group.affirming().filter_map(|at| context.statement(at)?.source) {
-            if !seen.contains(&source) {
-                seen.push(source);
+            if seen.insert(source) {
                 out.extend(self.one(context, source));
             }
         }
@@ -110,7 +110,7 @@ impl<'a> Named<'a> {
         let mut reference = Reference::to(context.document_urls.get(source)?.as_str());
         if let Some(told) = self.told.get_mut(source).filter(|told| !**told) {
             *told = true;
-            reference.display = Cow::Owned(self.sources.get(source).map(display).unwrap_or_default());
+            reference.display = Cow::Owned(self.sources.get(source).map(|s| display(s)).unwrap_or_default());
         }
         Some(Extension::reference(SOURCE, reference))
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::Fact;
+use super::contents::Fact;
 use super::references::tail;
 use super::tables::FRENCH;
 use super::words::fold;
@@ -13,35 +13,21 @@ use super::words::fold;
 const MAX_LABEL: usize = 240;
 
 /// Facts by the references that may name them.
-pub(super) struct Index<'a> {
+pub(super) struct Index {
     /// By `Type/id` of this server, else by the whole URL.
-    by_tail: HashMap<&'a str, usize>,
-    base_url: &'a str,
+    by_tail: HashMap<String, usize>,
+    base_url: String,
 }
 
-impl<'a> Index<'a> {
-    /// Over all facts.
-    pub fn new(facts: &'a [Fact<'a>], base_url: &'a str) -> Self {
-        Self { by_tail: facts.iter().enumerate().map(|(i, f)| (tail(&f.full_url, base_url), i)).collect(), base_url }
+impl Index {
+    /// Over facts by their places.
+    pub fn new(facts: &[Fact<'_>], base_url: &str) -> Self {
+        Self { by_tail: facts.iter().enumerate().map(|(i, f)| (tail(&f.full_url, base_url).to_owned(), i)).collect(), base_url: base_url.to_owned() }
     }
 
-    /// The fact that a reference names: absolute, or `Type/id` on this server.
+    /// The place of the fact that a reference names: absolute, or `Type/id` on this server.
     pub fn find(&self, reference: &str) -> Option<usize> {
-        if reference.starts_with('#') { None } else { self.by_tail.get(tail(reference, self.base_url)).copied() }
-    }
-
-    /// The resource that a reference inside `holder` names: contained in it, or another fact.
-    pub fn resolve(&self, facts: &'a [Fact<'a>], holder: &'a Value, reference: &'a Value) -> Option<&'a Value> {
-        let text = str_of(reference, "reference")?;
-        match text.strip_prefix('#') {
-            Some(id) => items(holder, "contained").find(|c| str_of(c, "id") == Some(id)),
-            None => facts.get(self.find(text)?).map(|f| &*f.resource),
-        }
-    }
-
-    /// The Device that a DeviceUseStatement names.
-    pub fn device(&self, facts: &'a [Fact<'a>], holder: &'a Value) -> Option<&'a Value> {
-        self.resolve(facts, holder, get(holder, "device")?)
+        if reference.starts_with('#') { None } else { self.by_tail.get(tail(reference, &self.base_url)).copied() }
     }
 }
 

@@ -19,17 +19,36 @@ pub(super) enum Course {
     Over,
 }
 
-impl Course {
-    /// Of a medication resource, at a moment.
-    pub fn of(resource: &Value, now_us: i64) -> Self {
-        let status = text(resource, "/status");
-        let past = time::range(end(resource)).is_some_and(|r| r.1 < now_us);
-        match status {
-            "stopped" => Self::Stopped,
-            _ if past && said_stopped(resource) => Self::Stopped,
-            "completed" if matches!(text(resource, "/resourceType"), "MedicationStatement" | "MedicationRequest") => Self::Over,
-            _ if past => Self::Over,
-            _ => Self::Current,
+/// What a medication resource says of its course, whatever the day.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    /// What the status says, but for a current one.
+    status: Option<Course>,
+    /// A note says that it was stopped.
+    noted: bool,
+    /// The last µs of its period.
+    end_us: Option<i64>,
+}
+
+impl Taken {
+    pub fn of(resource: &Value) -> Self {
+        let status = match text(resource, "/status") {
+            "stopped" => Some(Course::Stopped),
+            "completed" if matches!(text(resource, "/resourceType"), "MedicationStatement" | "MedicationRequest") => Some(Course::Over),
+            _ => None,
+        };
+        Self { status, noted: said_stopped(resource), end_us: time::range(end(resource)).map(|r| r.1) }
+    }
+
+    /// How the treatment stands at a moment.
+    pub fn at(self, now_us: i64) -> Course {
+        let past = self.end_us.is_some_and(|end| end < now_us);
+        match self.status {
+            Some(Course::Stopped) => Course::Stopped,
+            _ if past && self.noted => Course::Stopped,
+            Some(Course::Over) => Course::Over,
+            _ if past => Course::Over,
+            _ => Course::Current,
         }
     }
 }
@@ -38,7 +57,7 @@ impl Course {
 pub(super) fn told(kind: &str, resource: &Value, now_us: i64) -> Vec<String> {
     let (start, end) = (start(resource), end(resource));
     let origin = origin(kind, resource);
-    match Course::of(resource, now_us) {
+    match Taken::of(resource).at(now_us) {
         Course::Current => {
             let status = FRENCH.status(kind, text(resource, "/status")).filter(|w| !w.is_empty()).map(str::to_owned);
             let period = dates::span(start, end);
@@ -129,7 +148,7 @@ mod tests {
     fn an_active_statement_whose_period_is_over_is_not_called_current() {
         let statement = json!({"resourceType": "MedicationStatement", "status": "active", "effectivePeriod": {"start": "2020-01-01", "end": "2020-02-01"}});
         assert_eq!(told("MedicationStatement", &statement, now()), ["débuté le 01/01/2020", "terminé le 01/02/2020"]);
-        assert_eq!(Course::of(&statement, now()), Course::Over);
+        assert_eq!(Taken::of(&statement).at(now()), Course::Over);
     }
 
     #[test]
@@ -139,7 +158,7 @@ mod tests {
         given["note"] = json!([{"text": "Arrêt définitif"}]);
         assert_eq!(told("MedicationAdministration", &given, now()), ["administré à partir de mars 2013", "arrêté le 09/06/2026"]);
         given["effectivePeriod"]["end"] = json!("2027-01-01");
-        assert_eq!(Course::of(&given, now()), Course::Current, "a note of stopping does not end a period to come");
+        assert_eq!(Taken::of(&given).at(now()), Course::Current, "a note of stopping does not end a period to come");
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Life {
         }
         let words = &DOUBTS.words;
         let Some(from_us) = when_us else { return Some(&words.unreadable) };
-        if DOUBTS.dates.past.iter().any(|k| k == kind) && from_us > self.until_us {
+        if from_us > self.until_us && DOUBTS.dates.past.iter().any(|k| k == kind) {
             return Some(&words.future);
         }
         static EARLIEST_US: LazyLock<i64> = LazyLock::new(|| dates::start_us(&DOUBTS.dates.earliest).unwrap_or(i64::MIN));

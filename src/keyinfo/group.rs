@@ -5,12 +5,11 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use super::apart::{Apart, days_between};
+use super::apart::{days_between, split};
 use super::codes::IDENTITY;
-use super::concept::Index;
 use super::regimen::Regimen;
 use super::statement::{Statement, settle};
-use super::{Fact, Source, identity, series};
+use super::{identity, series};
 
 /// Statements of one thing. All are indices into the statements.
 #[derive(Debug, Default, Clone)]
@@ -48,7 +47,7 @@ impl Group {
 }
 
 /// Groups; statements of absence and groups of denials alone are not among them.
-pub(super) fn form<'a>(facts: &'a [Fact<'a>], sources: &'a [Source], index: &'a Index<'a>, statements: &'a [Statement<'a>]) -> Vec<Group> {
+pub(super) fn form(statements: &[Statement<'_>]) -> Vec<Group> {
     let classes = identity::classes(statements);
     let most = classes.iter().flatten().max().map_or(0, |m| m + 1);
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); most];
@@ -57,15 +56,14 @@ pub(super) fn form<'a>(facts: &'a [Fact<'a>], sources: &'a [Source], index: &'a 
             list.push(at);
         }
     }
-    let apart = Apart { facts, sources, index, statements };
     let order = |a: &usize, b: &usize| match (statements.get(*a), statements.get(*b)) {
-        (Some(a), Some(b)) => settle(facts, sources, a, b),
+        (Some(a), Some(b)) => settle(a, b),
         _ => Ordering::Equal,
     };
     let mut out = Vec::new();
     for (class, list) in members.into_iter().enumerate().filter(|(_, list)| !list.is_empty()) {
         let from = out.len();
-        for set in apart.split(list) {
+        for set in split(statements, list) {
             out.extend(groups(statements, set, &order).into_iter().map(|g| Group { class, ..g }));
         }
         if let Some(doses) = out.get_mut(from..) {

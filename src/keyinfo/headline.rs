@@ -1,16 +1,16 @@
 //! The generated title of a document: type · speciality · date of the act · what matters in it. A list can be read with it without
 //! opening anything; the title that the author gave stays beside it.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::concept::{short, text};
+use super::contents::{Contents, Fact, Held};
 use super::line::Context;
 use super::section::Filled;
-use super::{Fact, Known, Source, dates, observation, report, sections};
+use super::{Known, Source, dates, observation, report, sections};
 use crate::fhir::{DocumentEntry, classification};
 
 /// Characters of what matters.
@@ -83,9 +83,10 @@ fn speciality(entry: &DocumentEntry) -> Option<String> {
 
 fn matters(entry: &DocumentEntry, stated: &[(&str, &Value)], now: &str) -> Option<String> {
     let told = told(entry)?;
-    let facts: Vec<Fact<'_>> = stated.iter().map(|(path, resource)| Fact { resource: Cow::Borrowed(*resource), source: Some(0), full_url: format!("path:{path}") }).collect();
-    let sources = [Source { title: entry.title.clone().unwrap_or_default(), ..Source::default() }];
-    let known = Known { facts: &facts, sources: &sources, base_url: "", now, born: "", apart: false };
+    let facts = stated.iter().map(|(path, resource)| Fact { resource, full_url: format!("path:{path}") }).collect();
+    let contents = Contents::read(facts, "", &|_| None);
+    let source = Source { title: entry.title.clone().unwrap_or_default(), ..Source::default() };
+    let known = Known { held: &[Held { contents: &contents, source: Some(0) }], sources: &[&source], base_url: "", now, born: "", apart: false };
     sections(&known, |context, filled| match told {
         Told::Conclusion => conclusion(context, &filled),
         Told::Abnormal => named(results(context, &filled)),

@@ -5,21 +5,22 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::citation::{Citation, recorded, sources};
-use super::concept::{self, Index, at, get, items, label, short, spoken, text};
+use super::concept::{self, at, get, items, label, short, spoken, text};
+use super::contents::{Fact, Facts};
 use super::group::Group;
 use super::regimen::State;
-use super::statement::{Statement, only_a_kind};
+use super::stated::{Stated, only_a_kind};
+use super::statement::Statement;
 use super::tables::FRENCH;
 use super::words::fold;
-use super::{Fact, Source, dates, medication, numbers, observation, remark, report, request};
+use super::{Source, dates, medication, numbers, observation, remark, report, request};
 
 /// What lines are made from.
 pub(super) struct Context<'a> {
     pub now: &'a str,
     pub now_us: i64,
-    pub index: &'a Index<'a>,
-    pub facts: &'a [Fact<'a>],
-    pub sources: &'a [Source],
+    pub facts: &'a Facts<'a>,
+    pub sources: &'a [&'a Source],
     pub statements: &'a [Statement<'a>],
     /// Of each source, how lines name it.
     pub citations: &'a [Citation],
@@ -49,6 +50,14 @@ impl<'a> Context<'a> {
     /// A statement by its index.
     pub fn statement(&self, at: usize) -> Option<&'a Statement<'a>> {
         self.statements.get(at)
+    }
+
+    /// The statements of the same document.
+    pub fn beside(&self, statement: &Statement<'_>) -> &'a [Statement<'a>] {
+        let all = self.statements;
+        let from = all.partition_point(|s| s.home < statement.home);
+        let upto = all.partition_point(|s| s.home <= statement.home);
+        all.get(from..upto).unwrap_or_default()
     }
 
     /// The fact of a statement.
@@ -85,8 +94,8 @@ pub(super) fn of(context: &Context<'_>, group: &Group) -> Line {
     let mut line = match lead.kind {
         "Observation" => result(context, group, lead),
         "DiagnosticReport" => report::line(context, lead),
-        "CarePlan" => report::plan(lead.resource, name(context, lead), date(lead).into_iter().chain(status(lead))),
-        _ => listed(name(context, lead), details(context, lead)),
+        "CarePlan" => report::plan(lead.resource, name(lead), date(lead).into_iter().chain(status(lead))),
+        _ => listed(name(lead), details(context, lead)),
     };
     if lead.kind.starts_with("Medication") {
         line.second = group.regimen.as_ref().is_some_and(|r| r.state == State::Stopped);
@@ -134,11 +143,11 @@ fn result(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Line {
 }
 
 /// What a line is about.
-fn name(context: &Context<'_>, s: &Statement<'_>) -> String {
+fn name(s: &Statement<'_>) -> String {
     let resource = s.resource;
     let said = match s.kind {
         "FamilyMemberHistory" => return family(resource),
-        "DeviceUseStatement" => s.concept.and_then(spoken).or_else(|| device(context, resource)),
+        "DeviceUseStatement" => s.concept.and_then(spoken).or_else(|| device(s)),
         kind if kind.starts_with("Medication") => s.concept.and_then(concept::product).or_else(|| filled(text(resource, "/medicationReference/display"))),
         "Immunization" => s.concept.and_then(spoken),
         "AllergyIntolerance" if s.concept.is_some_and(only_a_kind) => s.concept.and_then(spoken),
@@ -151,12 +160,9 @@ fn filled(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| short(text, 300))
 }
 
-fn device(context: &Context<'_>, resource: &Value) -> Option<String> {
-    let named = context
-        .index
-        .device(context.facts, resource)
-        .and_then(|d| ["/deviceName/0/name", "/modelNumber", "/udiCarrier/0/deviceIdentifier"].iter().find_map(|p| filled(text(d, p))));
-    named.or_else(|| filled(text(resource, "/device/display")))
+fn device(s: &Statement<'_>) -> Option<String> {
+    let named = s.device.and_then(|d| ["/deviceName/0/name", "/modelNumber", "/udiCarrier/0/deviceIdentifier"].iter().find_map(|p| filled(text(d, p))));
+    named.or_else(|| filled(text(s.resource, "/device/display")))
 }
 
 fn family(resource: &Value) -> String {
@@ -175,7 +181,7 @@ fn details(context: &Context<'_>, s: &Statement<'_>) -> Vec<String> {
         "Procedure" => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),
         "FamilyMemberHistory" => Vec::new(),
         kind if request::asks(kind) => sites(s).into_iter().chain(request::details(context, s)).chain(reasons(s)).chain(status(s)).collect(),
-        kind if kind.starts_with("Medication") => medication::details(kind, s.resource, &name(context, s), context.now_us),
+        kind if kind.starts_with("Medication") => medication::details(kind, s.resource, &name(s), context.now_us),
         _ => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),
     }
 }
@@ -193,19 +199,13 @@ fn condition(s: &Statement<'_>) -> Vec<String> {
     sites(s).into_iter().chain(verification).chain(severity).chain(onset(s)).chain(state).collect()
 }
 
-pub(super) fn onset(s: &Statement<'_>) -> Option<String> {
+pub(super) fn onset(s: &Stated<'_>) -> Option<String> {
     let r = s.resource;
     match [text(r, "/onsetDateTime"), text(r, "/onsetPeriod/start")].into_iter().find(|t| !t.is_empty()) {
-        Some(start) if plain_onset(s) => Some(dates::since(start)),
+        Some(start) if s.goes_on => Some(dates::since(start)),
         Some(start) => Some(dates::on(start)),
         None => get(r, "onsetAge").and_then(numbers::quantity).map(|a| format!("à l'âge de {a}")).or_else(|| filled(text(r, "/onsetString"))),
     }
-}
-
-/// Whether it still goes on, as far as the statement says.
-pub(super) fn plain_onset(s: &Statement<'_>) -> bool {
-    let over = get(s.resource, "clinicalStatus").into_iter().flat_map(concept::codes).any(|c| matches!(c, "inactive" | "resolved" | "remission"));
-    !over && get(s.resource, "abatementDateTime").is_none() && get(s.resource, "abatementPeriod").is_none()
 }
 
 fn severity(concept: &Value) -> Option<String> {
@@ -268,12 +268,12 @@ fn reasons(s: &Statement<'_>) -> Option<String> {
     if all.is_empty() { None } else { Some(format!("motif : {}", all.join(", "))) }
 }
 
-pub(super) fn sites(s: &Statement<'_>) -> Option<String> {
+pub(super) fn sites(s: &Stated<'_>) -> Option<String> {
     let all: Vec<String> = items(s.resource, "bodySite").filter_map(label).collect();
     if all.is_empty() { None } else { Some(all.join(", ")) }
 }
 
-pub(super) fn status(s: &Statement<'_>) -> Option<String> {
+pub(super) fn status(s: &Stated<'_>) -> Option<String> {
     let clinical = get(s.resource, "clinicalStatus").into_iter().flat_map(concept::codes).next();
     let code = clinical.unwrap_or_else(|| text(s.resource, "/status"));
     FRENCH.status(s.kind, code).and_then(filled)

@@ -10,9 +10,8 @@ pub(super) fn view_of(record: &Record) -> serde_json::Map<String, Value> {
     let came = vec![(0, false); record.sources.len()];
     let profiles = Profiles::with(Vec::new()).unwrap();
     let profile = profiles.of("neutral").unwrap();
-    let asked = Asked { profile, since_us: None, section: None, offset: 0, most: 100, explain: false, came: &came, closed: &[] };
-    let known = Known { facts: &record.facts, sources: &record.sources, base_url: super::tests::BASE, now: super::tests::NOW, born: "1963-03-12", apart: false };
-    view(&known, &asked)
+    let asked = Asked { profile, section: None, offset: 0, most: 100, explain: false, came: &came, closed: &[] };
+    record.known("1963-03-12", |known| view(known, &asked))
 }
 
 /// The lines of a section of the view.
@@ -263,7 +262,7 @@ fn the_order_of_facts_and_documents_does_not_matter() {
     let want = view_of(&record);
     let mut seed = 7_u64;
     for _ in 0..40 {
-        let mut shuffled = Record { facts: record.facts.clone(), sources: record.sources.clone() };
+        let mut shuffled = record.clone();
         for at in (1..shuffled.facts.len()).rev() {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             shuffled.facts.swap(at, usize::try_from(seed >> 33).unwrap() % (at + 1));
@@ -272,7 +271,7 @@ fn the_order_of_facts_and_documents_does_not_matter() {
     }
     let last = record.sources.len() - 1;
     let mut turned = Record { facts: record.facts.clone(), sources: record.sources.iter().rev().cloned().collect() };
-    turned.facts.iter_mut().for_each(|f| f.source = f.source.map(|s| last - s));
+    turned.facts.iter_mut().for_each(|f| f.0 = f.0.map(|s| last - s));
     assert_eq!(view_of(&turned), want);
 }
 
@@ -288,7 +287,7 @@ fn one_more_statement_removes_no_alert() {
     let bare = json!({"resourceType": "MedicationStatement", "status": "unknown", "medicationCodeableConcept": {"text": "apixaban"}});
     for more in [low, dispensed, bare, problem(ICD, "E10", "Diabète de type 1"), result("2160-0", "Créatinine", 3.0, "mg/dL", "2026-10-01")] {
         for source in [Some(0), Some(2), None] {
-            let added = Record { facts: record.facts.clone(), sources: record.sources.clone() }.with(source, more.clone());
+            let added = record.clone().with(source, more.clone());
             assert!(alerts(&added) >= 2, "{more}: {:?}", lines(&added, "alerts"));
         }
     }

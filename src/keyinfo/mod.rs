@@ -1,10 +1,11 @@
 //! What a clinician reads first: facts of many documents made one IPS document, each line with its sources.
 //!
 //! ```text
-//! facts ─ statement (left out? against? absence? doubted?) ─ identity (codes) ─ group (repeats merged) ─ regimen (medicines)
-//!       ─ section (table) ─ line (French) ─ Bundle or view
+//! facts of a document ─ stated (left out? against? absence? of what, when, where it belongs, what it is compared by): once, `Contents`
+//! all of what a reader may see ─ statement (said when, doubted?) ─ identity (codes) ─ group (repeats merged) ─ regimen (medicines)
+//!       ─ section (table) ─ line (French) ─ Bundle or view: at each call
 //! ```
-//! Everything is worked out per call over what this caller may see; nothing merged is kept. The tables are
+//! Whatever depends on more than one document is worked out per call over what this caller may see; nothing merged is kept. The tables are
 //! `fhir-profiles/key-information/sections.toml` and `french.toml`.
 //! Spec: IPS 2.0.1 Composition-uv-ips, Bundle-uv-ips.
 
@@ -14,6 +15,7 @@ mod bundle;
 mod citation;
 mod codes;
 mod concept;
+mod contents;
 mod course;
 mod dates;
 mod document;
@@ -46,6 +48,7 @@ mod required;
 mod score;
 mod section;
 mod series;
+mod stated;
 mod statement;
 mod supply;
 mod tables;
@@ -57,10 +60,9 @@ mod units;
 mod view;
 mod words;
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
+pub use contents::{Contents, Held};
 pub use headline::generated_title;
 pub use profile::{Boost, Profile, Situation};
 pub use profiles::Profiles;
@@ -93,21 +95,11 @@ pub struct Source {
     pub by_patient: bool,
 }
 
-/// A resource that says something of the patient.
-#[derive(Debug, Clone)]
-pub struct Fact<'a> {
-    pub resource: Cow<'a, Value>,
-    /// Index into [`SummaryInput::sources`]; `None` when a client wrote the resource itself.
-    pub source: Option<usize>,
-    /// Absolute.
-    pub full_url: String,
-}
-
-/// What is known of a patient. Facts and sources hold only what the caller may see.
-#[derive(Debug, Clone, Copy)]
+/// What is known of a patient. Contents and sources hold only what the caller may see.
+#[derive(Clone, Copy)]
 pub struct Known<'a> {
-    pub facts: &'a [Fact<'a>],
-    pub sources: &'a [Source],
+    pub held: &'a [Held<'a>],
+    pub sources: &'a [&'a Source],
     /// Without a slash at the end.
     pub base_url: &'a str,
     /// FHIR instant.
@@ -166,16 +158,18 @@ fn told<T>(input: &mut SummaryInput<'_>, write: impl FnOnce(&document::Bundle<'_
 
 /// The facts of some documents in their sections, each line told.
 fn sections<T>(known: &Known<'_>, then: impl FnOnce(&line::Context<'_>, Vec<section::Filled>) -> T) -> T {
-    let Known { facts, sources, base_url, now, born, apart } = *known;
-    let index = concept::Index::new(facts, base_url);
-    let statements = statement::read(facts, sources, &index, &doubt::Life::new(born, now));
-    let groups = group::form(facts, sources, &index, &statements);
+    let Known { held, sources, base_url, now, born, apart } = *known;
+    let again = contents::read_again(held, base_url);
+    let held: Vec<Held<'_>> = held.iter().zip(&again).map(|(h, again)| Held { contents: again.as_ref().unwrap_or(h.contents), ..*h }).collect();
+    let facts = contents::Facts::new(&held);
+    let statements = statement::read(&facts, sources, &doubt::Life::new(born, now));
+    let groups = group::form(&statements);
     let mut groups = if apart { group::apart(groups) } else { groups };
     let document_urls: Vec<String> = sources.iter().map(|s| format!("{base_url}/{}", s.document_reference)).collect();
-    let citations: Vec<citation::Citation> = sources.iter().map(citation::Citation::of).collect();
+    let citations: Vec<citation::Citation> = sources.iter().map(|s| citation::Citation::of(s)).collect();
     let now_us = dates::start_us(now).unwrap_or(i64::MAX);
     let done = request::Done::of(&statements);
-    let context = line::Context { done: &done, now, now_us, index: &index, facts, sources, statements: &statements, citations: &citations, document_urls: &document_urls };
+    let context = line::Context { done: &done, now, now_us, facts: &facts, sources, statements: &statements, citations: &citations, document_urls: &document_urls };
     regimen::settle(&context, &mut groups);
     let filled = section::fill(&context, groups);
     then(&context, filled)

@@ -14,8 +14,6 @@ use crate::fhir::time;
 /// How an answer is asked for.
 pub struct Asked<'a> {
     pub profile: &'a Profile,
-    /// Last visit of this reader, µs UTC.
-    pub since_us: Option<i64>,
     /// One section alone.
     pub section: Option<&'a str>,
     /// Lines of a section that were shown before.
@@ -24,7 +22,7 @@ pub struct Asked<'a> {
     pub most: usize,
     /// Whether lines say why they stand where they do.
     pub explain: bool,
-    /// Of each source: when it came (µs UTC), and whether this reader deposited it.
+    /// Of each source: when it came (µs UTC), and whether it is new to this reader.
     pub came: &'a [(i64, bool)],
     /// Keys of the sections that the reader's profession may not see.
     pub closed: &'a [&'a str],
@@ -62,11 +60,10 @@ fn rank<'a>(context: &'a Context<'_>, asked: &Asked<'_>, filled: &Filled, (group
     Ranked { group, line, new, trend, weighed, alert }
 }
 
-/// Whether the newest statement came after the last visit, from somebody else.
+/// Whether the newest statement is of a document that is new to this reader.
 fn is_new(context: &Context<'_>, asked: &Asked<'_>, group: &Group) -> bool {
     let source = context.statement(group.lead).and_then(|s| s.source);
-    let came = source.and_then(|s| asked.came.get(s));
-    asked.since_us.zip(came).is_some_and(|(since, (at, own))| *at > since && !own)
+    source.and_then(|s| asked.came.get(s)).is_some_and(|(_, new)| *new)
 }
 
 /// What an entry of the Bundle is marked with.

@@ -189,7 +189,7 @@ impl<'a> Evidence<'a> {
         let mut out = Self { context, lead: group.lead, last, days: None, record_us, stop: None, over: None, prescribed: None, listed: None };
         let statements = || group.affirming().filter_map(|at| Some((at, context.statement(at)?)));
         for (at, s) in statements().filter(|(_, s)| !is_dispensing(context, s)) {
-            match Course::of(s.resource, context.now_us) {
+            match s.taken.map_or(Course::Current, |t| t.at(context.now_us)) {
                 Course::Stopped => newest(&mut out.stop, s.said_us, at),
                 Course::Over => newest(&mut out.over, s.said_us, at),
                 Course::Current if s.kind == "MedicationRequest" => newest(&mut out.prescribed, s.when_us.unwrap_or(s.said_us), at),

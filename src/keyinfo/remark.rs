@@ -1,8 +1,11 @@
 //! What documents say differently of one thing, with who says it.
 
+use std::collections::HashSet;
+
 use super::concept::{self, get, items, label, text};
 use super::group::Group;
-use super::line::{Context, onset, plain_onset, reaction, status};
+use super::line::{Context, onset, reaction, status};
+use super::stated::Stated;
 use super::statement::Statement;
 use super::tables::FRENCH;
 use super::words::fold;
@@ -34,18 +37,20 @@ pub(super) fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> 
 
 /// What the repeats say that the lead does not, each said once.
 fn told_otherwise(context: &Context<'_>, group: &Group, lead: &Statement<'_>, out: &mut Vec<String>) {
-    let own = variants(lead);
+    let own = lead.variants();
     let mut told: Vec<String> = own.iter().map(|t| fold(t)).collect();
+    let mut met: HashSet<&str> = HashSet::new();
     for (at, other) in group.merged.iter().filter_map(|at| Some((*at, context.statement(*at)?))) {
         let mut differs = Vec::new();
-        for (own, theirs) in own.iter().zip(variants_beside(other, lead)) {
-            if *own == theirs || theirs.is_empty() {
+        for (place, (own, theirs)) in own.iter().zip(other.stated().variants()).enumerate() {
+            // A name that the lead bears too is no other name.
+            if own == theirs || theirs.is_empty() || (place == 0 && is_named(lead.kind) && same_names(other, lead)) || !met.insert(theirs) {
                 continue;
             }
-            let folded = fold(&theirs);
+            let folded = fold(theirs);
             if !told.iter().any(|t| t.contains(&folded)) {
                 told.push(folded);
-                differs.push(theirs);
+                differs.push(theirs.as_str());
             }
         }
         if !differs.is_empty() {
@@ -54,24 +59,23 @@ fn told_otherwise(context: &Context<'_>, group: &Group, lead: &Statement<'_>, ou
     }
 }
 
-/// The variants of a repeat; a name that the lead bears too is left out.
-fn variants_beside(s: &Statement<'_>, lead: &Statement<'_>) -> Vec<String> {
-    let same = s.concept.into_iter().flat_map(concept::names).eq(lead.concept.into_iter().flat_map(concept::names));
-    of_kind(s, if same { None } else { s.concept.and_then(label) })
+fn same_names(s: &Statement<'_>, lead: &Statement<'_>) -> bool {
+    s.concept.into_iter().flat_map(concept::names).eq(lead.concept.into_iter().flat_map(concept::names))
+}
+
+/// Whether the first variant of a type is its name.
+fn is_named(kind: &str) -> bool {
+    !kind.starts_with("Medication")
 }
 
 /// What two documents may say differently of one thing: its name, state, date, dosage, gravity.
-fn variants(s: &Statement<'_>) -> Vec<String> {
-    of_kind(s, s.concept.and_then(label))
-}
-
-fn of_kind(s: &Statement<'_>, name: Option<String>) -> Vec<String> {
+pub(super) fn variants(s: &Stated<'_>) -> Vec<String> {
     let r = s.resource;
     let own = |t: Option<String>| t.unwrap_or_default();
-    let name = own(name);
+    let name = own(s.concept.filter(|_| is_named(s.kind)).and_then(label));
     match s.kind {
         "Condition" => {
-            let state = if plain_onset(s) { "actif".to_owned() } else { own(status(s)) };
+            let state = if s.goes_on { "actif".to_owned() } else { own(status(s)) };
             let doubt = own(get(r, "verificationStatus").into_iter().flat_map(concept::codes).find_map(|c| FRENCH.verification.word(c)).map(str::to_owned));
             vec![name, state, own(onset(s)), doubt]
         }

@@ -45,7 +45,7 @@ struct Examination<'a> {
 /// The examination that a part of a report is of: as the title of the document names it, else the one procedure of the document.
 fn examination<'a>(context: &Context<'a>, lead: &Statement<'_>) -> Option<Examination<'a>> {
     let source = context.sources.get(lead.source?)?;
-    let mut procedures = context.statements.iter().filter(|s| s.kind == "Procedure" && s.source == lead.source && s.against.is_none());
+    let mut procedures = context.beside(lead).iter().filter(|s| s.kind == "Procedure" && s.against.is_none());
     let only = procedures.next().filter(|_| procedures.next().is_none());
     let when = only.map(|p| p.when).filter(|w| !w.is_empty()).unwrap_or(&source.date);
     let procedure = || {

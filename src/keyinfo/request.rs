@@ -69,7 +69,7 @@ impl<'a> Done<'a> {
             return Self(done);
         }
         for (at, s) in statements.iter().enumerate().filter(|(_, s)| is_done(s)) {
-            s.concept.into_iter().flat_map(exact).filter(|code| asked.contains(code)).for_each(|code| done.entry(code).or_default().push(at));
+            s.concept.into_iter().flat_map(coded).filter(|code| asked.contains(code)).for_each(|code| done.entry(code).or_default().push(at));
         }
         Self(done)
     }
@@ -90,8 +90,11 @@ fn is_done(s: &Statement<'_>) -> bool {
 
 /// System and code of what names one thing exactly.
 fn exact(concept: &Value) -> impl Iterator<Item = (&str, &str)> {
-    let coded = items(concept, "coding").filter_map(|c| Some((str_of(c, "system")?, str_of(c, "code")?)));
-    coded.filter(|(system, code)| TABLE.answered.iter().any(|a| a.system == *system) && !classification::types().any(|t| t.0 == *code))
+    coded(concept).filter(|(system, code)| TABLE.answered.iter().any(|a| a.system == *system) && !classification::types().any(|t| t.0 == *code))
+}
+
+fn coded(concept: &Value) -> impl Iterator<Item = (&str, &str)> {
+    items(concept, "coding").filter_map(|c| Some((str_of(c, "system")?, str_of(c, "code")?)))
 }
 
 /// When it is to be done, "" when the request does not say.

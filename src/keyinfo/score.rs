@@ -1,7 +1,6 @@
 //! What a line weighs, and why, in points that a reader can follow.
 //! Spec: `fhir-profiles/key-information/score.toml`.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::concept::{codes, items, text};
 use super::group::Group;
-use super::line::{Context, Line, plain_onset};
+use super::line::{Context, Line};
 use super::profile::{Profile, stands_for};
 use super::trend::Trend;
 
@@ -167,12 +166,16 @@ pub(super) fn of(context: &Context<'_>, group: &Group, line: &Line, profile: &Pr
     if around.new {
         out.add("new", "nouveau depuis votre dernière visite", points.new);
     }
-    let authors: HashSet<String> = group.affirming().filter_map(|at| context.statement(at)).map(|s| context.citation(s).author.clone()).filter(|a| !a.is_empty()).collect();
-    if authors.len() > 1 {
+    if said_by_several(context, group) {
         out.add("corroborated", "dit par plusieurs auteurs", points.corroborated);
     }
     out.score = out.score.clamp(0, 100);
     out
+}
+
+fn said_by_several(context: &Context<'_>, group: &Group) -> bool {
+    let mut authors = group.affirming().filter_map(|at| context.statement(at)).map(|s| context.citation(s)).filter(|c| !c.author.is_empty());
+    authors.next().is_some_and(|first| authors.any(|other| other.author != first.author))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "days are few")]
@@ -192,7 +195,7 @@ pub(super) fn conflicts(context: &Context<'_>, group: &Group) -> bool {
     }
     let Some(lead) = context.statement(group.lead) else { return false };
     let others = || group.merged.iter().filter_map(|at| context.statement(*at));
-    matches!(lead.kind, "Condition" | "AllergyIntolerance") && others().any(|o| plain_onset(o) != plain_onset(lead))
+    matches!(lead.kind, "Condition" | "AllergyIntolerance") && others().any(|o| o.goes_on != lead.goes_on)
 }
 
 #[cfg(test)]

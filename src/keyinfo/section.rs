@@ -6,8 +6,7 @@ use super::concept::{items, text};
 use super::group::Group;
 use super::line::{self, Context, Line};
 use super::report;
-use super::statement::Statement;
-use super::tables::{Absence, BY_TYPE, Need, SECTIONS, Section};
+use super::tables::{Absence, Need, SECTIONS, Section};
 
 /// A section with its lines.
 pub(super) struct Filled {
@@ -29,7 +28,7 @@ pub(super) struct Absent {
 pub(super) fn fill(context: &Context<'_>, groups: Vec<Group>) -> Vec<Filled> {
     let mut sections: Vec<Filled> = SECTIONS.section.iter().map(|row| Filled { row, entries: Vec::new(), absences: Vec::new() }).collect();
     for group in groups {
-        let place = context.statement(group.lead).and_then(place);
+        let place = context.statement(group.lead).and_then(|s| s.section);
         if let Some(section) = place.and_then(|p| sections.get_mut(p)) {
             let line = line::of(context, &group);
             section.entries.push((group, line));
@@ -49,11 +48,6 @@ pub(super) fn fill(context: &Context<'_>, groups: Vec<Group>) -> Vec<Filled> {
     }
     sections.retain(|s| s.row.need != Need::Optional || !s.entries.is_empty() || !s.absences.is_empty());
     sections
-}
-
-/// The first section whose rows take the statement, else the first whose fallback does.
-fn place(s: &Statement<'_>) -> Option<usize> {
-    BY_TYPE.get(s.kind)?.picks.iter().find(|(_, rule)| rule.takes(s.kind, s.resource)).map(|(at, _)| *at)
 }
 
 /// The parts of a section, what weighs most first, then newest day: the same facts always give the same order.

@@ -5,14 +5,47 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::analyte::{half_step, written};
+use super::analyte::{Conversion, half_step, written};
 use super::concept::{self, get, items, text};
 use super::group::Group;
 use super::statement::Statement;
+use super::trend::Drawn;
 use super::words::fold;
 
 /// µs of a minute: collection times are compared to the minute.
 const MINUTE_US: i64 = 60_000_000;
+
+/// The value of an observation, as it is compared.
+pub(super) struct Reading<'a> {
+    /// In a form that two equal ones share: with flags and components.
+    value: String,
+    unit: &'a str,
+    comparator: &'a str,
+    flags: String,
+    /// Corrected before amended before final before preliminary.
+    rank: u8,
+    /// Value and precision in the unit of the analyte.
+    compared: Option<(f64, f64)>,
+    /// Of a number without a comparator (`< 4` is no value to draw).
+    pub drawn: Option<Drawn<'a>>,
+}
+
+impl<'a> Reading<'a> {
+    pub fn of(resource: &'a Value, conversion: Option<Conversion>) -> Self {
+        let quantity = get(resource, "valueQuantity");
+        let value = quantity.and_then(|q| get(q, "value")).and_then(Value::as_f64);
+        let compared = conversion.zip(quantity).zip(value).map(|((c, q), v)| (c.apply(v), half_step(q) * c.step() * (1.0 + 1e-9)));
+        Self {
+            value: value_of(resource),
+            unit: quantity.map_or("", written),
+            comparator: text(resource, "/valueQuantity/comparator"),
+            flags: flags(resource),
+            rank: rank(resource),
+            compared,
+            drawn: Drawn::of(resource),
+        }
+    }
+}
 
 /// One value at one time, with its repeats.
 struct Point {
@@ -50,16 +83,17 @@ pub(super) fn groups(statements: &[Statement<'_>], members: Vec<usize>, order: &
 
 /// Values by time, newest first; of one minute a corrected value comes first, then the one of the newest document.
 fn points(statements: &[Statement<'_>], mut members: Vec<usize>, order: &impl Fn(&usize, &usize) -> Ordering) -> Vec<Point> {
-    let place = |at: &usize| statements.get(*at).map(|s| (Reverse(minute(s)), rank(s.resource), Reverse(s.said_us)));
+    let place = |at: &usize| statements.get(*at).map(|s| (Reverse(minute(s)), s.reading.as_ref().map(|r| r.rank), Reverse(s.said_us)));
     members.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| order(a, b)));
-    let mut places: HashMap<(i64, String), usize> = HashMap::new();
+    let mut places: HashMap<(i64, &str), usize> = HashMap::new();
     let mut out: Vec<Point> = Vec::new();
     for at in members {
-        let Some(s) = statements.get(at) else { continue };
+        let Some((s, reading)) = statements.get(at).and_then(|s| Some((s, s.reading.as_deref()?))) else { continue };
         // One undated value said again is a repeat, whenever it is said.
         let when = if s.when_us.is_some() { minute(s) } else { i64::MIN };
         let new = out.len();
-        let place = *places.entry((when, value(s.resource))).or_insert_with(|| if s.when_us.is_some() { reprinted(statements, &out, s).unwrap_or(new) } else { new });
+        let place =
+            *places.entry((when, reading.value.as_str())).or_insert_with(|| if s.when_us.is_some() { reprinted(statements, &out, minute(s), reading).unwrap_or(new) } else { new });
         match out.get_mut(place) {
             Some(point) => point.merged.push(at),
             None => out.push(Point { minute: minute(s), lead: at, merged: Vec::new() }),
@@ -69,30 +103,16 @@ fn points(statements: &[Statement<'_>], mut members: Vec<usize>, order: &impl Fn
 }
 
 /// The value of the same minute that this one is in another unit: equal within half of the last digit of the coarser.
-fn reprinted(statements: &[Statement<'_>], points: &[Point], s: &Statement<'_>) -> Option<usize> {
-    let own = compared(s)?;
+fn reprinted(statements: &[Statement<'_>], points: &[Point], minute: i64, own: &Reading<'_>) -> Option<usize> {
+    let (value, within) = own.compared?;
     let same = |p: &Point| {
-        let other = statements.get(p.lead)?;
-        let theirs = compared(other)?;
-        let alike = unit(other) != unit(s) && flags(other.resource) == flags(s.resource) && comparator(other) == comparator(s);
-        Some(alike && (own.0 - theirs.0).abs() <= own.1.max(theirs.1))
+        let other = statements.get(p.lead).and_then(|s| s.reading.as_deref());
+        other.is_some_and(|other| {
+            let near = other.compared.is_some_and(|(theirs, step)| (value - theirs).abs() <= within.max(step));
+            near && other.unit != own.unit && other.flags == own.flags && other.comparator == own.comparator
+        })
     };
-    points.iter().enumerate().rev().take_while(|(_, p)| p.minute == minute(s)).find(|(_, p)| same(p) == Some(true)).map(|(place, _)| place)
-}
-
-/// Value and precision in the unit of the analyte.
-fn compared(s: &Statement<'_>) -> Option<(f64, f64)> {
-    let (conversion, quantity) = s.conversion.zip(get(s.resource, "valueQuantity"))?;
-    let value = get(quantity, "value").and_then(Value::as_f64)?;
-    Some((conversion.apply(value), half_step(quantity) * conversion.step() * (1.0 + 1e-9)))
-}
-
-fn unit<'a>(s: &Statement<'a>) -> &'a str {
-    get(s.resource, "valueQuantity").map_or("", written)
-}
-
-fn comparator<'a>(s: &Statement<'a>) -> &'a str {
-    text(s.resource, "/valueQuantity/comparator")
+    points.iter().enumerate().rev().take_while(|(_, p)| p.minute == minute).find(|(_, p)| same(p)).map(|(place, _)| place)
 }
 
 fn minute(s: &Statement<'_>) -> i64 {
@@ -120,7 +140,7 @@ fn flags(resource: &Value) -> String {
 }
 
 /// A value in a form that two equal ones share.
-fn value(resource: &Value) -> String {
+fn value_of(resource: &Value) -> String {
     let mut out = one(resource);
     out.push_str(&flags(resource));
     for component in items(resource, "component") {

@@ -7,8 +7,10 @@ use super::*;
 pub(super) const NOW: &str = "2026-11-25T09:30:00Z";
 pub(super) const BASE: &str = "https://passerelle.example/fhir";
 
+#[derive(Clone)]
 pub(super) struct Record {
-    pub facts: Vec<Fact<'static>>,
+    /// Resources, each with the place of its source.
+    pub facts: Vec<(Option<usize>, Value)>,
     pub sources: Vec<Source>,
 }
 
@@ -34,18 +36,18 @@ impl Record {
         let mut resource = resource;
         resource["id"] = json!(id);
         resource["subject"] = json!({"reference": "Patient/p1"});
-        let full_url = format!("{BASE}/{}/{id}", resource["resourceType"].as_str().unwrap());
-        self.facts.push(Fact { resource: std::borrow::Cow::Owned(resource), source, full_url });
+        self.facts.push((source, resource));
         self
     }
 
-    fn input<'a>(&'a self, patient: &'a Value, new_id: &'a mut dyn FnMut() -> String) -> SummaryInput<'a> {
-        SummaryInput {
-            patient,
-            known: Known { facts: &self.facts, sources: &self.sources, base_url: BASE, now: NOW, born: concept::text(patient, "/birthDate"), apart: false },
-            asked: None,
-            new_id,
-        }
+    /// What `make` makes of it: the resources of each source are the contents of one document.
+    pub fn known<T>(&self, born: &str, make: impl FnOnce(&Known<'_>) -> T) -> T {
+        let documents: Vec<Option<usize>> = std::iter::once(None).chain((0..self.sources.len()).map(Some)).collect();
+        let of = |source: Option<usize>| self.facts.iter().filter(move |f| f.0 == source).map(|f| &f.1);
+        let contents: Vec<Contents<'_>> = documents.iter().map(|source| Contents::of(of(*source), BASE)).collect();
+        let held: Vec<Held<'_>> = documents.iter().zip(&contents).map(|(source, contents)| Held { contents, source: *source }).collect();
+        let sources: Vec<&Source> = self.sources.iter().collect();
+        make(&Known { held: &held, sources: &sources, base_url: BASE, now: NOW, born, apart: false })
     }
 
     fn bundle(&self) -> Value {
@@ -53,8 +55,12 @@ impl Record {
             "name": [{"use": "official", "family": "Dupont", "given": ["Marie", "Anne"]}],
             "identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "263037511612342"}]});
         let (mut one, mut other) = (ids(), ids());
-        let bundle = summary(&mut self.input(&patient, &mut one));
-        assert_eq!(serde_json::to_vec(&bundle).unwrap(), summary_bytes(&mut self.input(&patient, &mut other)), "the bytes are the Bundle");
+        let bundle = self.known("1963-03-12", |known| {
+            let bundle = summary(&mut SummaryInput { patient: &patient, known: *known, asked: None, new_id: &mut one });
+            let bytes = summary_bytes(&mut SummaryInput { patient: &patient, known: *known, asked: None, new_id: &mut other });
+            assert_eq!(serde_json::to_vec(&bundle).unwrap(), bytes, "the bytes are the Bundle");
+            bundle
+        });
         check(&bundle);
         bundle
     }

@@ -47,7 +47,8 @@ pub(super) struct Change {
 pub(super) fn of<'a>(context: &Context<'a>, group: &Group, codes: &[&str]) -> Option<Trend<'a>> {
     let lead = context.statement(group.lead).filter(|s| s.kind == "Observation" && s.doubt.is_none())?;
     let members = std::iter::once(group.lead).chain(group.previous).chain(group.earlier.iter().copied());
-    let mut points: Vec<Point<'a>> = members.filter_map(|at| context.statement(at)).filter_map(|s| point(s, lead)).collect();
+    let unit = get(lead.resource, "valueQuantity").map(written)?;
+    let mut points: Vec<Point<'a>> = members.filter_map(|at| context.statement(at)).filter_map(|s| point(s, lead, unit)).collect();
     points.sort_by(|a, b| a.us.cmp(&b.us).then(a.original.is_some().cmp(&b.original.is_some())).then(a.value.total_cmp(&b.value)));
     // A re-print in another unit is drawn once, as it was first written.
     let again = |a: &Point<'_>, b: &Point<'_>| a.value.total_cmp(&b.value).is_eq() || (a.original.is_some() && (a.value - b.value).abs() <= a.within.max(b.within));
@@ -92,18 +93,39 @@ impl Trend<'_> {
     }
 }
 
-/// A number without a comparator (`< 4` is no value to draw) in the unit of the lead, its bounds with it.
-fn point<'a>(s: &Statement<'a>, lead: &Statement<'_>) -> Option<Point<'a>> {
-    let quantity = get(s.resource, "valueQuantity").filter(|q| get(q, "comparator").is_none())?;
-    let same = get(lead.resource, "valueQuantity").is_some_and(|q| written(q) == written(quantity));
-    let told = |value: f64| if same { Some(value) } else { Some(s.conversion?.told_in(lead.conversion?, value)) };
-    let value = get(quantity, "value")?.as_f64().filter(|v| v.is_finite()).and_then(told)?;
-    let normal = items(s.resource, "referenceRange").next();
-    // A bound in another unit than its value is left out.
-    let own = |b: &Value| written(b).is_empty() || written(b) == written(quantity) || ucum(written(b)) == ucum(written(quantity));
-    let bound = |name: &str| normal.and_then(|r| get(r, name)).filter(|b| own(b)).and_then(|b| get(b, "value")?.as_f64()).and_then(told);
-    let within = half_step(quantity) * if same { 1.0 } else { s.conversion?.step() / lead.conversion?.step() };
-    Some(Point { us: s.when_us?, value, low: bound("low"), high: bound("high"), original: (!same).then_some(quantity), within })
+/// A number with the bounds that its laboratory gave, in its own unit.
+pub(super) struct Drawn<'a> {
+    quantity: &'a Value,
+    value: f64,
+    low: Option<f64>,
+    high: Option<f64>,
+    /// Half of its last digit.
+    within: f64,
+}
+
+impl<'a> Drawn<'a> {
+    /// Of a number without a comparator; a bound in another unit than its value is left out.
+    pub fn of(resource: &'a Value) -> Option<Self> {
+        let quantity = get(resource, "valueQuantity").filter(|q| get(q, "comparator").is_none())?;
+        let value = get(quantity, "value")?.as_f64().filter(|v| v.is_finite())?;
+        let normal = items(resource, "referenceRange").next();
+        let own = |b: &Value| written(b).is_empty() || written(b) == written(quantity) || ucum(written(b)) == ucum(written(quantity));
+        let bound = |name: &str| normal.and_then(|r| get(r, name)).filter(|b| own(b)).and_then(|b| get(b, "value")?.as_f64());
+        Some(Self { quantity, value, low: bound("low"), high: bound("high"), within: half_step(quantity) })
+    }
+}
+
+/// A number and its bounds in the unit of the lead.
+fn point<'a>(s: &Statement<'a>, lead: &Statement<'_>, unit: &str) -> Option<Point<'a>> {
+    let drawn = s.reading()?.drawn.as_ref()?;
+    let us = s.when_us?;
+    if written(drawn.quantity) == unit {
+        return Some(Point { us, value: drawn.value, low: drawn.low, high: drawn.high, original: None, within: drawn.within });
+    }
+    let (own, theirs) = s.conversion.zip(lead.conversion)?;
+    let told = |value: f64| own.told_in(theirs, value);
+    let within = drawn.within * own.step() / theirs.step();
+    Some(Point { us, value: told(drawn.value), low: drawn.low.map(told), high: drawn.high.map(told), original: Some(drawn.quantity), within })
 }
 
 fn change(points: &[Point<'_>], codes: &[&str]) -> Option<Change> {

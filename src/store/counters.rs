@@ -17,6 +17,8 @@ pub struct Counters {
     document: AtomicI64,
     published: AtomicI64,
     last_us: AtomicI64,
+    /// Not later than the moment of the commit that is being written; 0 between two.
+    writing_us: AtomicI64,
     audit: AtomicI64,
 }
 
@@ -40,6 +42,7 @@ impl Counters {
         set(&self.published, commit_log::table.select(max(commit_log::number)).first(conn).map_err(fault)?);
         set(&self.last_us, commit_log::table.select(max(commit_log::at_us)).first(conn).map_err(fault)?);
         set(&self.audit, audit_event::table.select(max(audit_event::number)).first(conn).map_err(fault)?);
+        self.writing_us.store(0, Ordering::Release);
         Ok(())
     }
 
@@ -63,10 +66,27 @@ impl Counters {
         self.published.load(Ordering::Acquire)
     }
 
+    /// The newest moment, up to `now_us`, of which a snapshot taken from now on shows every commit.
+    pub fn settled_us(&self, now_us: i64) -> i64 {
+        match self.writing_us.load(Ordering::Acquire) {
+            0 => now_us,
+            writing => now_us.min(writing - 1),
+        }
+    }
+
+    /// The number and the moment of the commit that begins now. It is told before its moment is read, so that nobody who reads the clock
+    /// later takes it for settled.
+    pub(super) fn begin(&self, clock: impl Fn() -> i64) -> (i64, i64) {
+        let last = self.last_us();
+        self.writing_us.store(clock().max(last + 1), Ordering::Release);
+        (self.published() + 1, clock().max(last + 1))
+    }
+
     pub(super) fn publish(&self, number: i64, at_us: i64, audit: i64) {
         self.last_us.store(at_us, Ordering::Release);
         self.audit.store(audit, Ordering::Release);
         self.published.store(number, Ordering::Release);
+        self.writing_us.store(0, Ordering::Release);
     }
 
     pub(super) fn last_us(&self) -> i64 {

@@ -14,10 +14,17 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` or `Busy` from the database.
     pub fn as_of(&mut self, at_us: i64) -> Result<()> {
-        let last: Option<i64> =
-            commit_log::table.filter(commit_log::at_us.le(at_us)).select(commit_log::number).order(commit_log::number.desc()).first(self.conn).optional().map_err(fault)?;
-        self.moment = last.unwrap_or(0);
+        self.moment = self.commit_at(at_us)?;
         Ok(())
+    }
+
+    /// The last commit of a moment (µs UTC), 0 before the first.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn commit_at(&mut self, at_us: i64) -> Result<i64> {
+        let until = commit_log::table.filter(commit_log::at_us.le(at_us)).select(commit_log::number).order(commit_log::number.desc());
+        Ok(until.first(self.conn).optional().map_err(fault)?.unwrap_or(0))
     }
 
     /// The text of a table that was in force at a moment (µs UTC); the first that was kept for an earlier one.

@@ -46,7 +46,7 @@ pub(super) fn erase(conn: &mut Conn, record: i64) -> QueryResult<()> {
             diesel::delete($table::table.filter($table::record.eq(record))).execute(conn)?;
         )*};
     }
-    all_of!(version body token_value date_value string_value reference_value identifier directory document blob blob_rest set_document visit given fact_block document_text choice);
+    all_of!(version body token_value date_value string_value reference_value identifier directory document blob blob_rest set_document given fact_block document_text choice);
     Ok(())
 }
 

@@ -24,6 +24,8 @@ pub type FactCache = Cache<(i64, i64), FactBlock>;
 pub struct FactBlock {
     /// Number of the document.
     pub document: i64,
+    /// First commit in which it states this.
+    pub from: i64,
     pub provenance: Option<Value>,
     /// Derived resources with id and meta.
     pub resources: Vec<Value>,
@@ -98,7 +100,7 @@ impl Reader<'_> {
         }
         let bytes: Vec<u8> = fact_block::table.find((record, number, from)).select(fact_block::bytes).first(self.conn).map_err(fault)?;
         let json = unpack(&bytes)?;
-        let block = Arc::new(parse(number, &json)?);
+        let block = Arc::new(parse(number, from, &json)?);
         self.facts.put((number, from), Arc::clone(&block), json.len());
         Ok(block)
     }
@@ -130,12 +132,12 @@ impl Reader<'_> {
     }
 }
 
-fn parse(document: i64, json: &[u8]) -> Result<FactBlock> {
+fn parse(document: i64, from: i64, json: &[u8]) -> Result<FactBlock> {
     let mut value: Value = serde_json::from_slice(json).map_err(|e| Fault::new(FaultKind::Bug, 174, "stored facts are damaged").because(e))?;
     let provenance = value.get_mut("provenance").map(Value::take).filter(|v| !v.is_null());
     let resources = match value.get_mut("resources").map(Value::take) {
         Some(Value::Array(items)) => items,
         _ => Vec::new(),
     };
-    Ok(FactBlock { document, provenance, resources })
+    Ok(FactBlock { document, from, provenance, resources })
 }

@@ -92,11 +92,11 @@ impl Reader<'_> {
         Given::of(commit, at_us, &bytes).map(Some).ok_or_else(damaged)
     }
 
-    /// Numbers of the documents of a record that a person was given, as he last confirmed it; `None` when he never did.
+    /// When a person last confirmed what he was given of a record (µs UTC), with the numbers of those documents; `None` when he never did.
     ///
     /// # Errors
     /// See [`Reader::given`].
-    pub fn given_documents(&mut self, record: i64, person: &str) -> Result<Option<HashSet<i64>>> {
+    pub fn given_documents(&mut self, record: i64, person: &str) -> Result<Option<(i64, HashSet<i64>)>> {
         let Some(given) = self.given(record, person)? else { return Ok(None) };
         let all = version::table
             .filter(version::record.eq(record))
@@ -105,7 +105,7 @@ impl Reader<'_> {
             .select((version::id, version::document));
         let all: Vec<(String, i64)> = all.load(self.conn).map_err(fault)?;
         let was = |id: &str| Uuid::try_parse(id).is_ok_and(|id| given.documents.contains_key(&id));
-        Ok(Some(all.into_iter().filter(|(id, _)| was(id)).map(|(_, number)| number).collect()))
+        Ok(Some((given.at_us, all.into_iter().filter(|(id, _)| was(id)).map(|(_, number)| number).collect())))
     }
 
     /// Every document of a record that this caller may see, superseded and archived ones too, oldest first; at most `limit`.

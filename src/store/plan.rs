@@ -68,12 +68,6 @@ pub enum Operation {
         record: i64,
         document: i64,
     },
-    /// A person confirms that the key information of a record was shown, as of a moment.
-    Visit {
-        record: i64,
-        person: String,
-        at_us: i64,
-    },
     /// A person confirms that he was shown what he was given of a record.
     Given {
         record: i64,

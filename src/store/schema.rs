@@ -216,15 +216,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// when a person last confirmed that the key information of a record was shown
-    visit (record, person) {
-        record -> BigInt,
-        person -> Text,
-        at_us -> BigInt,
-    }
-}
-
-diesel::table! {
     /// what a person was given of a record, as he last confirmed it; `documents` is the set's own form
     given (record, person) {
         record -> BigInt,
@@ -326,7 +317,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     blob,
     blob_rest,
     set_document,
-    visit,
     given,
     fact_block,
     receipt,

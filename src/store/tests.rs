@@ -220,7 +220,7 @@ fn what_a_person_was_given_is_kept_until_the_record_ends(store: &Store) {
     let kept = |person: &str| store.read(&see("a"), |r| Ok((r.given(record, person)?, r.given_documents(record, person)?))).unwrap();
     confirm(&set(1, &ids));
     confirm(&set(2, &ids[1..]));
-    assert_eq!(kept("ps:1"), (Some(set(2, &ids[1..])), Some([numbers[1]].into())));
+    assert_eq!(kept("ps:1"), (Some(set(2, &ids[1..])), Some((5, [numbers[1]].into()))));
     assert_eq!(kept("ps:2"), (None, None));
     let standing = store.read(&see("a"), |r| r.standing(record, 1)).unwrap();
     assert_eq!((standing.len(), standing[0].id, standing[0].stated), (1, ids[0], set(0, &ids).documents[&ids[0]]));
@@ -302,5 +302,5 @@ fn both_migrations_create_the_same_tables() {
             assert_eq!(text(include_str!(concat!("../../migrations/sqlite/", $migration, "/up.sql"))), text(include_str!(concat!("../../migrations/postgres/", $migration, "/up.sql"))));
         )*};
     }
-    same!("2026-11-24-000001_first_light" "2026-11-25-000001_audit_by_time" "2026-11-25-000002_rights" "2026-11-25-000006_consult" "2026-11-25-000010_given");
+    same!("2026-11-24-000001_first_light" "2026-11-25-000001_audit_by_time" "2026-11-25-000002_rights" "2026-11-25-000006_consult" "2026-11-25-000008_given");
 }

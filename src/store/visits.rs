@@ -1,4 +1,4 @@
-//! What a reader of a record has seen of it, and what of it is his own.
+//! The documents of a record that a reader may see, and which of them are his own.
 
 use std::collections::HashSet;
 
@@ -9,19 +9,11 @@ use diesel::sql_types::Bool;
 use super::among::among;
 use super::conn::fault;
 use super::read::{NOW, Reader, VersionRow};
-use super::schema::{document, document_author, version, visit};
+use super::schema::{document, document_author, version};
 use super::visible::visible;
 use crate::fhir::{Result, Role};
 
 impl Reader<'_> {
-    /// When a person last confirmed that the key information of a record was shown, µs UTC.
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn last_visit(&mut self, record: i64, person: &str) -> Result<Option<i64>> {
-        visit::table.find((record, person)).select(visit::at_us).first(self.conn).optional().map_err(fault)
-    }
-
     /// The current DocumentReferences of a record that this caller may see, without their bodies; as of an earlier commit those of
     /// superseded and archived documents too.
     ///

@@ -138,7 +138,8 @@ impl State {
             }
             return;
         }
-        let written = Written { commit: self.counters.published() + 1, at_us: now_us().max(self.counters.last_us() + 1) };
+        let (commit, at_us) = self.counters.begin(now_us);
+        let written = Written { commit, at_us };
         let mut audit = self.counters.audit();
         let mut results = Vec::with_capacity(batch.len());
         let outcome = self.begin().and_then(|()| {

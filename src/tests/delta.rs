@@ -28,6 +28,7 @@ enforced_on_both! {
     a_closed_record_takes_everything_back_and_an_expired_consent_nothing
     what_comes_into_sight_is_new_whatever_its_date
     a_label_an_archive_and_their_end_are_told_apart
+    the_delta_and_the_key_information_have_one_cursor
     what_the_caller_holds_is_linked_and_not_new
     the_practices_own_deposits_are_not_new
     one_never_given_is_absent
@@ -277,6 +278,31 @@ fn a_label_an_archive_and_their_end_are_told_apart(server: &TestServer) {
         archive(l, &id, true);
     };
     assert_eq!(told_after(&back), "metadata");
+}
+
+fn the_delta_and_the_key_information_have_one_cursor(server: &TestServer) {
+    let (patient, shown_first) = deposited(server, "2.25.8445", "");
+    let (_, masked) = deposited(server, "2.25.8446", "?security-label=MASQUE_PS");
+    let (mut doctor, mut laboratory) = (server.doctor(&[]), server.client("client-laboratoire"));
+    authorized(&mut doctor, &patient);
+    let view = |doctor: &mut Session| body_of(&doctor.get(&format!("{patient}/$key-info?_format=keyinfo")));
+    let new = |view: &Value| -> Vec<String> {
+        let all = view["documents"].as_array().unwrap().iter().filter(|d| d["new"] == true);
+        all.map(|d| d["identifiers"]["logicalId"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = view(&mut doctor);
+    assert_eq!((first.get("since"), new(&first).len(), first["documentsTotal"].as_u64()), (None, 0, Some(1)));
+    let confirmed = doctor.call("POST", &format!("{patient}/$key-info-seen?at={}", first["generated"].as_str().unwrap()), &[], b"");
+    assert_eq!(confirmed.status, 204, "{}", text(&confirmed));
+    assert_eq!(told(&delta(&mut doctor, &patient, "")).len(), 0, "what the page showed was given");
+    // Labels of what was shown are a change of it; what comes into sight is new, however old.
+    label(&mut laboratory, &shown_first, &["R"]);
+    label(&mut laboratory, &masked, &["N"]);
+    let now = view(&mut doctor);
+    assert_eq!((new(&now), now["since"].as_str()), (vec![masked.clone()], first["generated"].as_str()));
+    let answer = shown(&mut doctor, &patient);
+    assert_eq!(told(&answer), BTreeMap::from([(shown_first, vec!["labels".to_owned()]), (masked, vec!["new".to_owned()])]));
+    assert_eq!(new(&view(&mut doctor)).len(), 0, "what the delta told is known");
 }
 
 fn what_the_caller_holds_is_linked_and_not_new(server: &TestServer) {

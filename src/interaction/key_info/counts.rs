@@ -33,5 +33,12 @@ pub(in super::super) fn counts(app: &App, call: &Call, id: &str) -> Result<Count
     let of = |name: &str| counted.get(name).and_then(Value::as_u64).unwrap_or(0);
     let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let new_documents = size(held.documents.iter().filter(|(number, source)| held.is_new(*number, source)).count());
-    Ok(Counts { alerts: of("alerts"), conflicts: of("conflicts"), new_lines: of("new"), new_documents, documents: size(held.documents.len()), visited: held.since_us.is_some() })
+    Ok(Counts {
+        alerts: of("alerts"),
+        conflicts: of("conflicts"),
+        new_lines: of("new"),
+        new_documents,
+        documents: size(held.documents.len()),
+        visited: held.since.moment().is_some(),
+    })
 }

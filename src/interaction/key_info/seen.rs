@@ -5,7 +5,10 @@ use super::super::{Answer, App, Call, read};
 use super::{bad, person};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result, time};
-use crate::store::{Operation, Plan};
+use crate::store::{Given, Operation, Plan, Reader};
+
+/// Documents of a record that a cursor may hold.
+const MOST: i64 = 20_000;
 
 /// POST Patient/[id]/$key-info-seen: the answer of that moment was shown.
 pub(in super::super) fn seen(app: &App, call: &Call, id: &str) -> Result<Answer> {
@@ -19,10 +22,27 @@ pub(in super::super) fn seen(app: &App, call: &Call, id: &str) -> Result<Answer>
             let record = reader.version("Patient", id, None)?.filter(|p| !p.deleted).ok_or_else(read::not_here)?.record;
             reader.open_to_caller(record)?;
             call.about(id);
-            let later = reader.last_visit(record, &person)?.is_some_and(|known| known >= at_us);
-            let operations = if later { Vec::new() } else { vec![Operation::Visit { record, person: person.clone(), at_us }] };
-            Ok(Planned { plan: (!operations.is_empty()).then(|| Plan { operations, ..Plan::default() }), record, value: () })
+            let before = reader.given(record, &person)?;
+            // A confirmation that comes late does not bring back what was shown since.
+            let plan = if before.as_ref().is_some_and(|known| known.at_us >= at_us) {
+                None
+            } else {
+                let given = shown(reader, record, before.unwrap_or_default(), at_us)?;
+                Some(Plan { operations: vec![Operation::Given { record, person: person.clone(), given }], ..Plan::default() })
+            };
+            Ok(Planned { plan, record, value: () })
         })
     })?;
     Ok(Answer::empty(204))
+}
+
+/// What was given before, and the documents that the answer of that moment showed: those in force which this reader may see and which
+/// nobody changed since. One that was changed may have been hidden then: it is told as new once more.
+fn shown(reader: &mut Reader<'_>, record: i64, before: Given, at_us: i64) -> Result<Given> {
+    let now = reader.standing(record, MOST)?;
+    let mut given = Given { commit: reader.commit_at(at_us)?.max(before.commit), at_us, ..before };
+    for one in now.into_iter().filter(|one| one.row.at_us <= at_us && !one.stated.superseded && !one.stated.archived) {
+        given.documents.insert(one.id, one.stated);
+    }
+    Ok(given)
 }

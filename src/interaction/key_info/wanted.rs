@@ -112,7 +112,7 @@ impl Wanted {
             explain: yes(call, "explain")?,
             view,
             as_of_us,
-            now_us: as_of_us.unwrap_or(call.now_us),
+            now_us: as_of_us.unwrap_or_else(|| app.store.counters().settled_us(call.now_us)),
             under,
         })
     }

@@ -83,10 +83,6 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
                 diesel::delete(blob::table.filter(blob::record.eq(0)).filter(blob::document.eq(from))).execute(conn)?;
                 diesel::delete(blob_rest::table.filter(blob_rest::record.eq(0)).filter(blob_rest::document.eq(from))).execute(conn)?;
             }
-            Operation::Visit { record, person, at_us } => {
-                diesel::delete(visit::table.find((record, person))).execute(conn)?;
-                diesel::insert_into(visit::table).values((visit::record.eq(record), visit::person.eq(person), visit::at_us.eq(at_us))).execute(conn)?;
-            }
             Operation::Given { record, person, given } => given_set(conn, *record, person, given)?,
             Operation::SetOf { record, rid, documents } => insert_rows!(
                 conn,
