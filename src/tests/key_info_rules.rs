@@ -139,10 +139,6 @@ fn published() -> Option<Vec<(Value, Vec<Vec<u8>>)>> {
     Some(several.map(|(patient, documents)| (desk.get(&patient), documents)).collect())
 }
 
-fn in_any_order(line: &mut Value) {
-    line["sources"].as_array_mut().unwrap().sort_by_key(Value::to_string);
-}
-
 #[test]
 fn the_order_of_deposit_does_not_matter_for_published_documents() {
     let Some(patients) = published() else {
@@ -155,19 +151,18 @@ fn the_order_of_deposit_does_not_matter_for_published_documents() {
         documents_of_all += documents.len();
         patient.as_object_mut().unwrap().retain(|name, _| !["id", "meta"].contains(&name.as_str()));
         let mut views = BTreeSet::new();
-        for round in 0..3 {
+        for round in 0..2 {
             if round > 0 {
                 shuffle.order(&mut documents);
             }
+            // A version comes after the one that it replaces: ITI-65 asks that this is there.
+            documents.sort_by_key(|d| d.windows(15).any(|w| w == b"typeCode=\"RPLC\""));
             let desk = Desk::new();
             let made = desk.ok(Method::Post, "Patient", patient.to_string().as_bytes());
             documents.iter().for_each(|d| drop(desk.ok(Method::Post, "$deposit", d)));
-            let mut shown = settled(view(&desk, &format!("Patient/{}", made["id"].as_str().unwrap())));
-            // Documents of one author, title and date are told apart by their addresses alone, which every server gives anew.
-            shown["sections"].as_array_mut().unwrap().iter_mut().flat_map(|s| s["lines"].as_array_mut().unwrap()).for_each(in_any_order);
+            let shown = settled(view(&desk, &format!("Patient/{}", made["id"].as_str().unwrap())));
             views.insert(shown.to_string());
         }
-        if views.len() > 1 { for v in &views { println!("V {v}"); } continue; }
         assert_eq!(views.len(), 1, "{} documents:\n{}", documents.len(), views.iter().map(String::as_str).collect::<Vec<_>>().join("\n"));
     }
     println!("{documents_of_all} documents");
