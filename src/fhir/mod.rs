@@ -12,6 +12,7 @@ pub mod r4;
 pub mod search;
 pub mod splice;
 pub mod time;
+pub mod ucum;
 pub mod xml;
 pub mod xml_codec;
 

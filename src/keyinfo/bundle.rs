@@ -2,11 +2,12 @@
 //! Spec: IPS 2.0.1 Bundle-uv-ips, Composition-uv-ips; FHIR R4 documents.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::SummaryInput;
 use super::citation::Named;
-use super::concept::text;
+use super::concept::{codes, text};
 use super::document::{Bundle, Composition, Concept, Device, DeviceName, Entry, Extension, Identifier, Meta, Narrative, Reference, Resource, Section};
 use super::group::Group;
 use super::line::Context;
@@ -15,6 +16,7 @@ use super::rank::Marks;
 use super::references::{Inside, Settled, named_by};
 use super::section::{Absent, Filled};
 use super::statement::Statement;
+use super::tables::left_out;
 
 const LOINC: &str = "http://loinc.org";
 
@@ -24,7 +26,8 @@ const MERGED: &str = "urn:passerelle:merged";
 const EARLIER: &str = "urn:passerelle:earlier";
 /// On `Composition.section.entry` or section: a statement that says otherwise.
 const DISAGREEMENT: &str = "urn:passerelle:disagreement";
-/// On `Composition.section`: a resource told in its text whose type the profile keeps from section.entry.
+/// On `Composition.section`: a resource told in its text which the profile keeps from section.entry: by its type, or as one more of
+/// what it lets be there once.
 const TOLD: &str = "urn:passerelle:told";
 
 /// On `Composition.section.entry`, where lines are weighed: 0–100.
@@ -38,8 +41,8 @@ const NEW: &str = "urn:passerelle:new";
 /// When the first document that says it came.
 const FIRST_SEEN: &str = "urn:passerelle:first-seen";
 
-/// Types that come along when an entry names them.
-const SUPPORTING: &[&str] = &["Medication", "Device", "Practitioner", "PractitionerRole", "Organization", "Specimen", "Location", "RelatedPerson", "Substance"];
+/// Types that stay outside when an entry names them: the Patient is there already, documents are named by their address.
+const OUTSIDE: &[&str] = &["Patient", "DocumentReference", "Binary", "List", "Composition"];
 
 /// Longest chain of references followed (Observation → Specimen → …).
 const MAX_STEPS: usize = 4;
@@ -108,11 +111,12 @@ struct Naming<'a> {
 
 fn section<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, filled: &'a Filled) -> Section<'a> {
     let (mut extension, mut entry) = (Vec::new(), Vec::new());
+    let spare = spare(context, filled);
     for (group, _) in &filled.entries {
         for at in group.shown() {
             let Some(reference) = reference(named, context, group, at) else { continue };
             match context.statement(at) {
-                Some(s) if filled.row.entry_types.iter().any(|t| t == s.kind) => entry.push(reference),
+                Some(s) if filled.row.entry_types.iter().any(|t| t == s.kind) && !spare.contains(&at) => entry.push(reference),
                 _ => extension.push(Extension::reference(TOLD, reference)),
             }
         }
@@ -130,6 +134,18 @@ fn section<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, filled: &'a Fil
         entry,
         empty_reason,
     }
+}
+
+/// Statements of what the profile lets be an entry once, but for the newest.
+fn spare(context: &Context<'_>, filled: &Filled) -> HashSet<usize> {
+    let when = |at: &usize| context.statement(*at).map(|s| Reverse(s.when_us.unwrap_or(s.said_us)));
+    let of = |code: &String| {
+        let is = |at: &usize| context.statement(*at).and_then(|s| s.concept).is_some_and(|c| codes(c).any(|c| c == code));
+        let mut all: Vec<usize> = filled.entries.iter().flat_map(|(group, _)| group.shown()).filter(is).collect();
+        all.sort_by_key(when);
+        all.into_iter().skip(1)
+    };
+    filled.row.single.iter().flat_map(of).collect()
 }
 
 /// A statement of absence: an entry when nothing contradicts it, else a disagreement beside the entries.
@@ -225,17 +241,17 @@ fn follow(context: &Context<'_>, out: &mut Vec<usize>, mut seen: HashSet<usize>)
         let upto = out.len();
         let mut found = Vec::new();
         for (at, fact) in out.get(from..upto).unwrap_or_default().iter().filter_map(|at| Some((*at, context.facts.get(*at)?))) {
-            named_by(fact.resource, &mut |text| found.extend(may_support(text).then(|| context.facts.named_by(at, text)).flatten()));
+            named_by(fact.resource, &mut |text| found.extend(may_come(text).then(|| context.facts.named_by(at, text)).flatten()));
         }
-        found.retain(|f| context.facts.get(*f).is_some_and(|f| SUPPORTING.contains(&text(f.resource, "/resourceType"))));
+        found.retain(|f| context.facts.get(*f).is_some_and(|f| !left_out(f.resource)));
         out.extend(found.into_iter().filter(|f| seen.insert(*f)));
         from = upto;
     }
 }
 
-/// Whether a reference can name a type that comes along; of other forms than `…/Type/id` it may.
-fn may_support(reference: &str) -> bool {
+/// Whether a reference can name what comes along; of other forms than `…/Type/id` it may.
+fn may_come(reference: &str) -> bool {
     let mut parts = reference.rsplit('/');
     let (_, kind) = (parts.next(), parts.next());
-    kind.is_none_or(|kind| SUPPORTING.contains(&kind))
+    kind.is_none_or(|kind| !OUTSIDE.contains(&kind))
 }

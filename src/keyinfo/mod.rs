@@ -44,6 +44,7 @@ mod regimen_tests;
 mod remark;
 mod report;
 mod request;
+mod required;
 mod score;
 mod section;
 mod series;

@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 
+use super::required;
+
 /// Deepest nesting walked; a resource that was stored is shallower.
 const MAX_DEPTH: usize = 100;
 
@@ -69,7 +71,7 @@ pub(super) fn tail<'a>(url: &'a str, base_url: &str) -> &'a str {
 }
 
 /// A stored value, written with references that resolve: inside the Bundle as they stand, outside it as absolute URLs; what names
-/// nothing is dropped with only its display kept. Nothing is copied.
+/// nothing is dropped with only its display kept. What a profile requires and the resource lacks is said to be absent. Nothing is copied.
 #[derive(Clone, Copy)]
 pub(super) struct Settled<'a> {
     pub value: &'a Value,
@@ -118,6 +120,9 @@ impl<'a> Settled<'a> {
                 Value::Array(_) | Value::Object(_) => {}
                 _ => out.serialize_entry(name, value)?,
             }
+        }
+        if self.depth == 0 {
+            required::absent(map).try_for_each(|(name, value)| out.serialize_entry(name, value))?;
         }
         out.end()
     }

@@ -1,11 +1,12 @@
 //! Groups put into the sections of the table, each section ordered as it is read.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 use super::concept::{items, text};
 use super::group::Group;
 use super::line::{self, Context, Line};
 use super::report;
+use super::statement::{Statement, settle};
 use super::tables::{Absence, Need, SECTIONS, Section};
 
 /// A section with its lines.
@@ -39,10 +40,10 @@ pub(super) fn fill(context: &Context<'_>, groups: Vec<Group>) -> Vec<Filled> {
         let entries = std::mem::take(&mut section.entries);
         let mut ranked: Vec<_> = entries.into_iter().map(|(group, line)| (rank(context, &group, &line), group, line)).collect();
         // Lines that say the same differ by their documents: the order in which facts come never shows.
-        let address = |g: &Group| context.fact(g.lead).map_or("", |f| f.full_url.as_str());
+        let settled = |g: &Group, h: &Group| context.statement(g.lead).zip(context.statement(h.lead)).map_or(Ordering::Equal, |(a, b)| settle(a, b));
         ranked.sort_by(|(a, g, x), (b, h, y)| {
             let words = || x.label.cmp(&y.label).then_with(|| x.body.cmp(&y.body)).then_with(|| x.source.cmp(&y.source));
-            a.cmp(b).then_with(words).then_with(|| address(g).cmp(address(h)))
+            a.cmp(b).then_with(words).then_with(|| settled(g, h))
         });
         section.entries = ranked.into_iter().map(|(_, group, line)| (group, line)).collect();
     }
@@ -82,7 +83,8 @@ fn absences(context: &Context<'_>, section: &Filled) -> Vec<Absent> {
         }
     }
     for absent in &mut out {
-        absent.statements.sort_by_cached_key(|at| (context.statement(*at).map(|s| Reverse(s.said_us)), context.named(*at), context.fact(*at).map(|f| f.full_url.as_str())));
+        let newest = |a: &Statement<'_>, b: &Statement<'_>| b.said_us.cmp(&a.said_us).then_with(|| settle(a, b));
+        absent.statements.sort_by(|a, b| context.statement(*a).zip(context.statement(*b)).map_or(Ordering::Equal, |(a, b)| newest(a, b)));
     }
     out.sort_by_key(|a| SECTIONS.absence.iter().position(|row| std::ptr::eq(row, a.absence)));
     out

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::ops::Deref;
 
+use super::concept::text;
 use super::contents::Facts;
 use super::doubt::Life;
 use super::series::Reading;
@@ -68,12 +69,16 @@ pub(super) fn read<'a>(facts: &Facts<'a>, sources: &[&Source], life: &Life) -> V
     out
 }
 
-/// Of each source its place among all by title and author; two that share both share it.
+/// Of each source its place among all by title, author and uniqueId: the same on every server.
 fn ranks(sources: &[&Source]) -> Vec<usize> {
-    let mut names: Vec<(&str, &str)> = sources.iter().map(|s| (s.title.as_str(), s.author.as_str())).collect();
+    let mut names: Vec<_> = sources.iter().map(|s| name(s)).collect();
     names.sort_unstable();
     names.dedup();
-    sources.iter().map(|s| names.partition_point(|name| *name < (s.title.as_str(), s.author.as_str()))).collect()
+    sources.iter().map(|s| names.partition_point(|known| *known < name(s))).collect()
+}
+
+fn name(source: &Source) -> (&str, &str, &str) {
+    (&source.title, &source.author, text(&source.listed, "/identifiers/uniqueId"))
 }
 
 /// What decides between two statements that nothing else does: who says it in which document, the place in it, the address. So the

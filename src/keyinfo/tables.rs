@@ -44,6 +44,12 @@ pub(super) static BY_TYPE: LazyLock<HashMap<&'static str, TypeRules>> = LazyLock
     out
 });
 
+/// Whether a resource never enters a summary: withdrawn, a copy, no result.
+pub(super) fn left_out(resource: &Value) -> bool {
+    let kind = str_of(resource, "resourceType").unwrap_or("");
+    SECTIONS.leave_out.iter().any(|rule| rule.takes(kind, resource))
+}
+
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Sections {
     pub kinds_of_allergy: Vec<String>,
@@ -66,6 +72,9 @@ pub(super) struct Section {
     #[serde(default)]
     pub second: String,
     pub entry_types: Vec<String>,
+    /// Codes of which the profile lets one statement be an entry.
+    #[serde(default)]
+    pub single: Vec<String>,
     pub pick: Vec<Rule>,
 }
 

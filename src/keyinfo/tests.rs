@@ -418,6 +418,37 @@ fn references_resolve_or_become_absolute_or_go() {
 }
 
 #[test]
+fn what_an_entry_is_made_of_comes_along_unless_it_is_withdrawn() {
+    let report = json!({"resourceType": "DiagnosticReport", "status": "final", "code": {"text": "Ionogramme"}, "conclusion": "Normal", "effectiveDateTime": "2026-09-12",
+        "result": [{"reference": "Observation/f0"}, {"reference": "Observation/f1"}]});
+    let mut withdrawn = result("2951-2", "Sodium", 12.0, "mmol/L", "2026-09-12");
+    withdrawn["status"] = json!("entered-in-error");
+    let battery = json!({"resourceType": "Observation", "status": "final", "code": {"text": "Ions"}, "hasMember": [{"reference": "Observation/f2"}]});
+    let bundle =
+        Record::new().with(Some(0), battery).with(Some(0), withdrawn).with(Some(0), result("2823-3", "Potassium", 4.1, "mmol/L", "2026-09-12")).with(Some(0), report).bundle();
+    let there = |id: &str| bundle["entry"].as_array().unwrap().iter().any(|e| e["resource"]["id"] == id);
+    assert!(there("f0") && there("f2") && !there("f1"), "the battery that no line tells is there, the withdrawn value is not");
+    let copy = bundle["entry"].as_array().unwrap().iter().map(|e| &e["resource"]).find(|r| r["resourceType"] == "DiagnosticReport").unwrap();
+    assert_eq!(copy["result"][1]["reference"], format!("{BASE}/Observation/f1"));
+}
+
+#[test]
+fn of_tobacco_use_the_newest_is_an_entry_and_the_one_before_is_told() {
+    let smoking = |said: &str, when: &str| {
+        json!({"resourceType": "Observation", "status": "final", "category": [{"coding": [{"code": "social-history"}]}],
+        "code": {"coding": [{"system": "http://loinc.org", "code": "72166-2"}], "text": "Tabac"}, "effectiveDateTime": when, "valueString": said})
+    };
+    let bundle = Record::new().with(Some(1), smoking("10 par jour", "2025-01-10")).with(Some(0), smoking("Sevré", "2026-09-12")).bundle();
+    assert_eq!(references(&bundle, "29762-2").len(), 1);
+    assert_eq!(section(&bundle, "29762-2")["entry"][0]["reference"], format!("{BASE}/Observation/f1"));
+    let told_url = &section(&bundle, "29762-2")["extension"][0];
+    assert_eq!((&told_url["url"], &told_url["valueReference"]["reference"]), (&json!("urn:passerelle:told"), &json!(format!("{BASE}/Observation/f0"))));
+    assert!(bundle["entry"].as_array().unwrap().iter().any(|e| e["resource"]["id"] == "f0"), "it is in the Bundle");
+    let told = told(&bundle, "29762-2");
+    assert!(told.contains("Sevré") && told.contains("précédent 10 par jour"), "{told}");
+}
+
+#[test]
 fn markup_in_a_document_stays_text() {
     let bundle = Record::new().with(Some(0), json!({"resourceType": "Condition", "code": {"text": "a<script>alert('x')</script>&\u{1}b"}})).bundle();
     let div = section(&bundle, "11450-4")["text"]["div"].as_str().unwrap();

@@ -59,7 +59,8 @@ fn whole_corpus(on: On) {
     println!("resident set {} MB (tests of this process included)", resident / 1_000_000);
 }
 
-fn documents() -> Option<Vec<PathBuf>> {
+/// The published documents, in the order of their names.
+pub fn documents() -> Option<Vec<PathBuf>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/cda");
     let mut out = Vec::new();
     for part in ["reference", "more"] {

@@ -21,6 +21,8 @@ const AT_ONCE: usize = 4;
 pub struct Desk {
     app: Option<App>,
     dir: PathBuf,
+    /// The moment of every call, µs UTC; `None`: the machine's clock.
+    now_us: Option<i64>,
 }
 
 impl Desk {
@@ -37,7 +39,14 @@ impl Desk {
         let store = Store::open(&StoreOptions { url, readers: 2, queue: 64 }).unwrap();
         let rules = Rules::load(&config).unwrap();
         let app = App::new(store, ReadLog::open(&dir.join("log")).unwrap(), config, rules, "https://passerelle.example/fhir".into());
-        Self { app: Some(app), dir }
+        Self { app: Some(app), dir, now_us: Some(NOW_US) }
+    }
+
+    /// One whose calls are made when they are made: what is asked of an earlier moment is asked by the machine's clock.
+    pub fn today() -> Self {
+        let mut desk = Self::new();
+        desk.now_us = None;
+        desk
     }
 
     /// The documents of a patient, deposited in this order; `Patient/id`. One without documents is created.
@@ -93,15 +102,25 @@ impl Desk {
 
     /// Status and body of any call.
     pub fn call(&self, method: Method, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+        self.sent(method, path, body, if body.starts_with(b"<") { "application/xml" } else { "application/fhir+json" })
+    }
+
+    /// Changes a resource by JSON Patch.
+    pub fn patch(&self, path: &str, operations: &Value) {
+        let (status, body) = self.sent(Method::Patch, path, operations.to_string().as_bytes(), "application/json-patch+json");
+        assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
+    }
+
+    fn sent(&self, method: Method, path: &str, body: &[u8], content_type: &str) -> (u16, Vec<u8>) {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let app = self.app.as_ref().unwrap();
         let plain = Call::plain(app, (caller(), Actor::structure()), method, path.split('/').map(str::to_owned).collect(), (String::new(), "r".into()));
         let call = Call {
-            now_us: NOW_US,
+            now_us: self.now_us.unwrap_or(plain.now_us),
             raw_query: query.to_owned(),
             query: form_pairs(query),
             body: bytes::Bytes::copy_from_slice(body),
-            content_type: if body.starts_with(b"<") { "application/xml".into() } else { "application/fhir+json".into() },
+            content_type: content_type.into(),
             ..plain
         };
         match dispatch(app, &call) {

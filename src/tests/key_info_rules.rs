@@ -9,7 +9,7 @@ use crate::desk::Desk;
 use crate::patients::{self, Record, Written};
 
 /// The patients whose documents are many and say different things.
-const RICH: &[&str] = &["contradictions", "grossesse", "nourrisson", "diabete-cardio"];
+pub const RICH: &[&str] = &["contradictions", "grossesse", "nourrisson", "diabete-cardio"];
 
 fn view(desk: &Desk, patient: &str) -> Value {
     desk.view(patient, "specialty=neutral&window=all&maxPerSection=500")
@@ -39,22 +39,22 @@ fn settled(mut view: Value) -> Value {
 }
 
 /// Numbers that look random and are the same each time.
-struct Shuffle(u64);
+pub struct Shuffle(pub u64);
 
 impl Shuffle {
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % n.max(1)
     }
 
-    fn order<T>(&mut self, items: &mut [T]) {
+    pub fn order<T>(&mut self, items: &mut [T]) {
         for at in (1..items.len()).rev() {
             items.swap(at, self.below(at + 1));
         }
     }
 }
 
-fn part(record: &Record, documents: Vec<Written>) -> Record {
+pub fn part(record: &Record, documents: Vec<Written>) -> Record {
     Record { title: record.title.clone(), patient: record.patient.clone(), documents }
 }
 
@@ -121,6 +121,51 @@ fn the_order_of_deposit_does_not_matter() {
         }
         assert_eq!(views.len(), 1, "{name}:\n{}", views.iter().map(String::as_str).collect::<Vec<_>>().join("\n"));
     }
+}
+
+/// The published documents of each patient that has several, with the Patient that they made: who is whose is settled by their first order.
+fn published() -> Option<Vec<(Value, Vec<Vec<u8>>)>> {
+    let desk = Desk::new();
+    let mut of: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+    for path in crate::corpus::documents()? {
+        let bytes = std::fs::read(path).unwrap();
+        let (status, body) = desk.call(Method::Post, "$deposit", &bytes);
+        if status == 201 {
+            let reference: Value = serde_json::from_slice(&body).unwrap();
+            of.entry(reference["subject"]["reference"].as_str().unwrap().to_owned()).or_default().push(bytes);
+        }
+    }
+    let several = of.into_iter().filter(|(_, documents)| documents.len() > 1);
+    Some(several.map(|(patient, documents)| (desk.get(&patient), documents)).collect())
+}
+
+#[test]
+fn the_order_of_deposit_does_not_matter_for_published_documents() {
+    let Some(patients) = published() else {
+        println!("skipped: the document corpus is not beside the checkout");
+        return;
+    };
+    let mut shuffle = Shuffle(3);
+    let mut documents_of_all = 0;
+    for (mut patient, mut documents) in patients {
+        documents_of_all += documents.len();
+        patient.as_object_mut().unwrap().retain(|name, _| !["id", "meta"].contains(&name.as_str()));
+        let mut views = BTreeSet::new();
+        for round in 0..2 {
+            if round > 0 {
+                shuffle.order(&mut documents);
+            }
+            // A version comes after the one that it replaces: ITI-65 asks that this is there.
+            documents.sort_by_key(|d| d.windows(15).any(|w| w == b"typeCode=\"RPLC\""));
+            let desk = Desk::new();
+            let made = desk.ok(Method::Post, "Patient", patient.to_string().as_bytes());
+            documents.iter().for_each(|d| drop(desk.ok(Method::Post, "$deposit", d)));
+            let shown = settled(view(&desk, &format!("Patient/{}", made["id"].as_str().unwrap())));
+            views.insert(shown.to_string());
+        }
+        assert_eq!(views.len(), 1, "{} documents:\n{}", documents.len(), views.iter().map(String::as_str).collect::<Vec<_>>().join("\n"));
+    }
+    println!("{documents_of_all} documents");
 }
 
 /// What is shown without a document is what is shown when it is withdrawn, and nothing names it any more.

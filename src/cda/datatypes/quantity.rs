@@ -5,6 +5,7 @@ use serde_json::{Map, Number, Value, json};
 
 use super::super::codesystems::system_of;
 use super::collapse;
+use crate::fhir::ucum;
 use crate::fhir::xml::Element;
 
 const UCUM: &str = "http://unitsofmeasure.org";
@@ -35,16 +36,11 @@ fn write_unit(unit: &str, out: &mut Map<String, Value>) {
         return;
     }
     out.insert("unit".into(), json!(unit));
-    if is_ucum(unit) {
+    // What calls itself UCUM and is not would be read as another measure, or refused.
+    if ucum::is_unit(unit) {
         out.insert("system".into(), json!(UCUM));
         out.insert("code".into(), json!(unit));
     }
-}
-
-/// Whether a text can be a UCUM expression: printable ASCII without blanks, its brackets closed.
-fn is_ucum(unit: &str) -> bool {
-    let closed = |open, close| unit.matches(open).count() == unit.matches(close).count();
-    unit.bytes().all(|b| b.is_ascii_graphic()) && closed('[', ']') && closed('{', '}') && closed('(', ')')
 }
 
 /// A decimal with its digits as written (trailing zeros kept; a plus sign, leading zeros and a bare point are put right).
@@ -103,9 +99,10 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_is_ucum_when_it_can_be() {
+    fn a_unit_is_ucum_when_it_is_one() {
         assert_eq!(of("<value value='5.0' unit='mmol/L'/>").unwrap().to_string(), r#"{"value":5.0,"unit":"mmol/L","system":"http://unitsofmeasure.org","code":"mmol/L"}"#);
         assert_eq!(of("<value value='5' unit='gouttes par jour'/>"), Some(json!({"value": 5, "unit": "gouttes par jour"})));
+        assert_eq!(of("<value value='5' unit='mm[hg]'/>"), Some(json!({"value": 5, "unit": "mm[hg]"})));
         assert_eq!(of("<value value='1'/>"), Some(json!({"value": 1})));
         assert_eq!(of("<value value='1' unit='1'/>").unwrap()["code"], "1");
         assert!(of("<value value='1' unit='15054000'/>").unwrap().get("unit").is_none());
