@@ -89,6 +89,13 @@ pub(super) struct Conditions {
     pub same_years: i64,
 }
 
+static PUBLISHED: LazyLock<Vec<serde_json::Value>> = LazyLock::new(|| MAPS.iter().filter_map(|text| serde_json::from_str(text).ok()).collect());
+
+/// The ConceptMaps by which codes of several systems are told as one line, as they are published.
+pub fn concept_maps() -> &'static [serde_json::Value] {
+    &PUBLISHED
+}
+
 /// A ConceptMap, as far as it is read.
 #[derive(Debug, Deserialize)]
 struct ConceptMap {
