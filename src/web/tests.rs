@@ -283,6 +283,14 @@ fn a_conflict_shows_the_source_of_each_side() {
 }
 
 #[test]
+fn sources_that_the_view_counts_alone_are_told() {
+    let line = json!({"label": "Statut tabagique", "body": " : n'a jamais fumé (02/03/2026)", "sources": [{"document": "DocumentReference/a"}, {"document": "DocumentReference/b"}], "moreSources": 159});
+    let html = page(&view(json!([{"key": "social-history", "title": "Mode de vie", "lines": [line]}]), vec![]), &frame());
+    assert!(html.contains(">+ 160 sources</summary>") && html.contains("Et 159 autres documents"));
+    assert!(html.contains("Statut tabagique\u{a0}: <strong>n'a jamais fumé</strong> (02/03/2026)") || html.contains("Statut tabagique\u{a0}: <strong>n&#39;a jamais fumé</strong> (02/03/2026)"));
+}
+
+#[test]
 fn remarks_beyond_a_few_are_counted_and_stand_behind_the_reasons() {
     let remarks: Vec<String> = (0..5).map(|n| format!("remarque {n}")).collect();
     let of = |key: &str| page(&view(json!([{"key": key, "title": "T", "lines": [{"label": "x", "remarks": remarks}]}]), vec![]), &frame());
