@@ -214,7 +214,8 @@ fn reasons(line: &Value, more: &[&Value], links: Links<'_>, out: &mut Html) {
     }
     let untold = count(line, "moreSources");
     let others = counted(long(more.len()).saturating_add(untold), "", "source", "sources");
-    let (words, asked) = if more.is_empty() { ("?".to_owned(), "Pourquoi cette ligne est ici".to_owned()) } else { (format!("+ {others}"), format!("+ {others}, et pourquoi cette ligne est ici")) };
+    let (words, asked) =
+        if more.is_empty() { ("?".to_owned(), "Pourquoi cette ligne est ici".to_owned()) } else { (format!("+ {others}"), format!("+ {others}, et pourquoi cette ligne est ici")) };
     out.own("<details class=\"why\">");
     out.leaf("summary", &[("aria-label", &asked)], &words);
     out.own("<div>");
