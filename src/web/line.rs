@@ -4,12 +4,14 @@ use serde_json::Value;
 
 use super::links::Links;
 use super::trend::trend;
-use super::value::{bound, capital, counted, flag, list, long, number, text, texts};
+use super::value::{bound, capital, count, counted, flag, list, long, number, text, texts};
 use super::{dates, value};
 use crate::fhir::html::Html;
 
 /// Remarks on a line; those after are behind its reasons.
 const REMARKS: usize = 3;
+/// Characters of an answer that stands out.
+const ANSWER: usize = 90;
 /// Sources of a conflict beside it.
 const SIDES: usize = 3;
 
@@ -80,19 +82,52 @@ fn body(line: &Value) -> &str {
 
 fn said(line: &Value, out: &mut Html) {
     let (label, body) = (capital(text(line, "label")), body(line));
-    // Of a medicine the product and its strength, before its form.
-    let (name, form) = label.split_once(", ").filter(|_| line.get("state").is_some()).map_or((label.as_str(), String::new()), |(name, form)| (name, format!(", {form}")));
-    out.leaf("strong", &[], &bound(name));
-    out.text(&bound(&form));
-    // A body that goes on with a number: the value, before its date.
-    match body.strip_prefix(' ').filter(|b| b.starts_with(|c: char| c.is_ascii_digit() || "<>≤≥".contains(c))).and_then(|b| b.split_once(" (")) {
-        Some((value, rest)) => {
+    match Words::of(&label, body) {
+        Words::Answer(answer, rest) => {
+            out.text(&bound(&format!("{label} : ")));
+            out.leaf("strong", &[], &bound(answer));
+            out.text(&bound(&format!(" ({rest}")));
+        }
+        Words::Measure(value, rest) => {
+            out.leaf("strong", &[], &bound(&label));
             out.text(" ");
             out.leaf("b", &[("class", "value")], &bound(value));
             out.text(&bound(&format!(" ({rest}")));
         }
-        None => out.text(&bound(body)),
+        Words::Plain => {
+            // Of a medicine the product and its strength, before its form.
+            let form = label.find(", ").filter(|_| line.get("state").is_some()).unwrap_or(label.len());
+            let (name, form) = label.split_at(form);
+            out.leaf("strong", &[], &bound(name));
+            out.text(&bound(&format!("{form}{body}")));
+        }
     }
+    sentences(line, body, out);
+}
+
+/// What stands out in a line beside its label.
+enum Words<'a> {
+    /// `Statut tabagique : n'a jamais fumé (02/03/2026)`: a short answer, and what follows its bracket.
+    Answer(&'a str, &'a str),
+    /// `Potassium 5,6 mmol/L (04/09/2026), élevé`: the value, and what follows its bracket.
+    Measure(&'a str, &'a str),
+    Plain,
+}
+
+impl<'a> Words<'a> {
+    fn of(label: &str, body: &'a str) -> Self {
+        let number = |b: &&str| b.starts_with(|c: char| c.is_ascii_digit() || "<>≤≥".contains(c));
+        let answer = body.strip_prefix(" : ").and_then(|b| b.split_once(" (")).filter(|(answer, _)| answer.chars().count() <= ANSWER && !label.is_empty());
+        let measure = body.strip_prefix(' ').filter(number).and_then(|b| b.split_once(" ("));
+        match (answer, measure) {
+            (Some((answer, rest)), _) => Self::Answer(answer, rest),
+            (_, Some((value, rest))) => Self::Measure(value, rest),
+            _ => Self::Plain,
+        }
+    }
+}
+
+fn sentences(line: &Value, body: &str, out: &mut Html) {
     let mut stop = body.ends_with(['.', '!', '?', '…']);
     for sentence in texts(line, "sentences") {
         out.text(if stop { " " } else { ". " });
@@ -177,8 +212,10 @@ fn reasons(line: &Value, more: &[&Value], links: Links<'_>, out: &mut Html) {
     if reasons.is_empty() && more.is_empty() && unsaid.is_empty() {
         return;
     }
-    let others = counted(long(more.len()), "", "source", "sources");
-    let (words, asked) = if more.is_empty() { ("?".to_owned(), "Pourquoi cette ligne est ici".to_owned()) } else { (format!("+ {others}"), format!("+ {others}, et pourquoi cette ligne est ici")) };
+    let untold = count(line, "moreSources");
+    let others = counted(long(more.len()).saturating_add(untold), "", "source", "sources");
+    let (words, asked) =
+        if more.is_empty() { ("?".to_owned(), "Pourquoi cette ligne est ici".to_owned()) } else { (format!("+ {others}"), format!("+ {others}, et pourquoi cette ligne est ici")) };
     out.own("<details class=\"why\">");
     out.leaf("summary", &[("aria-label", &asked)], &words);
     out.own("<div>");
@@ -187,6 +224,9 @@ fn reasons(line: &Value, more: &[&Value], links: Links<'_>, out: &mut Html) {
     }
     items(&unsaid, out, |remark, out| out.text(&bound(&capital(remark))));
     items(more, out, |source, out| link(source, links, out));
+    if untold > 0 {
+        out.leaf("p", &[], &format!("Et {}.", counted(untold, "", "autre document, plus ancien ou qui répète", "autres documents, plus anciens ou qui répètent")));
+    }
     if let Some(score) = number(line, "score") {
         out.leaf("p", &[], &format!("Rang : {score:.0} points sur 100"));
     }

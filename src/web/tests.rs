@@ -260,7 +260,9 @@ fn a_treatment_says_how_it_stands_and_why_when_it_does_not_simply_go_on() {
     let doubted = of(json!({"state": "uncertain", "stateReason": "délivré après l'arrêt : à vérifier"}));
     assert!(doubted.contains("<span class=\"badge doubt\">à vérifier</span>") && doubted.contains("<p class=\"because\">Délivré après l"));
     let active = of(json!({"state": "active", "stateReason": "délivré le 12/06/2026 pour 90 jours"}));
-    assert!(active.contains("<span class=\"badge state\">en cours</span>") && !active.contains("class=\"because\"") && active.contains("<p>Délivré le 12/06/2026 pour 90 jours</p>"));
+    assert!(
+        active.contains("<span class=\"badge state\">en cours</span>") && !active.contains("class=\"because\"") && active.contains("<p>Délivré le 12/06/2026 pour 90 jours</p>")
+    );
     assert!(!of(json!({"state": "active", "body": ", en cours depuis 2019"})).contains("badge state"), "what the line says is not said twice");
 }
 
@@ -280,6 +282,17 @@ fn a_conflict_shows_the_source_of_each_side() {
     assert_eq!(of(json!({"conflict": true})).0, ["a", "c"], "the first, and the first of another author");
     let remarks = json!(["selon Dr A, 02/03/2026 : actif", "selon Dr C, 02/03/2026 : guéri"]);
     assert_eq!(of(json!({"conflict": true, "remarks": remarks})).0, ["a", "c", "d"], "whom a remark names is there");
+}
+
+#[test]
+fn sources_that_the_view_counts_alone_are_told() {
+    let line = json!({"label": "Statut tabagique", "body": " : n'a jamais fumé (02/03/2026)", "sources": [{"document": "DocumentReference/a"}, {"document": "DocumentReference/b"}], "moreSources": 159});
+    let html = page(&view(json!([{"key": "social-history", "title": "Mode de vie", "lines": [line]}]), vec![]), &frame());
+    assert!(html.contains(">+ 160 sources</summary>") && html.contains("Et 159 autres documents"));
+    assert!(
+        html.contains("Statut tabagique\u{a0}: <strong>n'a jamais fumé</strong> (02/03/2026)")
+            || html.contains("Statut tabagique\u{a0}: <strong>n&#39;a jamais fumé</strong> (02/03/2026)")
+    );
 }
 
 #[test]
