@@ -59,7 +59,7 @@ pub(super) fn of<'a>(context: &Context<'a>, group: &Group, codes: &[&str]) -> Op
     let extra = points.len().saturating_sub(MAX_POINTS);
     points.drain(..extra);
     let change = change(&points, codes);
-    Some(Trend { unit: text(lead.resource, "/valueQuantity/unit").to_owned(), points, change })
+    Some(Trend { unit: get(lead.resource, "valueQuantity").map(numbers::unit).unwrap_or_default().replace("(s)", ""), points, change })
 }
 
 impl Trend<'_> {
