@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::analyte::{half_step, written};
-use super::concept::{get, items, text};
+use super::concept::{get, items};
 use super::group::Group;
 use super::line::Context;
 use super::score::SCORE;
