@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::citation::{Citation, recorded, sources};
 use super::concept::{self, at, get, items, label, short, spoken, text};
 use super::contents::{Fact, Facts};
+use super::course::Course;
 use super::group::Group;
 use super::regimen::State;
 use super::stated::{Stated, only_a_kind};
@@ -100,12 +101,25 @@ pub(super) fn of(context: &Context<'_>, group: &Group) -> Line {
     if lead.kind.starts_with("Medication") {
         line.second = group.regimen.as_ref().is_some_and(|r| r.state == State::Stopped);
         line.sentences = medication::advice(lead.resource);
+        let dosage = dosage_besides(context, group, lead).map(|(dosage, at)| format!(", {dosage} (selon {})", context.who(at)));
+        line.body.insert_str(0, &dosage.unwrap_or_default());
     }
     line.second |= request::answered(context, lead).is_some();
     line.sentences.extend(comment(lead, &line));
     line.remarks = remark::of(context, group, lead);
     line.source = sources(context, group);
     line
+}
+
+/// The dosage of a treatment that goes on and of which the newest word is a dispensing that says none: the newest of those in force.
+pub(super) fn dosage_besides<'a>(context: &Context<'a>, group: &Group, lead: &Statement<'_>) -> Option<(&'a str, usize)> {
+    let open = group.regimen.as_ref().is_none_or(|r| r.state != State::Stopped);
+    let silent = lead.kind == "MedicationDispense" && lead.variants().first().is_none_or(String::is_empty);
+    let said = |at: &usize| {
+        let s = context.statement(*at).filter(|s| s.taken.is_none_or(|t| t.at(context.now_us) == Course::Current))?;
+        s.stated().variants().first().map(|dosage| (dosage.as_str(), *at)).filter(|(dosage, _)| !dosage.is_empty())
+    };
+    if open && silent { group.merged.iter().find_map(said) } else { None }
 }
 
 /// The notes of a resource, when the line does not say them already.

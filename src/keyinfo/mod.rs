@@ -18,6 +18,7 @@ mod concept;
 mod contents;
 mod course;
 mod dates;
+mod devices;
 mod document;
 mod doubt;
 mod french;

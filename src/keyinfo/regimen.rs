@@ -1,7 +1,7 @@
 //! How a medicine stands, and why: active, stopped or uncertain, from all that documents say of it.
 //! Spec: key information §3.4 (medication state machine); `fhir-profiles/key-information/medications.toml`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -286,13 +286,16 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// Medicines of one substance that both go on: each is told of the others.
+/// Medicines of one substance that both go on: each is told of the others. Two that no document names together contradict each other: a
+/// dose was changed, and not everybody knows it; two strengths of one prescription add up.
 fn same_substance(context: &Context<'_>, groups: &mut [Group]) {
     let mut by_atc: BTreeMap<&str, Vec<(usize, String)>> = BTreeMap::new();
+    let mut documents: HashMap<usize, HashSet<usize>> = HashMap::new();
     let going = |g: &Group| g.regimen.as_ref().is_some_and(|r| r.state != State::Stopped);
     for group in groups.iter().filter(|g| going(g)) {
         let concepts = || group.affirming().filter_map(|at| context.statement(at)?.concept);
         let Some((atc, name)) = concepts().find_map(atc).zip(concepts().find_map(concept::product)) else { continue };
+        documents.entry(group.class).or_default().extend(group.affirming().filter_map(|at| context.statement(at)?.source));
         let known = by_atc.entry(atc).or_default();
         if !known.iter().any(|(class, _)| *class == group.class) {
             known.push((group.class, name));
@@ -301,10 +304,11 @@ fn same_substance(context: &Context<'_>, groups: &mut [Group]) {
     for group in groups.iter_mut() {
         let class = group.class;
         let Some(regimen) = group.regimen.as_mut().filter(|r| r.state != State::Stopped) else { continue };
-        let mut others: Vec<String> =
-            by_atc.values().filter(|all| all.iter().any(|(c, _)| *c == class)).flatten().filter(|(c, _)| *c != class).map(|(_, name)| name.clone()).collect();
-        others.sort_unstable();
-        regimen.same_substance = others;
+        let others = || by_atc.values().filter(|all| all.iter().any(|(c, _)| *c == class)).flatten().filter(|(c, _)| *c != class);
+        let apart = |other: &usize| documents.get(&class).zip(documents.get(other)).is_some_and(|(a, b)| a.is_disjoint(b));
+        regimen.conflict |= others().any(|(other, _)| apart(other));
+        regimen.same_substance = others().map(|(_, name)| name.clone()).collect();
+        regimen.same_substance.sort_unstable();
     }
 }
 

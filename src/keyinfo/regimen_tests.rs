@@ -157,6 +157,9 @@ fn one_product_and_strength_under_several_codes_is_one_line() {
     let found = lines(&same().with(Some(1), other.clone()), "medications");
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|l| l["remarks"].as_array().unwrap().iter().any(|r| r.as_str().unwrap().starts_with("même substance que"))), "{found:?}");
+    assert!(found.iter().all(|l| l["conflict"] == true), "no document names both strengths: {found:?}");
+    let together = lines(&same().with(Some(0), other.clone()), "medications");
+    assert!(together.len() == 2 && together.iter().all(|l| l.get("conflict").is_none()), "one document lists both: {together:?}");
     assert_eq!(lines(&same().with(Some(1), other).with(Some(1), bare), "medications").len(), 3, "of two strengths a bare class is neither");
     let route = code(cis, "60000003", "METFORMINE 1000 mg, solution injectable");
     assert_eq!(lines(&same().with(Some(1), route), "medications").len(), 2, "another route is another medicine");

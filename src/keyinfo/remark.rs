@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::concept::{self, get, items, label, text};
 use super::group::Group;
-use super::line::{Context, onset, reaction, status};
+use super::line::{Context, dosage_besides, onset, reaction, status};
 use super::stated::Stated;
 use super::statement::Statement;
 use super::tables::FRENCH;
@@ -38,7 +38,8 @@ pub(super) fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> 
 /// What the repeats say that the lead does not, each said once.
 fn told_otherwise(context: &Context<'_>, group: &Group, lead: &Statement<'_>, out: &mut Vec<String>) {
     let own = lead.variants();
-    let mut told: Vec<String> = own.iter().map(|t| fold(t)).collect();
+    let besides = dosage_besides(context, group, lead).map(|(dosage, _)| dosage);
+    let mut told: Vec<String> = own.iter().map(String::as_str).chain(besides).map(fold).collect();
     let mut met: HashSet<&str> = HashSet::new();
     for (at, other) in group.merged.iter().filter_map(|at| Some((*at, context.statement(*at)?))) {
         let mut differs = Vec::new();

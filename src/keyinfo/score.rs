@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::concept::{codes, items, text};
+use super::concept::{codes, get, items, text};
+use super::devices;
 use super::group::Group;
 use super::line::{Context, Line};
 use super::profile::{Profile, stands_for};
@@ -83,6 +84,9 @@ struct Alert {
     path: Option<String>,
     #[serde(default)]
     any: Vec<String>,
+    /// Values at the path that make it none.
+    #[serde(default)]
+    none: Vec<String>,
     /// Whether the newest statement alone decides: of what can end.
     #[serde(default)]
     newest: bool,
@@ -130,9 +134,20 @@ pub(super) fn alert(context: &Context<'_>, group: &Group, line: &Line) -> Option
     let holds = |row: &Alert| {
         s.kind.starts_with(&row.kind)
             && (row.codes.is_empty() || row.codes.iter().any(|known| about.iter().any(|c| stands_for(known, c))))
-            && row.path.as_ref().is_none_or(|path| spoken_for(row).any(|r| row.any.iter().any(|v| v == text(r, &format!("/{path}")))))
+            && row.path.as_ref().is_none_or(|path| {
+                let one_of = |values: &[String]| spoken_for(row).filter_map(|r| get(r, path)).any(|said| values.iter().any(|v| is(said, v)));
+                (row.any.is_empty() || one_of(&row.any)) && !one_of(&row.none)
+            })
     };
+    // A walking frame is in use as a pacemaker is.
+    if s.kind == "DeviceUseStatement" && devices::is_aid(s.concept, &line.label) {
+        return None;
+    }
     SCORE.alert.iter().find(|row| holds(row)).map(|row| row.why.as_str())
+}
+
+fn is(said: &Value, value: &str) -> bool {
+    said.as_str() == Some(value) || said.as_bool().is_some_and(|b| b.to_string() == value)
 }
 
 /// What is known of a line besides what it says.
@@ -184,8 +199,8 @@ fn age_days(context: &Context<'_>, us: i64) -> f64 {
 }
 
 /// Whether documents contradict each other about a line: denied, another value at the same time, a problem or an allergy that is over
-/// in one and not in another, a treatment that is dispensed, prescribed or listed after it was stopped. What they add to each other is a
-/// remark.
+/// in one and not in another, a treatment that is dispensed, prescribed or listed after it was stopped, two strengths of one substance that
+/// different documents list. What they add to each other is a remark.
 pub(super) fn conflicts(context: &Context<'_>, group: &Group) -> bool {
     if !group.against.is_empty() || !group.discordant.is_empty() {
         return true;

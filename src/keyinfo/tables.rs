@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_tables_load() {
-        assert_eq!(SECTIONS.section.len(), 18);
+        assert_eq!(SECTIONS.section.len(), 19);
         assert_eq!(SECTIONS.section.iter().filter(|s| s.need == Need::Required).map(|s| s.code.as_str()).collect::<Vec<_>>(), ["48765-2", "11450-4", "10160-0"]);
         assert_eq!(FRENCH.months.len(), 12);
         assert_eq!(FRENCH.interpretation.word("HH"), Some("très élevé"));

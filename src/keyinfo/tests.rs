@@ -449,6 +449,19 @@ fn of_tobacco_use_the_newest_is_an_entry_and_the_one_before_is_told() {
 }
 
 #[test]
+fn a_dispensing_leads_with_the_dosage_of_who_prescribes() {
+    let product = json!({"text": "BISOPROLOL 5 mg, comprimé"});
+    let taken = |dose: &str, period: Value| json!({"resourceType": "MedicationStatement", "status": "active", "medicationCodeableConcept": product, "dosage": [{"text": dose}], "effectivePeriod": period});
+    let handed = json!({"resourceType": "MedicationDispense", "status": "completed", "medicationCodeableConcept": product, "whenHandedOver": "2026-11-20"});
+    let mut record = Record::new().with(Some(0), handed);
+    record.sources[0].date = "2026-11-20".to_owned();
+    let record = record.with(Some(1), taken("1 comprimé le matin", json!({"start": "2020-01-01"})));
+    let told_of = told(&record.with(Some(2), taken("2 comprimés le soir", json!({"start": "2019-01-01"}))).bundle(), "10160-0");
+    assert!(told_of.contains("BISOPROLOL 5 mg, comprimé, 1 comprimé le matin (selon Dr Paul Roche, 14/03/2026), délivré le 20/11/2026"), "{told_of}");
+    assert_eq!((told_of.matches("le matin").count(), told_of.matches("2 comprimés le soir").count()), (1, 1), "{told_of}");
+}
+
+#[test]
 fn markup_in_a_document_stays_text() {
     let bundle = Record::new().with(Some(0), json!({"resourceType": "Condition", "code": {"text": "a<script>alert('x')</script>&\u{1}b"}})).bundle();
     let div = section(&bundle, "11450-4")["text"]["div"].as_str().unwrap();

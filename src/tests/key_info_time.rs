@@ -180,8 +180,8 @@ impl Client {
             let changes: Vec<&str> = parts.iter().filter(|p| p["name"] == "change").map(|c| c["valueCode"].as_str().unwrap()).collect();
             self.apply(desk, id, &changes);
         }
-        let text = |name: &str| parameters.iter().find(|p| p["name"] == name).and_then(|p| p["valueString"].as_str()).map(str::to_owned);
-        self.cursor = text("cursor");
+        let cursor = parameters.iter().find(|p| p["name"] == "cursor");
+        self.cursor = cursor.and_then(|p| p["valueString"].as_str()).map(str::to_owned);
     }
 
     /// What is held may have been archived before it was first told of: its DocumentReference says so.
