@@ -230,11 +230,23 @@ pub struct Limits {
     pub bundle_entries: usize,
     /// Bytes that the answers of a transaction or batch may hold together, 1 MiB–1 GiB; entries beyond are refused. Default 67108864.
     pub answer_bytes: usize,
+    /// Bytes of stored facts whose parsed form is held in memory, 1 MiB–4 GiB; it takes about seven times as much. Default 67108864.
+    pub facts_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { deposit_bytes: 192 << 20, body_bytes: 64 << 20, bodies_bytes: 256 << 20, body_seconds: 10, page: 20, page_max: 500, bundle_entries: 1000, answer_bytes: 64 << 20 }
+        Self {
+            deposit_bytes: 192 << 20,
+            body_bytes: 64 << 20,
+            bodies_bytes: 256 << 20,
+            body_seconds: 10,
+            page: 20,
+            page_max: 500,
+            bundle_entries: 1000,
+            answer_bytes: 64 << 20,
+            facts_bytes: 64 << 20,
+        }
     }
 }
 
@@ -299,6 +311,7 @@ impl Config {
         within("limits.page_max", self.limits.page_max, self.limits.page, 500)?;
         within("limits.bundle_entries", self.limits.bundle_entries, 1, 10_000)?;
         within("limits.answer_bytes", self.limits.answer_bytes, 1 << 20, 1 << 30)?;
+        within("limits.facts_bytes", self.limits.facts_bytes, 1 << 20, 4 << 30)?;
         within("limits.body_seconds", usize::try_from(self.limits.body_seconds).unwrap_or(usize::MAX), 1, 3600)?;
         within("documents.pdf_milliseconds", usize::try_from(self.documents.pdf_milliseconds).unwrap_or(usize::MAX), 100, 30_000)?;
         within("documents.pdf_children", self.documents.pdf_children, 1, 16)?;

@@ -36,7 +36,7 @@ pub(super) fn run(command: &AuditCommand) -> Result<(), String> {
 fn verify(data: &Path, given: Option<&Path>, file: Option<&Path>) -> Result<(), String> {
     let config = Config::load(file, std::env::vars())?.under(data);
     let url = DatabaseUrl::parse(&config.database.url)?;
-    let store = Store::open(&StoreOptions { url, readers: 1, queue: 0 }).map_err(|e| e.to_string())?;
+    let store = Store::open(&StoreOptions { url, readers: 1, queue: 0, facts_bytes: 1 << 20 }).map_err(|e| e.to_string())?;
     let place = given.map_or_else(|| anchor::place(data, &config), Path::to_owned);
     let checkpoints = checkpoints(data, &place)?;
     let log = data.join("audit-reads.log");

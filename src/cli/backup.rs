@@ -19,7 +19,7 @@ pub(super) fn backup(data: &Path, to: &Path, file: Option<&Path>) -> Result<(), 
     let config = Config::load(file, std::env::vars())?.under(data);
     let url = DatabaseUrl::parse(&config.database.url)?;
     std::fs::DirBuilder::new().mode(0o700).create(to).map_err(|e| format!("{}: {e}; name a folder that does not exist yet, in one that does", to.display()))?;
-    let store = Store::open(&StoreOptions { url, readers: 1, queue: 0 }).map_err(|e| e.to_string())?;
+    let store = Store::open(&StoreOptions { url, readers: 1, queue: 0, facts_bytes: 1 << 20 }).map_err(|e| e.to_string())?;
     // Before what they name: a checkpoint never speaks of more than the copy holds.
     copy(&anchor::head(data), &anchor::head(to))?;
     copy(&anchor::place(data, &config), &to.join(ANCHOR))?;

@@ -168,7 +168,7 @@ fn audited(target: &Target, busy: &BenchPatient) -> Result<(), String> {
 fn footprint(data: &Path) -> Result<(), String> {
     let file = data.join("passerelle.db");
     let url = DatabaseUrl::parse(&format!("sqlite:{}", file.display()))?;
-    let store = Store::open(&StoreOptions { url, readers: 1, queue: 0 }).map_err(|e| e.to_string())?;
+    let store = Store::open(&StoreOptions { url, readers: 1, queue: 0, facts_bytes: 1 << 20 }).map_err(|e| e.to_string())?;
     let found = store.footprint().map_err(|e| e.to_string())?;
     let each = |n: i64| f64_of(u64::try_from(n).unwrap_or(0)) / f64_of(u64::try_from(found.resources).unwrap_or(1)).max(1.0);
     println!("index                            {:>8.1} rows {:>8.2} kB per resource ({} resources)", each(found.index_rows), each(found.index_bytes) / 1000.0, found.resources);

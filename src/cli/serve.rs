@@ -101,7 +101,7 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
         return Err(format!("tls.ca: {name} is an authority for trials; database.environment = production trusts production authorities alone"));
     }
     let url = DatabaseUrl::parse(&config.database.url)?;
-    let store = Store::open(&StoreOptions { url, readers: config.database.readers, queue: config.database.queue }).map_err(shown)?;
+    let store = Store::open(&StoreOptions { url, readers: config.database.readers, queue: config.database.queue, facts_bytes: config.limits.facts_bytes }).map_err(shown)?;
     store.pin_environment(config.database.environment.word()).map_err(shown)?;
     let read_log = ReadLog::open(&data.join("audit-reads.log")).map_err(shown)?;
     let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}; name another address with --bind (port 0 picks a free one)", config.server.bind))?;

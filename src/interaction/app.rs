@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::keyinfo::Source;
 use crate::pdf;
-use crate::store::{Cache, HELD_BYTES, ReadLog, Store};
+use crate::store::{Cache, ReadLog, Store};
 
 /// The application: store, audit log, configuration.
 pub struct App {
@@ -48,12 +48,12 @@ impl App {
     pub fn new(store: Store, read_log: ReadLog, config: Config, rules: Rules, base_url: String) -> Self {
         Self {
             pdf: pdf_reader(&config),
+            prepared: Cache::new(config.limits.facts_bytes),
             store,
             read_log,
             config,
             rules,
             sources: Cache::new(SOURCES),
-            prepared: Cache::new(HELD_BYTES),
             patients: Cache::new(PATIENTS),
             base_url,
             throttle: Throttle::default(),

@@ -39,7 +39,7 @@ fn app_with(dir: &Path, change: impl FnOnce(&mut Config)) -> App {
     change(&mut config);
     config.access.policy = AccessPolicy::Enforced;
     let url = DatabaseUrl::parse(&format!("sqlite:{}", dir.join("t.db").display())).unwrap();
-    let options = StoreOptions { url, readers: 2, queue: 64 };
+    let options = StoreOptions { url, readers: 2, queue: 64, facts_bytes: 1 << 20 };
     // The writer before ends with its thread, a moment after it is dropped.
     let store = (0..100).find_map(|_| {
         Store::open(&options).ok().or_else(|| {

@@ -13,9 +13,6 @@ use super::schema::{document, fact_block};
 use super::visible::visible;
 use crate::fhir::{Fault, FaultKind, Result};
 
-/// Bytes of JSON whose parsed form is held: about 30,000 facts, which take some 10 kB each.
-pub const HELD_BYTES: usize = 40 << 20;
-
 /// The parsed blocks held, by document number and first commit.
 pub type FactCache = Cache<(i64, i64), FactBlock>;
 
@@ -115,5 +112,19 @@ fn parse(document: i64, from: i64, json: &[u8]) -> Result<FactBlock> {
         Some(Value::Array(items)) => items,
         _ => Vec::new(),
     };
+    let resources = resources.into_iter().map(compact).collect();
     Ok(FactBlock { document, from, provenance, resources, bytes: json.len() })
+}
+
+/// A value without the room that its objects and arrays grew into while they were read: it is held for long.
+fn compact(value: Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (name, compact(value))).collect()),
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.into_iter().map(compact).collect();
+            items.shrink_to_fit();
+            Value::Array(items)
+        }
+        plain => plain,
+    }
 }

@@ -41,7 +41,7 @@ pub use chain::{Break, Chain, chained as chain_hash};
 pub use conn::DatabaseUrl;
 pub use counters::Counters;
 pub use documents::DocumentRow;
-pub use facts::{FactBlock, HELD_BYTES, VisibleFacts};
+pub use facts::{FactBlock, VisibleFacts};
 pub use footprint::Footprint;
 pub use given::{Given, Standing, Stated};
 pub use jobs::DueJob;
@@ -64,6 +64,8 @@ pub struct StoreOptions {
     pub readers: u32,
     /// Writes that may wait for the writer; more are answered 503. 0 = this process only reads.
     pub queue: usize,
+    /// Bytes of JSON of facts whose parsed form is held; it takes several times as much.
+    pub facts_bytes: usize,
 }
 
 /// Creates an empty PostgreSQL database of a random name on the server of a URL, for trials and tests; returns its URL.
@@ -112,7 +114,7 @@ impl Store {
         let counters = Arc::new(Counters::load(&mut conn)?);
         let writer = lock.map(|lock| writer::Writer::start(conn, options.url.clone(), lock, Arc::clone(&counters), options.queue)).transpose()?;
         let pool = conn::pool(&options.url, options.readers)?;
-        Ok(Self { pool, writer, counters, settings, facts: Cache::new(facts::HELD_BYTES), url: options.url.clone() })
+        Ok(Self { pool, writer, counters, settings, facts: Cache::new(options.facts_bytes), url: options.url.clone() })
     }
 
     /// Fixes what the database is for (`trial`, `production`) at its first start.

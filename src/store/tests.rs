@@ -10,7 +10,7 @@ fn sqlite() -> (Store, std::path::PathBuf) {
     let dir = std::env::temp_dir().join(format!("passerelle-store-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir_all(&dir).unwrap();
     let url = DatabaseUrl::parse(&format!("sqlite:{}", dir.join("t.db").display())).unwrap();
-    (Store::open(&StoreOptions { url, readers: 2, queue: 64 }).unwrap(), dir)
+    (Store::open(&StoreOptions { url, readers: 2, queue: 64, facts_bytes: 1 << 20 }).unwrap(), dir)
 }
 
 /// A store in a database of its own on the server of `PASSERELLE_TEST_POSTGRES`; `None` (said in one line) without one.
@@ -20,7 +20,7 @@ fn postgres() -> Option<Store> {
         return None;
     };
     let url = DatabaseUrl::parse(&create_database(&server).unwrap()).unwrap();
-    Some(Store::open(&StoreOptions { url, readers: 2, queue: 64 }).unwrap())
+    Some(Store::open(&StoreOptions { url, readers: 2, queue: 64, facts_bytes: 1 << 20 }).unwrap())
 }
 
 macro_rules! contract {
@@ -262,7 +262,7 @@ fn a_writer_whose_session_ended_finds_the_database_again() {
     assert!(written.commit > 1);
     // Each reader's connection ended too: it is told once, then replaced.
     assert!((0..3).any(|_| store.ready().is_ok()));
-    let second = Store::open(&StoreOptions { url: store.url.clone(), readers: 1, queue: 1 });
+    let second = Store::open(&StoreOptions { url: store.url.clone(), readers: 1, queue: 1, facts_bytes: 1 << 20 });
     assert!(second.is_err(), "the new session holds the lock again");
 }
 
@@ -273,7 +273,7 @@ fn a_full_queue_is_busy_and_loses_nothing() {
     let dir = std::env::temp_dir().join(format!("passerelle-store-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir_all(&dir).unwrap();
     let url = DatabaseUrl::parse(&format!("sqlite:{}", dir.join("t.db").display())).unwrap();
-    let store = Store::open(&StoreOptions { url, readers: 1, queue: 1 }).unwrap();
+    let store = Store::open(&StoreOptions { url, readers: 1, queue: 1, facts_bytes: 1 << 20 }).unwrap();
     let new = |number: i64| write(&store, vec![Operation::NewRecord { number, pseudonym: number.to_string() }]);
     let mut other = store.url.open().unwrap();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();

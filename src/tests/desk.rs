@@ -36,7 +36,7 @@ impl Desk {
         config.access.policy = AccessPolicy::Open;
         config.documents.pdf_text = false;
         let url = DatabaseUrl::parse(&format!("sqlite:{}", dir.join("t.db").display())).unwrap();
-        let store = Store::open(&StoreOptions { url, readers: 2, queue: 64 }).unwrap();
+        let store = Store::open(&StoreOptions { url, readers: 2, queue: 64, facts_bytes: 1 << 20 }).unwrap();
         let rules = Rules::load(&config).unwrap();
         let app = App::new(store, ReadLog::open(&dir.join("log")).unwrap(), config, rules, "https://passerelle.example/fhir".into());
         Self { app: Some(app), dir, now_us: Some(NOW_US) }
