@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_structure_never_reads_a_patient_and_an_auditor_reads_the_trail_alone() {
-        let directory = ["Practitioner", "PractitionerRole", "Organization", "Location", "Medication", "ConceptMap"];
+        let directory = ["Practitioner", "PractitionerRole", "Organization", "Location", "Medication", "ConceptMap", "OperationDefinition"];
         let reading = READING.iter().chain(&["summary", "render", "explain-access", "export"]);
         for (kind, interaction) in embedded(&ENTRIES).keys() {
             let told = reading.clone().any(|i| i == interaction) && !directory.contains(&kind.as_str());

@@ -235,3 +235,14 @@ fn a_transfer_says_where_to_whether_done_or_to_be_done() {
     let planned = of("8650-4", "", &transfer("INT"));
     assert_eq!((&only(&planned)["resourceType"], &only(&planned)["locationReference"][0]["display"]), (&json!("ServiceRequest"), &json!("Clinique du Belvédère")));
 }
+
+#[test]
+fn a_relative_whose_group_has_no_words_stands_where_the_words_of_his_disease_do() {
+    let disease = "<component><observation><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.13.3'/><code code='282291009'/><text><reference value='#fam'/></text><value xsi:type='CD' code='J45.9' codeSystem='2.16.840.1.113883.6.3' displayName='Asthme'/></observation></component>";
+    let group = format!(
+        "<entry><organizer classCode='CLUSTER'><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.15'/><subject><relatedSubject classCode='PRS'><code code='FTH' codeSystem='2.16.840.1.113883.5.111'/></relatedSubject></subject>{disease}</organizer></entry>"
+    );
+    let found = of("10157-6", "<content ID='fam'>Asthme dans l'enfance</content>", &group);
+    let parts = only(&found)["extension"][0]["extension"].as_array().unwrap();
+    assert!(parts.contains(&json!({"url": "fragment", "valueString": "fam"})), "{parts:?}");
+}

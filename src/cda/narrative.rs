@@ -61,11 +61,15 @@ impl<'a> Narrative<'a> {
         is_short(element, &mut left).then(|| element.plain())
     }
 
-    /// The fragment a statement is anchored at: its `text`, else the original text of its value or code.
+    /// The fragment a statement is anchored at: its `text`, else the original text of its value or code, else, of a group without words
+    /// of its own, where the first of its observations stands.
     pub fn anchor<'b>(&self, statement: &'b Element) -> Option<&'b str> {
-        ["text/reference", "value/originalText/reference", "code/originalText/reference", "text/reference/reference"]
-            .iter()
-            .find_map(|path| self.fragment(statement.at(path)?.attr("value")?))
+        let own = |e: &'b Element| {
+            ["text/reference", "value/originalText/reference", "code/originalText/reference", "text/reference/reference"]
+                .iter()
+                .find_map(|path| self.fragment(e.at(path)?.attr("value")?))
+        };
+        own(statement).or_else(|| statement.all("component").filter_map(|c| c.child("observation")).find_map(own))
     }
 }
 

@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::prepared::{self, Prepared};
+use super::prepared::Prepared;
 use super::{Desk, Rules, Throttle};
 use crate::config::Config;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::keyinfo::Source;
 use crate::pdf;
-use crate::store::{Cache, ReadLog, Store};
+use crate::store::{Cache, HELD_BYTES, ReadLog, Store};
 
 /// The application: store, audit log, configuration.
 pub struct App {
@@ -53,7 +53,7 @@ impl App {
             config,
             rules,
             sources: Cache::new(SOURCES),
-            prepared: Cache::new(prepared::FACTS),
+            prepared: Cache::new(HELD_BYTES),
             patients: Cache::new(PATIENTS),
             base_url,
             throttle: Throttle::default(),

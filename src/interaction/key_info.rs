@@ -9,9 +9,10 @@ mod wanted;
 
 use std::collections::HashSet;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::planning::to_bytes;
+use super::planning::json_bytes;
 use super::summary::{self, Gathered};
 use super::{Answer, App, Body, Call};
 use crate::access::person_key;
@@ -42,8 +43,6 @@ pub(super) fn by_identifier(app: &App, call: &Call) -> Result<Answer> {
 /// What is answered from: facts and documents as of the moment asked for.
 struct Held {
     gathered: Gathered,
-    /// Numbers of the documents with what a list shows of them.
-    documents: Vec<(i64, std::sync::Arc<Source>)>,
     since: Since,
     /// Documents that the caller stands behind.
     own: HashSet<i64>,
@@ -90,10 +89,9 @@ fn held(app: &App, call: &Call, wanted: &Wanted, find: impl FnOnce(&mut Reader<'
             reader.as_of(at_us)?;
         }
         let gathered = summary::gather(app, reader, &id, wanted.as_of_us.is_some())?;
-        let documents = documents::of_record(app, reader, gathered.record)?;
         let since = Since::read(call, wanted, reader, gathered.record)?;
         let own = reader.own_documents(gathered.record)?;
-        Ok(Held { gathered, documents, since, own })
+        Ok(Held { gathered, since, own })
     })?;
     if let Some(then) = &wanted.under {
         under_the_matrix_of_then(app, call, then, &mut held)?;
@@ -112,7 +110,6 @@ fn under_the_matrix_of_then(app: &App, call: &Call, then: &super::rules::Then, h
         Ok(all.into_iter().collect())
     })?;
     held.gathered.keep(|document| seen.contains(&document));
-    held.documents.retain(|(number, _)| seen.contains(number));
     Ok(())
 }
 
@@ -133,21 +130,18 @@ impl Held {
             return;
         }
         let own = &self.own;
-        let by_patient: HashSet<i64> = self.documents.iter().filter(|(_, source)| source.by_patient).map(|(number, _)| *number).collect();
+        let by_patient: HashSet<i64> = self.gathered.documents().filter(|(_, source)| source.by_patient).map(|(number, _)| number).collect();
         let kept = |number: i64| channels.iter().any(|c| c.brought(own.contains(&number), by_patient.contains(&number)));
         self.gathered.keep(kept);
-        self.documents.retain(|(number, _)| kept(*number));
     }
 }
 
 fn view(app: &App, call: &Call, wanted: &Wanted, held: &Held) -> Result<Answer> {
-    let mut out = header(wanted, held);
-    out.extend(asked(app, call, wanted, held, keyinfo::view));
-    if wanted.section.is_none() {
-        let all = held.documents.iter().map(|(number, source)| Listed { source, new: held.is_new(*number, source) }).collect();
-        out.extend(documents::listed(wanted, all));
-    }
-    Ok(Answer { body: Body::Raw { mime: VIEW.to_owned(), bytes: to_bytes(&Value::Object(out))? }, ..Answer::empty(200) })
+    let mut head = header(wanted, held);
+    head.extend(asked(app, call, wanted, held, keyinfo::view));
+    let documents = || documents::listed(wanted, held.gathered.documents().map(|(number, source)| Listed { source, new: held.is_new(number, source) }).collect());
+    let view = View { head, documents: wanted.section.is_none().then(documents) };
+    Ok(Answer { body: Body::Raw { mime: VIEW.to_owned(), bytes: json_bytes(&view)? }, ..Answer::empty(200) })
 }
 
 fn bundle(app: &App, call: &Call, wanted: &Wanted, held: &Held) -> Result<Answer> {
@@ -159,6 +153,15 @@ fn bundle(app: &App, call: &Call, wanted: &Wanted, held: &Held) -> Result<Answer
         app.uuid_of(&[b"key-info", seed.as_bytes(), time::instant(wanted.now_us).as_bytes(), &made.to_be_bytes()]).unwrap_or_else(|_| app.new_id())
     };
     Ok(Answer::resource(asked(app, call, wanted, held, |known, asked| summary::composed(&held.gathered, known, Some(asked), next_id))))
+}
+
+/// The view model: what is of the patient, and the list of documents unless one section alone was asked for.
+#[derive(Serialize)]
+struct View<'a> {
+    #[serde(flatten)]
+    head: Map<String, Value>,
+    #[serde(flatten)]
+    documents: Option<documents::List<'a>>,
 }
 
 fn header(wanted: &Wanted, held: &Held) -> Map<String, Value> {

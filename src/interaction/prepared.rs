@@ -1,5 +1,5 @@
-//! What documents state, read once and held in memory beside the facts themselves. A block never changes once written; who may see it is
-//! asked each time.
+//! What documents state, read once and held in memory beside the facts themselves, as many of them. A block never changes once written;
+//! who may see it is asked each time.
 
 use std::sync::Arc;
 
@@ -8,9 +8,6 @@ use self_cell::self_cell;
 use super::App;
 use crate::keyinfo::Contents;
 use crate::store::FactBlock;
-
-/// Facts held at once; what they state takes about as much memory as they do.
-pub(super) const FACTS: usize = 60_000;
 
 self_cell!(
     /// A block of facts with what it states.
@@ -34,8 +31,8 @@ pub(super) fn of(app: &App, block: Arc<FactBlock>) -> Arc<Prepared> {
     if let Some(held) = app.prepared.get(&key) {
         return held;
     }
-    let facts = block.resources.len();
+    let bytes = block.bytes;
     let made = Arc::new(Prepared::new(block, |block| Contents::of(block.resources.iter(), &app.base_url)));
-    app.prepared.put(key, Arc::clone(&made), facts);
+    app.prepared.put(key, Arc::clone(&made), bytes);
     made
 }

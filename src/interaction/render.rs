@@ -43,7 +43,9 @@ pub(super) fn document(app: &App, call: &Call, id: &str) -> Result<Answer> {
     let body = body(&row.mime, &bytes);
     let layers: Vec<FileLayer> = serde_json::from_slice(&layers).unwrap_or_default();
     let layer = layers.into_iter().find(|l| Some(l.file) == body.whole);
-    Ok(shown("text/html; charset=utf-8", Page { entry: &entry, body, layer }.html().into_bytes(), page::POLICY.as_str()))
+    // In the practitioner's page, which a software may show without buttons of a browser.
+    let back = (!call.event.borrow().opening.is_empty()).then_some("../../");
+    Ok(shown("text/html; charset=utf-8", Page { entry: &entry, body, layer, back }.html().into_bytes(), page::POLICY.as_str()))
 }
 
 /// What a page shows of a document.

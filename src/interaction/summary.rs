@@ -1,7 +1,7 @@
 //! `$summary`: the patient's key information as an IPS document.
 //! Spec: IPS 2.0.1 OperationDefinition/summary.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -16,6 +16,8 @@ use crate::keyinfo::{self, Asked, Contents, Held, Known, Source, SummaryInput};
 use crate::store::{Reader, VersionRow};
 use crate::xds;
 
+/// Documents of a record that a summary looks at.
+const MAX_DOCUMENTS: i64 = 20_000;
 /// Resources that clients wrote themselves and a summary looks at.
 const MAX_OWN: i64 = 10_000;
 
@@ -75,8 +77,8 @@ pub(super) struct Gathered {
     blocks: Vec<(i64, Arc<Prepared>)>,
     /// What clients wrote themselves.
     pub own: Vec<Value>,
-    /// What a reader wants to know of each document, by its number.
-    sources: HashMap<i64, Arc<Source>>,
+    /// What a reader wants to know of each document, by its number; of an earlier day those that were not in force too.
+    sources: BTreeMap<i64, Arc<Source>>,
 }
 
 impl Gathered {
@@ -89,6 +91,12 @@ impl Gathered {
     pub fn keep(&mut self, kept: impl Fn(i64) -> bool) {
         self.blocks.retain(|(document, _)| kept(*document));
         self.own.retain(|_| kept(0));
+        self.sources.retain(|document, _| kept(*document));
+    }
+
+    /// The documents that are in force, by their number.
+    pub fn documents(&self) -> impl Iterator<Item = (i64, &Source)> {
+        self.sources.iter().filter(|(_, source)| source.in_force).map(|(number, source)| (*number, &**source))
     }
 }
 
@@ -108,9 +116,12 @@ pub(super) fn gather(app: &App, reader: &mut Reader<'_>, id: &str, past: bool) -
         return Err(Fault::new(FaultKind::TooCostly, 433, format!("the record holds more than {MAX_OWN} resources besides its documents; a summary would leave some out")));
     }
     let own = all.iter().map(|one| parse(&one.body)).collect::<Result<Vec<_>>>()?;
-    let documents: Vec<i64> = blocks.iter().map(|(document, _)| *document).collect();
-    let mut sources = HashMap::with_capacity(documents.len());
-    for row in reader.references_of(record, &documents)? {
+    let rows = reader.references(record, MAX_DOCUMENTS + 1)?;
+    if rows.len() as i64 > MAX_DOCUMENTS {
+        return Err(Fault::new(FaultKind::TooCostly, 886, format!("the record holds more than {MAX_DOCUMENTS} documents; a summary would leave some out")));
+    }
+    let mut sources = BTreeMap::new();
+    for row in rows {
         sources.insert(row.document, source_of(app, reader, row)?);
     }
     if past {
@@ -120,7 +131,7 @@ pub(super) fn gather(app: &App, reader: &mut Reader<'_>, id: &str, past: bool) -
 }
 
 /// The source a DocumentReference stands for; a version never changes, so it is worked out once.
-pub(super) fn source_of(app: &App, reader: &mut Reader<'_>, row: VersionRow) -> Result<Arc<Source>> {
+fn source_of(app: &App, reader: &mut Reader<'_>, row: VersionRow) -> Result<Arc<Source>> {
     let key = (row.rid, row.number);
     if let Some(held) = app.sources.get(&key) {
         return Ok(held);

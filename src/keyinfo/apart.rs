@@ -97,7 +97,7 @@ fn dosages(statements: &[Statement<'_>], list: &[usize]) -> Vec<Vec<usize>> {
 
 /// Problems of one code and side by their onset: within a year of each other, or lifelong, they are one; without an onset, of the newest.
 fn onsets(statements: &[Statement<'_>], list: Vec<usize>) -> Vec<Vec<usize>> {
-    let lifelong = list.iter().filter_map(|at| statements.get(*at)?.concept).any(|c| cim10(c).any(codes::once));
+    let lifelong = list.iter().filter_map(|at| statements.get(*at)).any(|s| s.lifelong);
     let onset = |at: usize| statements.get(at).filter(|s| s.when_us.is_some() && s.doubt.is_none()).and_then(|s| s.when.get(..4)?.parse::<i64>().ok());
     if lifelong || list.iter().all(|at| onset(*at).is_none()) {
         return vec![list];
@@ -105,8 +105,9 @@ fn onsets(statements: &[Statement<'_>], list: Vec<usize>) -> Vec<Vec<usize>> {
     moments::years(list, onset, IDENTITY.condition.same_years)
 }
 
-fn cim10(concept: &Value) -> impl Iterator<Item = &str> {
-    items(concept, "coding").filter(|c| str_of(c, "system").and_then(system) == Some("cim-10")).filter_map(|c| str_of(c, "code"))
+/// Whether a problem is one that somebody has once.
+pub(super) fn lifelong(concept: &Value) -> bool {
+    items(concept, "coding").filter(|c| str_of(c, "system").and_then(system) == Some("cim-10")).filter_map(|c| str_of(c, "code")).any(codes::once)
 }
 
 /// Statements by what tells them apart, in the order of the first of each.

@@ -89,6 +89,13 @@ pub(super) struct Conditions {
     pub same_years: i64,
 }
 
+static PUBLISHED: LazyLock<Vec<serde_json::Value>> = LazyLock::new(|| MAPS.iter().filter_map(|text| serde_json::from_str(text).ok()).collect());
+
+/// The ConceptMaps by which codes of several systems are told as one line, as they are published.
+pub fn concept_maps() -> &'static [serde_json::Value] {
+    &PUBLISHED
+}
+
 /// A ConceptMap, as far as it is read.
 #[derive(Debug, Deserialize)]
 struct ConceptMap {
@@ -242,7 +249,7 @@ mod tests {
         let mut categories: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
         for ((system, code), class) in MAPPED.iter().filter(|((system, _), _)| *system == CIM10) {
             assert_eq!(*system, CIM10);
-            categories.entry(*class).or_default().insert(code[..3].to_owned());
+            categories.entry(*class).or_default().insert(code.chars().take(3).collect());
         }
         for found in categories.values().filter(|c| c.len() > 1) {
             let told = IDENTITY.cim10.one_disease.iter().any(|row| found.iter().all(|c| row.contains(c)));

@@ -286,7 +286,7 @@ impl<'a> Graph<'a> {
 
     /// Words without a code join the one thing that bears them as a name, and a bare class the one medicine of it.
     fn alias(&self, statements: &'a [Statement<'a>], joined: &mut Joined) {
-        let mut wanted: HashMap<(&str, Cow<'_, str>), (usize, BTreeSet<usize>)> = HashMap::new();
+        let mut wanted: Wanted<'_> = HashMap::new();
         for (s, first) in statements.iter().zip(&self.first) {
             if let Some((name, first)) = words_alone(s).zip(*first) {
                 wanted.entry((family(s.kind), name)).or_insert((first, BTreeSet::new()));
@@ -318,6 +318,9 @@ impl<'a> Graph<'a> {
         pairs.into_iter().for_each(|(a, b)| joined.join(a, b));
     }
 }
+
+/// Family and words → the node that has them alone, and the things that bear them as a name.
+type Wanted<'a> = HashMap<(&'static str, Cow<'a, str>), (usize, BTreeSet<usize>)>;
 
 /// What a statement is called that only has words, or only the class of a medicine.
 fn words_alone<'a>(s: &'a Statement<'a>) -> Option<Cow<'a, str>> {

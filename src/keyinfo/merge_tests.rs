@@ -52,6 +52,22 @@ fn a_result_printed_again_in_another_unit_is_one_result() {
 }
 
 #[test]
+fn sources_beyond_six_are_counted_and_who_denies_is_among_the_six() {
+    let mut denied = problem(ICD, "I63.9", "Infarctus cérébral");
+    denied["verificationStatus"] = status("refuted");
+    let mut record = Record::new().with(Some(0), denied);
+    for n in 1..record.sources.len() {
+        record = record.with(Some(n), problem(ICD, "I63.9", "Infarctus cérébral"));
+    }
+    let all: Vec<Value> = ["problems", "past-problems"].into_iter().flat_map(|key| lines(&record, key)).collect();
+    let documents = all[0]["sources"].as_array().unwrap();
+    assert!(all.len() == 1 && all[0]["conflict"] == true, "{all:?}");
+    assert!(documents.iter().any(|d| d["document"] == record.sources[0].document_reference), "{documents:?}");
+    let more = all[0].get("moreSources").and_then(Value::as_u64).unwrap_or(0);
+    assert_eq!((documents.len() + usize::try_from(more).unwrap(), documents.len() <= 6), (record.sources.len(), true));
+}
+
+#[test]
 fn a_series_in_two_units_is_one_and_says_what_was_converted() {
     let mut old = result("2160-0", "Créatinine", 10.0, "mg/L", "2025-06-01");
     old["referenceRange"] = json!([{"low": {"value": 6, "unit": "mg/L"}, "high": {"value": 11, "unit": "mg/L"}}]);
@@ -59,7 +75,7 @@ fn a_series_in_two_units_is_one_and_says_what_was_converted() {
     let found = lines(&record, "results");
     assert_eq!(found.len(), 1);
     let trend = &found[0]["trend"];
-    assert_eq!(trend["unit"], "µmol/L");
+    assert_eq!(trend["unit"], "umol/L");
     let point = |at: usize| (&trend["points"][at]["value"], &trend["points"][at]["low"], &trend["points"][at]["high"], trend["points"][at].get("original"));
     let original = json!({"value": 10.0, "unit": "mg/L"});
     assert_eq!(point(0), (&json!(88.4), &json!(53.04), &json!(97.24), Some(&original)));

@@ -63,6 +63,7 @@ mod words;
 
 use serde_json::Value;
 
+pub use codes::concept_maps;
 pub use contents::{Contents, Held};
 pub use headline::generated_title;
 pub use profile::{Boost, Profile, Situation};

@@ -81,7 +81,7 @@ const STRENGTHS: &[(&str, &str, f64)] = &[
 fn strength(name: &str) -> String {
     let mut found = Vec::new();
     let mut number: Option<f64> = None;
-    for word in name.split(|c: char| c == ' ' || c == '/') {
+    for word in name.split([' ', '/']) {
         let rest = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
         let digits = word.get(..word.len() - rest.len()).unwrap_or("");
         let own = digits.parse::<f64>().ok();

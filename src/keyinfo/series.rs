@@ -19,7 +19,7 @@ const MINUTE_US: i64 = 60_000_000;
 pub(super) struct Reading<'a> {
     /// In a form that two equal ones share: with flags and components.
     value: String,
-    unit: &'a str,
+    pub unit: &'a str,
     comparator: &'a str,
     flags: String,
     /// Corrected before amended before final before preliminary.

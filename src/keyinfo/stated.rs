@@ -47,6 +47,8 @@ pub(super) struct Stated<'a> {
     pub section: Option<usize>,
     /// Whether a problem or an allergy still goes on, as far as it says.
     pub goes_on: bool,
+    /// Of a problem that somebody has once: whatever its onset, it is the same.
+    pub lifelong: bool,
     pub identity: Identity<'a>,
     /// What tells it from others of its code, besides the time: see `apart.rs`.
     pub apart: String,
@@ -158,6 +160,7 @@ impl<'a> Reader<'a, '_> {
             device,
             section: section(kind, resource, rules),
             goes_on: goes_on(resource),
+            lifelong: kind == "Condition" && concept.is_some_and(apart::lifelong),
             apart: apart::told(kind, resource, concept, &apart::Beside { dated: when_us.is_some(), isolate, device, comparable: conversion.is_some() }),
             place: ordered(place(resource)),
             reading: (kind == "Observation").then(|| Box::new(Reading::of(resource, conversion))),

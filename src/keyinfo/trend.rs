@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::analyte::{half_step, written};
-use super::concept::{get, items};
+use super::concept::{get, items, text};
 use super::group::Group;
 use super::line::Context;
 use super::score::SCORE;
@@ -31,6 +31,8 @@ struct Point<'a> {
 /// A series of two values or more, in the unit of the newest.
 pub(super) struct Trend<'a> {
     unit: String,
+    /// As it is written in reports.
+    unit_text: String,
     points: Vec<Point<'a>>,
     pub change: Option<Change>,
 }
@@ -47,7 +49,7 @@ pub(super) struct Change {
 pub(super) fn of<'a>(context: &Context<'a>, group: &Group, codes: &[&str]) -> Option<Trend<'a>> {
     let lead = context.statement(group.lead).filter(|s| s.kind == "Observation" && s.doubt.is_none())?;
     let members = std::iter::once(group.lead).chain(group.previous).chain(group.earlier.iter().copied());
-    let unit = get(lead.resource, "valueQuantity").map(written)?;
+    let unit = lead.reading()?.unit;
     let mut points: Vec<Point<'a>> = members.filter_map(|at| context.statement(at)).filter_map(|s| point(s, lead, unit)).collect();
     points.sort_by(|a, b| a.us.cmp(&b.us).then(a.original.is_some().cmp(&b.original.is_some())).then(a.value.total_cmp(&b.value)));
     // A re-print in another unit is drawn once, as it was first written.
@@ -59,7 +61,8 @@ pub(super) fn of<'a>(context: &Context<'a>, group: &Group, codes: &[&str]) -> Op
     let extra = points.len().saturating_sub(MAX_POINTS);
     points.drain(..extra);
     let change = change(&points, codes);
-    Some(Trend { unit: get(lead.resource, "valueQuantity").map(numbers::unit).unwrap_or_default().replace("(s)", ""), points, change })
+    let unit_text = get(lead.resource, "valueQuantity").map(numbers::unit).unwrap_or_default();
+    Some(Trend { unit: text(lead.resource, "/valueQuantity/unit").to_owned(), unit_text, points, change })
 }
 
 impl Trend<'_> {
@@ -78,7 +81,7 @@ impl Trend<'_> {
                 point
             })
             .collect();
-        let mut shown = json!({"unit": self.unit, "points": points});
+        let mut shown = json!({"unit": self.unit, "unitText": self.unit_text, "points": points});
         if let (Some(change), Some(members)) = (&self.change, shown.as_object_mut()) {
             let direction = if change.percent.abs() < 0.05 {
                 "flat"
@@ -117,9 +120,9 @@ impl<'a> Drawn<'a> {
 
 /// A number and its bounds in the unit of the lead.
 fn point<'a>(s: &Statement<'a>, lead: &Statement<'_>, unit: &str) -> Option<Point<'a>> {
-    let drawn = s.reading()?.drawn.as_ref()?;
-    let us = s.when_us?;
-    if written(drawn.quantity) == unit {
+    let reading = s.reading()?;
+    let (drawn, us) = (reading.drawn.as_ref()?, s.when_us?);
+    if reading.unit == unit {
         return Some(Point { us, value: drawn.value, low: drawn.low, high: drawn.high, original: None, within: drawn.within });
     }
     let (own, theirs) = s.conversion.zip(lead.conversion)?;

@@ -1,6 +1,8 @@
 //! The view model of a screen: sections of scored lines, each with its sources, its trend and why it stands where it does.
 //! Spec: Passerelle `$key-info`; `fhir-profiles/key-information/score.toml`, `fhir-profiles/keyinfo-profiles`.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::concept::{items, str_of, text};
@@ -117,20 +119,25 @@ impl Viewer<'_> {
         if self.asked.explain {
             out.insert("reasons".into(), json!(r.weighed.reasons));
         }
-        out.insert("sources".into(), Value::Array(self.sources(r.group)));
+        let (sources, more) = self.sources(r.group);
+        out.insert("sources".into(), Value::Array(sources));
+        if more > 0 {
+            out.insert("moreSources".into(), json!(more));
+        }
         out.extend(r.trend.as_ref().map(|t| ("trend".to_owned(), t.shown())));
         Value::Object(out)
     }
 
-    /// The documents of a line, the newest first, with the place in each.
-    fn sources(&self, group: &Group) -> Vec<Value> {
-        let mut seen = Vec::new();
+    /// The documents of a line with the place in each, the newest first, those that deny it before its repeats; and how many more there are.
+    fn sources(&self, group: &Group) -> (Vec<Value>, usize) {
+        let mut seen = HashSet::new();
         let mut out = Vec::new();
-        for s in group.shown().chain(group.merged.iter().copied()).filter_map(|at| self.context.statement(at)) {
+        let members = group.shown().chain(group.against.iter().copied()).chain(group.merged.iter().copied());
+        for s in members.filter_map(|at| self.context.statement(at)) {
             let Some(source) = s.source.filter(|at| !seen.contains(at)).and_then(|at| Some((at, self.context.sources.get(at)?))) else { continue };
-            seen.push(source.0);
+            seen.insert(source.0);
             if out.len() >= MAX_SOURCES {
-                break;
+                continue;
             }
             let citation = self.context.citation(s);
             let mut one = json!({"document": source.1.document_reference, "title": citation.title, "author": citation.author, "date": source.1.date});
@@ -139,7 +146,8 @@ impl Viewer<'_> {
             }
             out.push(one);
         }
-        out
+        let more = seen.len() - out.len();
+        (out, more)
     }
 
     fn id(&self, group: &Group) -> &str {

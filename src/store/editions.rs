@@ -9,7 +9,7 @@ use crate::fhir::Result;
 
 impl Reader<'_> {
     /// Reads from now on what held at a moment (µs UTC), under the rights of today: [`Reader::version`], [`Reader::found`],
-    /// [`Reader::all_of`], [`Reader::references`], [`Reader::references_of`] and [`Reader::fact_blocks`] alone go back.
+    /// [`Reader::all_of`], [`Reader::references`] and [`Reader::fact_blocks`] alone go back.
     ///
     /// # Errors
     /// `Bug` or `Busy` from the database.

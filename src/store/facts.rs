@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::cache::Cache;
 use super::conn::fault;
-use super::read::{Reader, VersionRow, unpack};
-use super::schema::{document, fact_block, version};
+use super::read::{Reader, unpack};
+use super::schema::{document, fact_block};
 use super::visible::visible;
 use crate::fhir::{Fault, FaultKind, Result};
 
-/// Bytes of JSON whose parsed form is held; the parsed form takes several times as much.
-pub(super) const HELD_BYTES: usize = 48 << 20;
+/// Bytes of JSON whose parsed form is held: about 30,000 facts, which take some 10 kB each.
+pub const HELD_BYTES: usize = 40 << 20;
 
 /// The parsed blocks held, by document number and first commit.
 pub type FactCache = Cache<(i64, i64), FactBlock>;
@@ -29,6 +29,8 @@ pub struct FactBlock {
     pub provenance: Option<Value>,
     /// Derived resources with id and meta.
     pub resources: Vec<Value>,
+    /// Bytes of its JSON.
+    pub bytes: usize,
 }
 
 /// A block as one caller finds it.
@@ -104,32 +106,6 @@ impl Reader<'_> {
         self.facts.put((number, from), Arc::clone(&block), json.len());
         Ok(block)
     }
-
-    /// The current DocumentReferences of some documents of a record that this caller may see, without their bodies.
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn references_of(&mut self, record: i64, documents: &[i64]) -> Result<Vec<VersionRow>> {
-        let sight = self.sight(&[record])?;
-        let v = self.visibility;
-        let mut out = Vec::with_capacity(documents.len());
-        for some in documents.chunks(500) {
-            let rows: Vec<VersionRow> = version::table
-                .inner_join(document::table.on(document::number.eq(version::document)))
-                .filter(version::record.eq(record))
-                .filter(version::kind.eq("DocumentReference"))
-                .filter(version::from_commit.le(self.moment))
-                .filter(version::until_commit.gt(self.moment))
-                .filter(version::deleted.eq(false))
-                .filter(version::document.eq_any(some.to_vec()))
-                .filter(visible!(v, sight))
-                .select(VersionRow::as_select())
-                .load(self.conn)
-                .map_err(fault)?;
-            out.extend(rows);
-        }
-        Ok(out)
-    }
 }
 
 fn parse(document: i64, from: i64, json: &[u8]) -> Result<FactBlock> {
@@ -139,5 +115,5 @@ fn parse(document: i64, from: i64, json: &[u8]) -> Result<FactBlock> {
         Some(Value::Array(items)) => items,
         _ => Vec::new(),
     };
-    Ok(FactBlock { document, from, provenance, resources })
+    Ok(FactBlock { document, from, provenance, resources, bytes: json.len() })
 }

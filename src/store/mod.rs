@@ -41,7 +41,7 @@ pub use chain::{Break, Chain, chained as chain_hash};
 pub use conn::DatabaseUrl;
 pub use counters::Counters;
 pub use documents::DocumentRow;
-pub use facts::{FactBlock, VisibleFacts};
+pub use facts::{FactBlock, HELD_BYTES, VisibleFacts};
 pub use footprint::Footprint;
 pub use given::{Given, Standing, Stated};
 pub use jobs::DueJob;

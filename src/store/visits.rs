@@ -33,6 +33,7 @@ impl Reader<'_> {
             .filter(past.into_sql::<Bool>().or(document::superseded.eq(false).and(document::archived.eq(false))))
             .filter(visible!(v, sight))
             .select(VersionRow::as_select())
+            .order(version::document)
             .limit(limit)
             .load(self.conn)
             .map_err(fault)

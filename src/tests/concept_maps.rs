@@ -13,15 +13,21 @@ fn code_maps_are_read_and_found_and_never_written(server: &TestServer) {
     assert_eq!((map["resourceType"].as_str(), map["url"].as_str()), (Some("ConceptMap"), Some("urn:passerelle:ConceptMap:reaction-severity")));
     let ids = |bundle: &serde_json::Value| -> Vec<String> { bundle["entry"].as_array().into_iter().flatten().map(|e| e["resource"]["id"].as_str().unwrap().to_owned()).collect() };
     let all = cabinet.found("ConceptMap?_count=100");
-    assert_eq!((all["total"].as_u64(), ids(&all).len()), (Some(24), 24));
+    assert_eq!((all["total"].as_u64(), ids(&all).len()), (Some(26), 26));
     for (query, found) in [
         ("url=urn:passerelle:ConceptMap:priority", vec!["priority"]),
         ("url=urn:passerelle:ConceptMap:nothing", vec![]),
         ("_id=priority,intent&name=Prio", vec!["priority"]),
         ("source-code=24484000", vec!["condition-severity", "reaction-severity"]),
+        ("url=urn:passerelle:ConceptMap:cim10-cisp2", vec!["cim10-cisp2"]),
         ("target-system=http://unitsofmeasure.org", vec!["period-unit"]),
     ] {
         assert_eq!(ids(&cabinet.found(&format!("ConceptMap?{query}"))), found, "{query}");
+    }
+    let operation = cabinet.found("OperationDefinition/key-info");
+    assert_eq!(operation["code"], "key-info");
+    for query in ["code=key-info", "name=KeyInfo", "url=urn:passerelle:operation:key-info"] {
+        assert_eq!(ids(&cabinet.found(&format!("OperationDefinition?{query}"))), ["key-info"], "{query}");
     }
     refused(&cabinet.get("ConceptMap/nothing"), 404);
     let outcome = refused(&cabinet.put("ConceptMap/priority", &map), 405);

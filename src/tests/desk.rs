@@ -79,7 +79,7 @@ impl Desk {
 
     /// Everything that a profile shows of a patient.
     pub fn view(&self, patient: &str, query: &str) -> Value {
-        self.ok(Method::Get, &format!("{patient}/$key-info?_format=keyinfo&{query}"), b"")
+        self.get(&format!("{patient}/$key-info?_format=keyinfo&{query}"))
     }
 
     pub fn get(&self, path: &str) -> Value {

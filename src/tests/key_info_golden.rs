@@ -103,7 +103,7 @@ fn course(trend: &Value) -> String {
     let points: Vec<String> = trend["points"].as_array().unwrap().iter().map(point).collect();
     let change = trend.get("change").filter(|c| c.is_object());
     let change = change.map(|c| format!(" ; {}{}", text(&c["text"]), if c["significant"] == true { ", significatif" } else { "" })).unwrap_or_default();
-    format!("{} {}{change}", points.join(", "), text(&trend["unit"]))
+    format!("{} {}{change}", points.join(", "), text(&trend["unitText"]))
 }
 
 fn day(source: &Value) -> &str {

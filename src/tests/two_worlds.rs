@@ -126,7 +126,7 @@ impl World {
         let body = match serde_json::from_slice::<Value>(&answer.body) {
             Ok(mut value) => {
                 plain(&mut value, &self.server.base);
-                value.to_string()
+                without_moments(&value.to_string())
             }
             Err(_) => scrubbed(&without_moments(&text(answer)), &self.server.base),
         };
@@ -175,7 +175,7 @@ fn scrubbed(text: &str, base: &str) -> String {
     out
 }
 
-/// Without the minutes that a page names: `à 14 h 07`.
+/// Without the minutes that a page or a summary names: `à 14 h 07`.
 fn without_moments(page: &str) -> String {
     let mut parts = page.split(" à ");
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -197,10 +197,6 @@ fn is_id(word: &str) -> bool {
 }
 
 fn is_instant(word: &str) -> bool {
-    // The minute at which a summary says it was made.
-    if word.len() == 5 && word.as_bytes()[2] == b':' {
-        return true;
-    }
     word.len() >= 20 && word.contains('T') && (chrono::DateTime::parse_from_rfc3339(word).is_ok() || word.starts_with("2026-11-"))
 }
 
@@ -490,7 +486,7 @@ fn compare(asker: &Asker, queries: usize) {
 
 /// The same bytes; where they begin to differ is what a reader needs.
 fn same(one: &str, other: &str, what: &str) {
-    let at = one.bytes().zip(other.bytes()).position(|(a, b)| a != b).unwrap_or(one.len().min(other.len()));
+    let at = one.chars().zip(other.chars()).position(|(a, b)| a != b).unwrap_or(one.chars().count().min(other.chars().count()));
     let around = |text: &str| text.chars().skip(at.saturating_sub(150)).take(400).collect::<String>();
     assert!(one == other, "{what}\n with: {}\n without: {}", around(one), around(other));
 }

@@ -14,7 +14,7 @@ pub(super) fn band(view: Option<&Value>, frame: &Frame<'_>, out: &mut Html) {
     if let Some(view) = view {
         state(view, frame, out);
         arranged(view, frame, out);
-        actions(frame, out);
+        actions(view, frame, out);
     }
     out.own("</header>");
 }
@@ -140,21 +140,22 @@ fn arranged(view: &Value, frame: &Frame<'_>, out: &mut Html) {
     out.own("</p>");
 }
 
-fn actions(frame: &Frame<'_>, out: &mut Html) {
+fn actions(view: &Value, frame: &Frame<'_>, out: &mut Html) {
     let links = Links::new(frame);
     out.own("<ul class=\"actions\"><li>");
     out.leaf("a", &[("class", "button keeps"), ("href", &links.asking("print", frame.asked))], "Imprimer");
     out.own("</li><li>");
     out.leaf("a", &[("class", "button"), ("href", &links.plain("export?format=ips"))], "Exporter l'IPS");
     out.own("</li></ul>");
-    printed(frame, out);
+    printed(view, frame, out);
 }
 
-/// On paper: when, and by whom.
-fn printed(frame: &Frame<'_>, out: &mut Html) {
+/// On paper, which has no foot: when, by whom, and how it is ranked.
+fn printed(view: &Value, frame: &Frame<'_>, out: &mut Html) {
     if !frame.now.is_empty() {
         let who = if frame.who.is_empty() { String::new() } else { format!(" par {}", frame.who) };
-        out.leaf("p", &[("class", "paper")], &format!("Imprimé le {}{who}", dates::moment(frame.now)));
+        let profile = view.get("profile").map(|p| format!(" · classement {} {}", text(p, "title"), text(p, "version"))).unwrap_or_default();
+        out.leaf("p", &[("class", "paper")], &format!("Imprimé le {}{who}{profile}", dates::moment(frame.now)));
     }
 }
 

@@ -74,7 +74,8 @@ impl<'a> Filter<'a> {
         let same = |name: &str, key: &str| Some(self.asked.of(name)).filter(|v| !v.is_empty()).is_none_or(|wanted| text(document, key) == wanted);
         let recent = || self.from.is_empty() || dates::machine(text(document, "date")).is_some_and(|day| day >= self.from);
         let worded = || {
-            let all = fold(&[title(document), text(document, "given"), text(document, "author"), text(document, "structure")].join(" "));
+            let day = dates::day(text(document, "date"));
+            let all = fold(&[day.as_str(), title(document), text(document, "given"), text(document, "author"), text(document, "structure")].join(" "));
             self.words.iter().all(|w| all.contains(w.as_str()))
         };
         same("type", "type") && same("practice", "speciality") && same("author", "author") && recent() && (self.words.is_empty() || worded())

@@ -164,7 +164,7 @@ fn date(date: &str, out: &mut Html) {
 
 fn called(at: usize, of: &Value, links: Links<'_>, out: &mut Html) {
     let (id, name) = (text(of, "id"), format!("d{at}"));
-    out.leaf("a", &[("id", &name), ("href", &links.document(id, ""))], &bound(title(of)));
+    out.leaf("a", &[("id", &name), ("href", &links.document(id, ""))], &bound(&undated(of)));
     if flag(of, "new") {
         out.text(" ");
         badge("new", "nouveau", out);
@@ -173,6 +173,11 @@ fn called(at: usize, of: &Value, links: Links<'_>, out: &mut Html) {
         out.text(" ");
         out.leaf("a", &[("class", "file"), ("href", &links.of("file", id)), ("aria-describedby", &name)], "PDF");
     }
+}
+
+/// The title without the day that stands beside it.
+fn undated(of: &Value) -> String {
+    title(of).replacen(&format!(" · {}", dates::day(text(of, "date"))), "", 1)
 }
 
 /// The author's own title when it says something else, the author and the structure.

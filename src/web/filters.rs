@@ -25,7 +25,7 @@ pub(super) fn filters(choices: Option<&Choices<'_>>, window: &str, page: &'stati
     out.open("form", &[("id", "filters"), ("class", "filters"), ("method", "get"), ("action", &action), ("role", "search"), ("aria-label", "Filtrer les documents")]);
     kept(frame.asked, page, out);
     if let Some(choices) = choices {
-        out.own("<p class=\"field wide\"><label for=\"f-text\">Mots du titre, de l'auteur ou de la structure</label>");
+        out.own("<p class=\"field wide\"><label for=\"f-text\">Mots du titre, de l'auteur ou de la structure <kbd aria-hidden=\"true\">/</kbd></label>");
         out.open(
             "input",
             &[("id", "f-text"), ("name", "text"), ("type", "search"), ("maxlength", "200"), ("autocomplete", "off"), ("spellcheck", "false"), ("value", frame.asked.of("text"))],

@@ -30,8 +30,10 @@ pub(super) fn fresh(number: usize, view: &Value, lines: &[Placed<'_>], links: Li
     let lines: Vec<&Placed<'_>> = lines.iter().filter(|l| flag(l.of, "new")).collect();
     let documents: Vec<&Value> = list(view, "documents").iter().filter(|d| flag(d, "new")).collect();
     let total = long(lines.len() + documents.len());
-    open(number, "Nouveau depuis la dernière visite", &if total == 0 { String::new() } else { grouped(total) }, "box fresh", out);
-    if let Some(words) = nothing(total, text(view, "since")) {
+    let since = text(view, "since");
+    let heading = if since.is_empty() { "Nouveau".to_owned() } else { format!("Nouveau depuis le {}", dates::day(since)) };
+    open(number, &heading, &if total == 0 { String::new() } else { grouped(total) }, "box fresh", out);
+    if let Some(words) = nothing(total, since) {
         out.leaf("p", &[("class", "absent")], &words);
     }
     if total > 0 {
@@ -47,7 +49,7 @@ pub(super) fn fresh(number: usize, view: &Value, lines: &[Placed<'_>], links: Li
 fn nothing(total: u64, since: &str) -> Option<String> {
     match (total, since) {
         (_, "") => Some("Première consultation de ce dossier : aucune visite à laquelle comparer.".to_owned()),
-        (0, since) => Some(format!("Rien de nouveau depuis le {}.", dates::moment(since))),
+        (0, since) => Some(format!("Rien de nouveau depuis la visite du {}.", dates::moment(since))),
         _ => None,
     }
 }

@@ -36,6 +36,11 @@ impl<'a> Links<'a> {
         format!("{}{word}?id={}", self.home, encoded(id))
     }
 
+    /// Why a section is not shown.
+    pub(super) fn why(self, section: &str) -> String {
+        format!("{}why?section={}", self.home, encoded(section))
+    }
+
     /// The same page asked for otherwise.
     pub(super) fn asking(self, word: &'static str, asked: &Asked) -> String {
         format!("{}{word}{}", self.home, asked.query())

@@ -28,7 +28,8 @@
   const read = () => {
     rows = Array.from(list.children, (item) => {
       const time = item.querySelector('time');
-      return { item, day: time ? time.dateTime : '', text: plain(item.querySelector('a').textContent + ' ' + item.querySelector('small').textContent) };
+      const words = [item.firstElementChild, item.querySelector('a'), item.querySelector('small')].map((part) => part.textContent);
+      return { item, day: time ? time.dateTime : '', text: plain(words.join(' ')) };
     });
   };
 

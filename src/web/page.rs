@@ -16,6 +16,8 @@ const SAFETY: &[&str] = &["alerts", "allergies"];
 const COLUMNS: &[&str] = &["problems", "medications", "results"];
 /// What is to be done, the first that the view has.
 const DUE: &[&str] = &["todo", "to-do", "care-gaps", "plan"];
+/// What stands below them, beside the columns.
+const PAST: &str = "past-problems";
 /// Sections that the page makes itself.
 const OWN: &[&str] = &["new", "documents"];
 
@@ -63,6 +65,7 @@ struct Plan<'a> {
     columns: Vec<(usize, &'a Value)>,
     fresh: usize,
     due: Option<(usize, &'a Value)>,
+    past: Option<(usize, &'a Value)>,
     others: Vec<(usize, &'a Value)>,
     empty: Vec<&'a Value>,
     documents: usize,
@@ -81,24 +84,26 @@ impl<'a> Plan<'a> {
         let columns = COLUMNS.iter().filter_map(named).map(&mut number).collect();
         let (fresh, _) = number(view);
         let due = DUE.iter().find_map(named).map(&mut number);
-        let taken = |s: &Value| SAFETY.iter().chain(COLUMNS).any(|k| *k == text(s, "key")) || due.is_some_and(|(_, d)| std::ptr::eq(d, s));
+        let past = Some(&PAST).and_then(named).filter(|s| !list(s, "lines").is_empty()).map(&mut number);
+        let apart = |s: &Value| due.into_iter().chain(past).any(|(_, of)| std::ptr::eq(of, s));
+        let taken = |s: &Value| SAFETY.iter().chain(COLUMNS).any(|k| *k == text(s, "key")) || apart(s);
         let (others, mut empty): (Vec<&Value>, Vec<&Value>) = all.iter().copied().filter(|s| !taken(s)).partition(|s| !list(s, "lines").is_empty());
         empty.sort_by_key(|s| sentence(s));
         let others = others.into_iter().map(&mut number).collect();
         let (documents, _) = number(view);
-        Self { view, safety, columns, fresh, due, others, empty, documents }
+        Self { view, safety, columns, fresh, due, past, others, empty, documents }
     }
 
     /// Every numbered box with its title, in the order of the page.
     fn titles(&self) -> Vec<(usize, &'a str)> {
         let of = |(number, s): &(usize, &'a Value)| (*number, title(s));
-        let mut titles: Vec<(usize, &str)> = self.safety.iter().chain(&self.columns).chain(&self.due).chain(&self.others).map(of).collect();
+        let mut titles: Vec<(usize, &str)> = self.safety.iter().chain(&self.columns).chain(self.beside()).chain(&self.others).map(of).collect();
         titles.extend([(self.fresh, "Nouveau"), (self.documents, "Documents")]);
         titles.sort_unstable_by_key(|t| t.0);
         titles
     }
 
-    /// Links to the boxes, and what the keys do.
+    /// Links to the boxes, with their keys.
     fn contents(&self, out: &mut Html) {
         out.own("<nav class=\"contents\" aria-label=\"Sections\"><ol>");
         for (number, title) in self.titles() {
@@ -110,18 +115,17 @@ impl<'a> Plan<'a> {
             out.text(title);
             out.own("</a></li>");
         }
-        out.own("</ol><p id=\"keys\" class=\"keys\" hidden>Clavier : <kbd>1</kbd> à <kbd>9</kbd> va à une section, <kbd>/</kbd> cherche un document. ");
-        out.own("<button type=\"button\" id=\"keys-off\" aria-pressed=\"true\">Raccourcis actifs</button></p></nav>");
+        out.own("</ol></nav>");
     }
 
     fn sections(&self, frame: &Frame<'_>, out: &mut Html) {
         let links = Links::new(frame).since(text(self.view, "since"));
         row("safety", &self.safety, links, out);
-        row("columns", &self.columns, links, out);
-        out.own("<div class=\"row pair\">");
+        out.own("<div class=\"row columns\">");
+        boxes(&self.columns, links, out);
         fresh(self.fresh, self.view, &self.placed(), links, out);
-        if let Some((number, of)) = self.due {
-            section(number, of, links, "box due", out);
+        for (number, of) in self.beside() {
+            section(*number, of, links, "box", out);
         }
         out.own("</div>");
         row("others", &self.others, links, out);
@@ -129,9 +133,14 @@ impl<'a> Plan<'a> {
         documents(self.documents, self.view, frame, out);
     }
 
+    /// What is to be done, and what is over: below what is new.
+    fn beside(&self) -> impl Iterator<Item = &(usize, &'a Value)> {
+        self.due.iter().chain(&self.past)
+    }
+
     /// Every line with its place.
     fn placed(&self) -> Vec<Placed<'a>> {
-        let all = self.safety.iter().chain(&self.columns).chain(&self.due).chain(&self.others);
+        let all = self.safety.iter().chain(&self.columns).chain(self.beside()).chain(&self.others);
         all.flat_map(|(number, of)| placed(*number, of)).collect()
     }
 }
@@ -141,11 +150,20 @@ fn row(class: &'static str, sections: &[(usize, &Value)], links: Links<'_>, out:
         return;
     }
     out.open("div", &[("class", &format!("row {class}"))]);
-    for (number, of) in sections {
-        let class = format!("box {}", if text(of, "key") == "alerts" && !list(of, "lines").is_empty() { "alerts" } else { "" });
-        section(*number, of, links, class.trim(), out);
-    }
+    boxes(sections, links, out);
     out.close("div");
+}
+
+fn boxes(sections: &[(usize, &Value)], links: Links<'_>, out: &mut Html) {
+    for (number, of) in sections {
+        let class = match text(of, "key") {
+            "alerts" if !list(of, "lines").is_empty() => "box alerts",
+            "medications" => "box treatments",
+            "results" => "box results",
+            _ => "box",
+        };
+        section(*number, of, links, class, out);
+    }
 }
 
 /// Sections without a line, in one box: each says why, those that say the same together.
@@ -163,7 +181,7 @@ fn absences(sections: &[&Value], links: Links<'_>, out: &mut Html) {
         out.text(sentence(of));
         if locked(of) {
             out.text(" ");
-            out.leaf("a", &[("href", &links.of("why", text(of, "key")))], "Pourquoi ?");
+            out.leaf("a", &[("href", &links.why(text(of, "key")))], "Pourquoi ?");
         }
         out.close("dd");
     }
@@ -171,7 +189,8 @@ fn absences(sections: &[&Value], links: Links<'_>, out: &mut Html) {
 }
 
 fn foot(view: &Value, frame: &Frame<'_>, out: &mut Html) {
-    out.own("<footer><p>");
+    out.own("<footer><p id=\"keys\" class=\"keys\" hidden>Clavier : <kbd>1</kbd> à <kbd>9</kbd> va à une section, <kbd>/</kbd> cherche un document. ");
+    out.own("<button type=\"button\" id=\"keys-off\" aria-pressed=\"true\">Raccourcis actifs</button></p><p>");
     let profile = view.get("profile").map(|p| format!("{} {}", text(p, "title"), text(p, "version"))).unwrap_or_default();
     let made = match text(view, "generated") {
         "" => String::new(),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::line::line;
+use super::line::{Extent, line};
 use super::links::Links;
 use super::value::{count, flag, grouped, list, long, text};
 use crate::fhir::html::Html;
@@ -61,7 +61,7 @@ pub(super) fn said(of: &Value, links: Links<'_>, out: &mut Html) {
     out.text(words);
     if state == "not-permitted" {
         out.text(" ");
-        out.leaf("a", &[("href", &links.of("why", text(of, "key")))], "Pourquoi ?");
+        out.leaf("a", &[("href", &links.why(text(of, "key")))], "Pourquoi ?");
     }
     out.close("p");
 }
@@ -79,25 +79,36 @@ pub(super) fn sentence(of: &Value) -> &str {
 /// The lines, those of second rank under a title of their own. Identifiers go on from the offset.
 pub(super) fn lines(number: usize, of: &Value, offset: u64, links: Links<'_>, out: &mut Html) {
     let all = || (offset..).zip(list(of, "lines"));
-    let first = all().filter(|(_, l)| !flag(l, "second"));
-    part(number, first, links, "lines", out);
+    let extent = if text(of, "key") == "alerts" { Extent::Brief } else { Extent::Whole };
+    let part = |class: &'static str| Part { number, class, extent, links };
+    part("lines").told(all().filter(|(_, l)| !flag(l, "second")), out);
     if all().any(|(_, l)| flag(l, "second")) {
         let title = SECOND.iter().find(|(key, _)| *key == text(of, "key")).map_or("Autres", |(_, title)| title);
         out.leaf("h3", &[], title);
-        part(number, all().filter(|(_, l)| flag(l, "second")), links, "lines later", out);
+        part("lines later").told(all().filter(|(_, l)| flag(l, "second")), out);
     }
 }
 
-fn part<'a>(number: usize, lines: impl Iterator<Item = (u64, &'a Value)>, links: Links<'_>, class: &str, out: &mut Html) {
-    let mut items = lines.peekable();
-    if items.peek().is_none() {
-        return;
+/// Lines of one list.
+struct Part<'a> {
+    number: usize,
+    class: &'static str,
+    extent: Extent,
+    links: Links<'a>,
+}
+
+impl Part<'_> {
+    fn told<'v>(&self, lines: impl Iterator<Item = (u64, &'v Value)>, out: &mut Html) {
+        let mut items = lines.peekable();
+        if items.peek().is_none() {
+            return;
+        }
+        out.open("ul", &[("class", self.class)]);
+        for (at, of) in items {
+            line(&line_id(self.number, at), of, self.extent, self.links, out);
+        }
+        out.close("ul");
     }
-    out.open("ul", &[("class", class)]);
-    for (at, of) in items {
-        line(&line_id(number, at), of, links, out);
-    }
-    out.close("ul");
 }
 
 /// The identifier of a line on the page.

@@ -1,4 +1,4 @@
-//! Pages of one subject: the further lines of a section, and the identifiers of a document to be taken by the local record.
+//! Pages of one subject: the further lines of a section, the identifiers of a document to be taken by the local record, a sentence.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::band::name;
 use super::links::Links;
 use super::page::document;
 use super::section::{lines, more as further, title};
-use super::value::{list, long, text};
+use super::value::{bound, list, long, text};
 use super::{Frame, section};
 use crate::fhir::html::Html;
 
@@ -39,6 +39,20 @@ pub fn imported(identifiers: &Value, frame: &Frame<'_>) -> String {
     body.own("</dl>");
     back(Links::new(frame), &mut body);
     document("Identifiants du document", "small", &body)
+}
+
+/// One sentence under a title; `home` is the address of the record, empty where none is open.
+pub fn sentence(title: &str, text: &str, home: &str) -> String {
+    let mut body = Html::default();
+    body.own("<section class=\"box\" aria-labelledby=\"said\"><h1 id=\"said\">");
+    body.text(title);
+    body.own("</h1>");
+    body.leaf("p", &[("class", "reason")], &bound(text));
+    body.own("</section>");
+    if !home.is_empty() {
+        back(Links::new(&Frame { home, ..Frame::default() }), &mut body);
+    }
+    document(title, "small", &body)
 }
 
 fn out_pair(name: &'static str, value: &str, out: &mut Html) {

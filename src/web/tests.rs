@@ -114,7 +114,7 @@ fn values_at_the_ends_draw_finite_numbers() {
 fn time_is_drawn_to_scale() {
     let points = json!([{"at": "2026-01-01", "value": 1}, {"at": "2026-01-11", "value": 2}, {"at": "2026-04-11", "value": 3}]);
     let html = page(&view(json!([{"key": "results", "title": "R", "lines": [{"label": "x", "trend": {"points": points}}]}]), vec![]), &frame());
-    assert!(html.contains("points=\"4.0,30.0 16.4,17.0 128.0,4.0\""));
+    assert!(html.contains("points=\"4.0,28.0 14.4,16.0 108.0,4.0\""));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn every_state_says_itself() {
     let of = |state: &str, said: &str| page(&view(json!([{"key": "allergies", "title": "Allergies", "state": state, "said": said, "lines": []}]), vec![]), &frame());
     assert!(of("absent", "Aucune allergie connue").contains("Aucune allergie connue"));
     assert!(of("not-found", "").contains("Aucune information dans les documents lisibles."));
-    assert!(of("not-permitted", "").contains("Vos droits ne permettent pas") && of("not-permitted", "Non").contains("/consult/why?id=allergies"));
+    assert!(of("not-permitted", "").contains("Vos droits ne permettent pas") && of("not-permitted", "Non").contains("/consult/why?section=allergies"));
     assert!(of("present", "").contains("Aucune information"), "present without a line is not silent");
     let other = page(&view(json!([{"key": "pregnancy", "title": "Grossesse", "state": "not-found", "said": "Rien de trouvé", "lines": []}]), vec![]), &frame());
     assert!(other.contains("<dt>Grossesse</dt><dd>Rien de trouvé</dd>"));
@@ -140,7 +140,7 @@ fn a_line_shows_its_words_marks_sources_and_reasons() {
         "<p class=\"remark\">Deux valeurs le même jour</p>",
         "href=\"/consult/document?id=DocumentReference/7#n-res-12\"",
         "Résultat hors des bornes : +8",
-        "+11 % en 6 mois (significatif)",
+        "+11 % en 6 mois, significatif",
         "/consult/key-info?section=results&amp;offset=1",
         "1 sur 9",
     ] {
@@ -151,7 +151,7 @@ fn a_line_shows_its_words_marks_sources_and_reasons() {
 #[test]
 fn a_record_without_documents_says_so() {
     let html = page(&view(json!([]), vec![]), &frame());
-    assert!(html.contains("Aucun document lisible dans ce dossier.") && html.contains("Rien de nouveau depuis le 01/09/2026") && !html.contains("id=\"f-text\""));
+    assert!(html.contains("Aucun document lisible dans ce dossier.") && html.contains("Rien de nouveau depuis la visite du 01/09/2026") && !html.contains("id=\"f-text\""));
 }
 
 fn asked(query: &[(&str, &str)]) -> Asked {
@@ -239,18 +239,78 @@ fn a_thousand_documents_are_one_click_away_and_the_page_stays_small() {
 #[test]
 fn paper_says_when_for_whom_and_what_is_left_out() {
     let filters = asked(&[("type", "CR d'examens biologiques")]);
-    let of = view(json!([]), (0..60).map(document).collect());
+    let mut of = view(json!([]), (0..60).map(document).collect());
+    of["profile"] = json!({"title": "Urgences", "version": "1"});
     let html = page(&of, &Frame { asked: &filters, ..frame() });
-    assert!(html.contains("class=\"paper\">Imprimé le 25/11/2026 à 12 h 00 par Dr Anne Roux</p>"));
+    assert!(html.contains("class=\"paper\">Imprimé le 25/11/2026 à 12 h 00 par Dr Anne Roux · classement Urgences 1</p>"));
     assert!(html.contains("id=\"unprinted\">Et 10 autres documents, non imprimés.</p>"));
     assert!(page(&of, &frame()).contains("Et 52 autres documents, non imprimés."));
 }
 
 #[test]
-fn a_treatment_says_why_it_is_in_its_state() {
-    let stopped = json!({"label": "Ramipril", "state": "stopped", "stateReason": "arrêté dans la lettre de sortie du 12/06/2026"});
-    let html = page(&view(json!([{"key": "medications", "title": "T", "lines": [stopped]}]), vec![]), &frame());
-    assert!(html.contains("<p class=\"because\">Arrêté dans la lettre de sortie du 12/06/2026</p>"));
+fn a_treatment_says_how_it_stands_and_why_when_it_does_not_simply_go_on() {
+    let of = |more: Value| {
+        let mut line = json!({"label": "RAMIPRIL 5 mg, comprimé", "body": ", délivré le 12/06/2026", "reasons": [{"text": "récent", "points": 3}]});
+        line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        page(&view(json!([{"key": "medications", "title": "T", "lines": [line]}]), vec![]), &frame())
+    };
+    let stopped = of(json!({"state": "stopped", "stateReason": "arrêté dans la lettre de sortie du 12/06/2026"}));
+    assert!(stopped.contains("<strong>RAMIPRIL 5 mg</strong>, comprimé, délivré le 12/06/2026 <span class=\"badge state\">arrêté</span>"), "the form is not part of the name");
+    assert!(stopped.contains("<p class=\"because\">Arrêté dans la lettre de sortie du 12/06/2026</p>"));
+    let doubted = of(json!({"state": "uncertain", "stateReason": "délivré après l'arrêt : à vérifier"}));
+    assert!(doubted.contains("<span class=\"badge doubt\">à vérifier</span>") && doubted.contains("<p class=\"because\">Délivré après l"));
+    let active = of(json!({"state": "active", "stateReason": "délivré le 12/06/2026 pour 90 jours"}));
+    assert!(
+        active.contains("<span class=\"badge state\">en cours</span>") && !active.contains("class=\"because\"") && active.contains("<p>Délivré le 12/06/2026 pour 90 jours</p>")
+    );
+    assert!(!of(json!({"state": "active", "body": ", en cours depuis 2019"})).contains("badge state"), "what the line says is not said twice");
+}
+
+#[test]
+fn a_conflict_shows_the_source_of_each_side() {
+    let source = |document: &str, author: &str| json!({"document": format!("DocumentReference/{document}"), "author": author, "date": "2026-03-02"});
+    let sources = json!([source("a", "Dr A"), source("b", "Dr A"), source("c", "Dr B"), source("d", "Dr C")]);
+    let of = |more: Value| {
+        let mut line = json!({"label": "x", "sources": sources});
+        line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let html = page(&view(json!([{"key": "problems", "title": "P", "lines": [line]}]), vec![]), &frame());
+        let from = html.split("class=\"from\"").nth(1).unwrap().split("<details").next().unwrap().to_owned();
+        (["a", "b", "c", "d"].into_iter().filter(|d| from.contains(&format!("DocumentReference/{d}\""))).collect::<Vec<_>>(), html)
+    };
+    let (shown, html) = of(json!({}));
+    assert!(shown == ["a"] && html.contains(">+ 3 sources</summary>"), "{shown:?}");
+    assert_eq!(of(json!({"conflict": true})).0, ["a", "c"], "the first, and the first of another author");
+    let remarks = json!(["selon Dr A, 02/03/2026 : actif", "selon Dr C, 02/03/2026 : guéri"]);
+    assert_eq!(of(json!({"conflict": true, "remarks": remarks})).0, ["a", "c", "d"], "whom a remark names is there");
+}
+
+#[test]
+fn sources_that_the_view_counts_alone_are_told() {
+    let line = json!({"label": "Statut tabagique", "body": " : n'a jamais fumé (02/03/2026)", "sources": [{"document": "DocumentReference/a"}, {"document": "DocumentReference/b"}], "moreSources": 159});
+    let html = page(&view(json!([{"key": "social-history", "title": "Mode de vie", "lines": [line]}]), vec![]), &frame());
+    assert!(html.contains(">+ 160 sources</summary>") && html.contains("Et 159 autres documents"));
+    assert!(
+        html.contains("Statut tabagique\u{a0}: <strong>n'a jamais fumé</strong> (02/03/2026)")
+            || html.contains("Statut tabagique\u{a0}: <strong>n&#39;a jamais fumé</strong> (02/03/2026)")
+    );
+}
+
+#[test]
+fn remarks_beyond_a_few_are_counted_and_stand_behind_the_reasons() {
+    let remarks: Vec<String> = (0..5).map(|n| format!("remarque {n}")).collect();
+    let of = |key: &str| page(&view(json!([{"key": key, "title": "T", "lines": [{"label": "x", "remarks": remarks}]}]), vec![]), &frame());
+    let html = of("medications");
+    assert_eq!((html.matches("class=\"remark\">Remarque").count(), html.matches("<li>Remarque").count()), (3, 2));
+    assert!(html.contains("Et 2 autres mentions."));
+    assert!(!of("alerts").contains("class=\"remark\""), "an alert is told in brief, its line stands whole in its section");
+}
+
+#[test]
+fn a_course_says_its_unit_in_words_and_whole_numbers_without_a_comma() {
+    let trend = json!({"unit": "mL/min/{1.73_m2}", "unitText": "mL/min/1,73 m²", "points": [{"at": "2026-03-10", "value": 51.0}, {"at": "2026-09-04", "value": 38.5}]});
+    let html = page(&view(json!([{"key": "results", "title": "R", "lines": [{"label": "DFG", "body": " 38,5 mL/min (04/09/2026), bas", "trend": trend}]}]), vec![]), &frame());
+    assert!(html.contains("51 → 38,5\u{a0}mL/min/1,73 m², 03/2026 – 09/2026") && !html.contains("{1.73"));
+    assert!(html.contains("<strong>DFG</strong> <b class=\"value\">38,5 mL/min</b> (04/09/2026), bas"));
 }
 
 #[test]

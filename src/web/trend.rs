@@ -7,12 +7,15 @@ use super::value::{counted, flag, list, long, number, text};
 use super::{dates, value};
 use crate::fhir::html::Html;
 
-const WIDTH: f64 = 132.0;
-const HEIGHT: f64 = 34.0;
+const WIDTH: f64 = 112.0;
+const HEIGHT: f64 = 32.0;
 const MARGIN: f64 = 4.0;
 
 /// The newest points that are drawn.
 const MOST: usize = 120;
+
+/// Points beyond which only the last is marked, lest the marks hide the course.
+const MARKED: usize = 16;
 
 /// The newest values that are told to who cannot see the drawing.
 const TOLD: usize = 12;
@@ -31,16 +34,19 @@ struct Point<'a> {
 pub(super) fn trend(of: &Value, label: &str, out: &mut Html) {
     let points = points(of);
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return };
+    let unit = [text(of, "unitText"), text(of, "unit")].into_iter().find(|u| !u.is_empty()).unwrap_or_default();
     out.own("<div class=\"trend\">");
     if points.len() > 1 {
-        drawing(&points, label, text(of, "unit"), out);
+        drawing(&points, label, unit, out);
     }
+    out.own("<p>");
     change(of, out);
     if points.len() > 1 {
-        let words = format!("{} → {} {}, {} – {}", first.written, last.written, text(of, "unit"), month(first.at), month(last.at));
+        let blank = if unit.is_empty() || unit.starts_with('/') { "" } else { "\u{a0}" };
+        let words = format!("{} → {}{blank}{unit}, {} – {}", first.written, last.written, month(first.at), month(last.at));
         out.leaf("span", &[("class", "course")], &words);
     }
-    out.own("</div>");
+    out.own("</p></div>");
 }
 
 /// Points with a date and a value, oldest first whatever the view says.
@@ -55,7 +61,8 @@ fn points(of: &Value) -> Vec<Point<'_>> {
 fn point(of: &Value) -> Option<Point<'_>> {
     let (at, value) = (text(of, "at"), number(of, "value")?);
     let us = dates::start_us(at)? as f64;
-    let written = of.get("value").map(ToString::to_string).unwrap_or_default().replace('.', ",");
+    let told = of.get("value").map(ToString::to_string).unwrap_or_default();
+    let written = told.strip_suffix(".0").unwrap_or(&told).replace('.', ",");
     Some(Point { at, us, value, written, low: number(of, "low"), high: number(of, "high"), out: flag(of, "out") })
 }
 
@@ -95,7 +102,8 @@ fn drawing(points: &[Point<'_>], label: &str, unit: &str, out: &mut Html) {
     let path: Vec<String> = points.iter().map(|p| format!("{:.1},{:.1}", scale.x(p.us), scale.y(p.value))).collect();
     out.open("polyline", &[("class", "course"), ("points", &path.join(" "))]);
     out.close("polyline");
-    for (at, point) in points.iter().enumerate() {
+    let unmarked = if points.len() > MARKED { points.len() - 1 } else { 0 };
+    for (at, point) in points.iter().enumerate().skip(unmarked) {
         mark(point, at + 1 == points.len(), &scale, out);
     }
     out.close("svg");
@@ -143,7 +151,7 @@ fn change(of: &Value, out: &mut Html) {
     out.open("span", &[("class", if significant { "change significant" } else { "change" })]);
     out.leaf("span", &[("aria-hidden", "true")], arrow);
     out.text(&value::capital(text(change, "text")));
-    out.text(if significant { " (significatif)" } else { "" });
+    out.text(if significant { ", significatif" } else { "" });
     out.close("span");
 }
 

@@ -36,9 +36,9 @@ impl Reply {
         Self::of(status, "text/html; charset=utf-8", html.into_bytes(), &web::policy())
     }
 
-    /// A page of one sentence.
+    /// A page of one sentence; `home` is the record's page, empty where none is open.
     pub(super) fn sentence(status: u16, title: &str, text: &str, home: &str) -> Self {
-        Self::of(status, "text/html; charset=utf-8", page::said(title, text, home).into_bytes(), page::POLICY)
+        Self::page(status, web::sentence(title, text, home))
     }
 
     /// JSON for a script.

@@ -11,8 +11,11 @@ use crate::http::serve::{Shared, carried_out};
 use crate::interaction::{self, Answer, Body, Call, Method, consult, dispatch};
 use crate::web::{self, Frame, Traits};
 
-/// Lines of a section on paper.
-const PRINTED: &str = "500";
+/// Lines of a section on paper, whose title says how many there are.
+const PRINTED: &str = "20";
+
+/// Of a section that the matrix closes: it says nothing of this record.
+const CLOSED_SECTION: &str = "La matrice d'habilitation n'ouvre à votre profession aucun des types de documents dont cette rubrique est tirée. Cela ne dit pas si le dossier en contient. Si vous en avez besoin, demandez l'information au patient ou à un confrère dont la profession y a accès.";
 
 /// One request of a guest; `step` is the path behind the page's own address.
 ///
@@ -59,7 +62,7 @@ impl Step<'_> {
         Ok(self.framed(|frame| Reply::page(200, web::documents(&view, frame))))
     }
 
-    /// The page for paper: whole sections.
+    /// The page for paper: more of each section, since paper has no further lines.
     fn print(&self) -> Result<Reply> {
         let view = self.view(&[("maxPerSection", PRINTED)], |call| call.is("print", Action::R))?;
         Ok(self.framed(|frame| Reply::page(200, web::page(&view, frame))))
@@ -132,8 +135,11 @@ impl Step<'_> {
         self.carry(call, dispatch).map(|answer| Reply::answer(answer).saved_as("ips.json"))
     }
 
-    /// Why a document can or cannot be read. One of another record is explained like one that does not exist.
+    /// Why a section is closed, or why a document can or cannot be read. One of another record is explained like one that does not exist.
     fn why(&self) -> Result<Reply> {
+        if self.asked.parameter("section").is_some() {
+            return Ok(Reply::sentence(200, "Pourquoi cette rubrique n'est pas montrée", CLOSED_SECTION, &self.guest.home));
+        }
         let (app, visit) = (&self.shared.app, &self.guest.visit);
         let id = self.document_id()?;
         let probe = visit.call(app, Method::Get, &["DocumentReference", id, "$explain-access"], &self.asked.address);
@@ -146,7 +152,7 @@ impl Step<'_> {
         let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let text =
             said.get("parameter").and_then(Value::as_array).into_iter().flatten().find(|p| p["name"] == "explanation").and_then(|p| p["valueString"].as_str()).unwrap_or_default();
-        Ok(Reply::sentence(200, "Pourquoi", text, &self.guest.home))
+        Ok(Reply::sentence(200, "Accès à ce document", text, &self.guest.home))
     }
 
     fn change(&self, method: Method, path: &[&str], work: impl FnOnce(&interaction::App, &Call) -> Result<Answer>) -> Result<Reply> {

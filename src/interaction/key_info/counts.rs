@@ -32,13 +32,13 @@ pub(in super::super) fn counts(app: &App, call: &Call, id: &str) -> Result<Count
     let counted = asked(app, call, &wanted, &held, keyinfo::view);
     let of = |name: &str| counted.get(name).and_then(Value::as_u64).unwrap_or(0);
     let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    let new_documents = size(held.documents.iter().filter(|(number, source)| held.is_new(*number, source)).count());
+    let new_documents = size(held.gathered.documents().filter(|(number, source)| held.is_new(*number, source)).count());
     Ok(Counts {
         alerts: of("alerts"),
         conflicts: of("conflicts"),
         new_lines: of("new"),
         new_documents,
-        documents: size(held.documents.len()),
+        documents: size(held.gathered.documents().count()),
         visited: held.since.moment().is_some(),
     })
 }

@@ -1,17 +1,13 @@
 //! The list of documents beside the sections: newest first, as far back as the window goes.
 
-use std::sync::Arc;
+use std::cmp::Reverse;
 
-use serde_json::{Map, Value, json};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
 
-use super::super::{App, summary};
 use super::wanted::Wanted;
-use crate::fhir::{Result, time};
+use crate::fhir::time;
 use crate::keyinfo::Source;
-use crate::store::Reader;
-
-/// Documents of a record that are listed.
-const MAX_DOCUMENTS: i64 = 5_000;
 
 /// A document of the list.
 pub(super) struct Listed<'a> {
@@ -19,43 +15,45 @@ pub(super) struct Listed<'a> {
     pub new: bool,
 }
 
-/// The documents of a record that are in force, as of the moment that the reader went back to.
-pub(super) fn of_record(app: &App, reader: &mut Reader<'_>, record: i64) -> Result<Vec<(i64, Arc<Source>)>> {
-    let mut out = Vec::new();
-    for row in reader.references(record, MAX_DOCUMENTS)? {
-        let number = row.document;
-        let source = summary::source_of(app, reader, row)?;
-        if source.in_force {
-            out.push((number, source));
-        }
-    }
-    Ok(out)
+/// The members of the view.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct List<'a> {
+    documents: Vec<Listed<'a>>,
+    /// Of those that the reader may see, whatever the window.
+    documents_total: usize,
+    /// How far back the list goes, as it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    documents_window: Option<&'a str>,
 }
 
-/// The members of the view: those that are new are never left out.
-pub(super) fn listed(wanted: &Wanted, mut documents: Vec<Listed<'_>>) -> Map<String, Value> {
-    let total = documents.len();
+/// The list; documents that are new are never left out.
+pub(super) fn listed<'a>(wanted: &'a Wanted, mut documents: Vec<Listed<'a>>) -> List<'a> {
+    let documents_total = documents.len();
     if let Some((_, back_us)) = &wanted.window {
         let from_us = wanted.now_us.saturating_sub(*back_us);
         documents.retain(|d| d.new || time::range(&d.source.date).is_none_or(|r| r.1 >= from_us));
     }
-    let name = |s: &Source, path: &str| s.listed.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-    documents.sort_by_cached_key(|d| (std::cmp::Reverse(d.source.date.clone()), name(d.source, "/title"), name(d.source, "/identifiers/uniqueId")));
-    let all: Vec<Value> = documents.into_iter().map(shown).collect();
-    let mut out = Map::new();
-    out.insert("documents".into(), Value::Array(all));
-    out.insert("documentsTotal".into(), json!(total));
-    out.extend(wanted.window.as_ref().map(|(text, _)| ("documentsWindow".to_owned(), json!(text))));
-    out
+    documents.sort_by_cached_key(|d| order(d.source));
+    List { documents, documents_total, documents_window: wanted.window.as_ref().map(|(text, _)| text.as_str()) }
 }
 
-fn shown(document: Listed<'_>) -> Value {
-    let mut one = Value::clone(&document.source.listed);
-    if let Some(members) = one.as_object_mut() {
-        members.insert("deposited".into(), json!(time::instant(document.source.came_us)));
-        if document.new {
-            members.insert("new".into(), json!(true));
+/// Newest first, then by title, then by uniqueId: the same on every server.
+fn order(source: &Source) -> (Reverse<&str>, &str, &str) {
+    let listed = |path: &str| source.listed.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    (Reverse(&source.date), listed("/title"), listed("/identifiers/uniqueId"))
+}
+
+impl Serialize for Listed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.source.listed.as_object().into_iter().flatten() {
+            map.serialize_entry(name, value)?;
         }
+        map.serialize_entry("deposited", &time::instant(self.source.came_us))?;
+        if self.new {
+            map.serialize_entry("new", &true)?;
+        }
+        map.end()
     }
-    one
 }

@@ -35,6 +35,8 @@ pub(super) struct Page<'a> {
     pub body: Rendered,
     /// The text layer of the one file that the document is.
     pub layer: Option<FileLayer>,
+    /// Where the reader came from.
+    pub back: Option<&'static str>,
 }
 
 impl Page<'_> {
@@ -46,6 +48,11 @@ impl Page<'_> {
         out.own("<style>");
         out.own(STYLE);
         out.own("</style></head><body><a class=\"skip\" href=\"#document\">Aller au document</a><header>");
+        if let Some(back) = self.back {
+            out.open("p", &[("class", "back")]);
+            out.leaf("a", &[("href", back)], "← Revenir au dossier");
+            out.close("p");
+        }
         out.leaf("h1", &[], &title);
         self.facts(&mut out);
         out.own("</header>");
