@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::analyte::{half_step, written};
-use super::concept::{get, items, text};
+use super::concept::{get, items};
 use super::group::Group;
 use super::line::Context;
 use super::score::SCORE;
@@ -61,8 +61,8 @@ pub(super) fn of<'a>(context: &Context<'a>, group: &Group, codes: &[&str]) -> Op
     let extra = points.len().saturating_sub(MAX_POINTS);
     points.drain(..extra);
     let change = change(&points, codes);
-    let unit_text = get(lead.resource, "valueQuantity").map(numbers::unit).unwrap_or_default();
-    Some(Trend { unit: text(lead.resource, "/valueQuantity/unit").to_owned(), unit_text, points, change })
+    let unit_text = get(lead.resource, "valueQuantity").map(numbers::unit).unwrap_or_default().replace("(s)", "");
+    Some(Trend { unit: super::concept::text(lead.resource, "/valueQuantity/unit").to_owned(), unit_text, points, change })
 }
 
 impl Trend<'_> {
