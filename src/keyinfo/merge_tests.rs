@@ -75,7 +75,7 @@ fn a_series_in_two_units_is_one_and_says_what_was_converted() {
     let found = lines(&record, "results");
     assert_eq!(found.len(), 1);
     let trend = &found[0]["trend"];
-    assert_eq!(trend["unit"], "µmol/L");
+    assert_eq!(trend["unit"], "umol/L");
     let point = |at: usize| (&trend["points"][at]["value"], &trend["points"][at]["low"], &trend["points"][at]["high"], trend["points"][at].get("original"));
     let original = json!({"value": 10.0, "unit": "mg/L"});
     assert_eq!(point(0), (&json!(88.4), &json!(53.04), &json!(97.24), Some(&original)));
