@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::GENERATED_TITLE;
 use super::summary::person_name;
-use crate::fhir::classification;
+use crate::fhir::{classification, time};
 
 /// Members of the view model of key information for one document; what moves with the reader (`new`) is added by who lists it.
 pub(super) fn of(reference: &Value) -> Value {
@@ -17,7 +17,7 @@ pub(super) fn of(reference: &Value) -> Value {
         contained("PractitionerRole").and_then(|r| ["/specialty/0/coding/0/display", "/code/0/coding/0/display"].iter().find_map(|p| r.pointer(p)?.as_str())).unwrap_or("");
     let author = contained("Practitioner").and_then(|p| p.get("name")?.get(0)).map(person_name).unwrap_or_default();
     let structure = contained("Organization").and_then(|o| o.get("name")?.as_str()).unwrap_or("");
-    let date = ["/context/period/start", "/content/0/attachment/creation", "/date"].iter().map(|p| text(p)).find(|d| !d.is_empty()).unwrap_or("");
+    let date = date(reference);
     let mut out = Map::new();
     out.insert("id".into(), json!(format!("DocumentReference/{}", text("/id"))));
     out.insert("title".into(), json!(generated(reference).unwrap_or(if given.is_empty() { "Document sans titre" } else { given })));
@@ -36,6 +36,16 @@ pub(super) fn of(reference: &Value) -> Value {
     }
     out.insert("identifiers".into(), identifiers(reference));
     Value::Object(out)
+}
+
+/// The date that a list shows of a document: when the act ended, as far as it was over when the document was written, else when it began.
+pub(super) fn date(reference: &Value) -> &str {
+    let text = |path: &str| reference.pointer(path).and_then(Value::as_str).filter(|t| !t.is_empty());
+    let (start, end, written) = (text("/context/period/start"), text("/context/period/end"), text("/content/0/attachment/creation"));
+    // A day without a time ends the day: both are held against each other by their beginning.
+    let begins = |date: &str| time::range(date).map(|r| r.0);
+    let over = end.filter(|end| written.is_none_or(|written| begins(end) <= time::range(written).map(|r| r.1)));
+    over.or(start).or(written).or_else(|| text("/date")).unwrap_or("")
 }
 
 fn generated(reference: &Value) -> Option<&str> {

@@ -10,6 +10,7 @@ use super::prepared::{self, Prepared};
 use super::registry::registry;
 use super::throttle::Limit;
 use super::{Answer, App, Call, listing, read};
+use crate::access::labels;
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
 use crate::keyinfo::{self, Asked, Contents, Held, Known, Source, SummaryInput};
@@ -92,6 +93,11 @@ impl Gathered {
         self.blocks.retain(|(document, _)| kept(*document));
         self.own.retain(|_| kept(0));
         self.sources.retain(|document, _| kept(*document));
+    }
+
+    /// Every document that was found, by its number: of an earlier day those that were not in force too.
+    pub fn sources(&self) -> impl Iterator<Item = (i64, &Source)> {
+        self.sources.iter().map(|(number, source)| (*number, &**source))
     }
 
     /// The documents that are in force, by their number.
@@ -180,19 +186,20 @@ fn source(reference: &Value) -> Source {
     let contained = |kind: &str| reference.get("contained").and_then(Value::as_array).into_iter().flatten().find(|c| c.get("resourceType").and_then(Value::as_str) == Some(kind));
     let person = contained("Practitioner").and_then(|p| p.get("name")?.get(0)).map(person_name).unwrap_or_default();
     let structure = contained("Organization").and_then(|o| o.get("name")?.as_str()).unwrap_or("").to_owned();
-    let date = [text("/context/period/start"), text("/content/0/attachment/creation"), text("/date")].into_iter().find(|d| !d.is_empty()).unwrap_or_default();
     Source {
         document_reference: format!("DocumentReference/{}", text("/id")),
         title: text("/content/0/attachment/title"),
         author: person,
         structure,
-        date,
+        date: listing::date(reference).to_owned(),
+        written: text("/content/0/attachment/creation"),
         type_display: text("/type/coding/0/display"),
         kind: text("/type/coding/0/code"),
         listed: Arc::new(listing::of(reference)),
         came_us: 0,
         in_force: text("/status") != "superseded" && !xds::is_archived(reference),
         by_patient: by_patient(reference),
+        labels: labels::set(xds::label_codes(reference).iter().map(String::as_str)),
     }
 }
 

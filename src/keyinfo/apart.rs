@@ -48,7 +48,7 @@ pub(super) fn split(statements: &[Statement<'_>], mut list: Vec<usize>) -> Vec<V
     let told = |at: usize| statements.get(at).map_or("", |s| s.apart.as_str());
     match kind {
         // What cannot be compared is in no series.
-        "Observation" => by(list, |at| (told(at), statements.get(at).and_then(|s| s.doubt))),
+        "Observation" => by(list, |at| (told(at), statements.get(at).and_then(|s| s.doubt))).into_iter().flat_map(|l| questions(statements, l)).collect(),
         "AllergyIntolerance" => vec![list],
         "FamilyMemberHistory" => by(list, told),
         "Condition" => by(list, told).into_iter().flat_map(|l| onsets(statements, l)).collect(),
@@ -66,6 +66,15 @@ pub(super) fn split(statements: &[Statement<'_>], mut list: Vec<usize>) -> Vec<V
             }
         }
     }
+}
+
+/// Observations of one code that a document tells apart by their names (two questions, two sites, two leads) are as many things; what
+/// is compared by its analyte is one, whatever it is called.
+fn questions(statements: &[Statement<'_>], list: Vec<usize>) -> Vec<Vec<usize>> {
+    let name = |at: usize| statements.get(at).filter(|s| s.conversion.is_none()).and_then(|s| s.reading()).map_or("", |r| r.name.as_str());
+    let mut named: HashMap<Option<usize>, &str> = HashMap::new();
+    let several = list.iter().any(|at| *named.entry(statements.get(*at).and_then(|s| s.source)).or_insert_with(|| name(*at)) != name(*at));
+    if several { by(list, name) } else { vec![list] }
 }
 
 /// Events of the same words: dated ones by their day, or days so close; undated ones by their rank in their document.
@@ -132,8 +141,7 @@ fn by_pairs<K: Eq + Hash>(pairs: impl Iterator<Item = (usize, K)>) -> Vec<Vec<us
 fn result(resource: &Value, concept: Option<&Value>, beside: &Beside<'_>) -> String {
     let unit = if beside.comparable { "=" } else { get(resource, "valueQuantity").map_or("", analyte::written) };
     let isolate = beside.isolate.map(|i| format!("{:?}", concept::key(i))).unwrap_or_default();
-    let side = if beside.isolate.is_none() && get(resource, "bodySite").is_none() { String::new() } else { side(resource, concept) };
-    format!("{unit}|{side}|{isolate}")
+    format!("{unit}|{}|{isolate}", side(resource, concept))
 }
 
 /// The side of the body that a statement names: its site but for the side, and the sides that codes or words of the table say.

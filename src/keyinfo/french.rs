@@ -24,6 +24,7 @@ pub(super) struct French {
     pub report_titles: Vec<String>,
     pub report_part: Vec<ReportPart>,
     pub abnormal: Codes,
+    pub outside: Outside,
     pub loinc: Loinc,
     pub snomed: Snomed,
     pub course: CourseWords,
@@ -45,6 +46,14 @@ pub(super) struct French {
     pub gender: Words,
     pub boolean: Words,
     pub absent: Words,
+}
+
+/// Of a value outside the range of its laboratory that is not flagged so.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Outside {
+    pub above: String,
+    pub below: String,
+    pub though_normal: String,
 }
 
 /// Words by code.

@@ -138,7 +138,9 @@ fn result(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Line {
     let resource = lead.resource;
     let colon = if observation::is_measure(resource) { " " } else { " : " };
     let mut body = format!("{colon}{}", observation::dated(resource, lead.when));
-    for detail in observation::flag(resource).map(str::to_owned).into_iter().chain(observation::reference_range(resource)).chain(status(lead)) {
+    let outside = if observation::abnormal(resource) { None } else { lead.reading().and_then(|r| r.drawn.as_ref()?.outside()) };
+    let flag = outside.map(|side| observation::outside(resource, side)).or_else(|| observation::flag(resource).map(str::to_owned));
+    for detail in flag.into_iter().chain(observation::reference_range(resource)).chain(status(lead)) {
         body.push_str(&format!(", {detail}"));
     }
     if let Some(previous) = group.previous.and_then(|at| context.statement(at)) {
@@ -153,7 +155,7 @@ fn result(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Line {
         Some(site) if !fold(&label).contains(&fold(&site)) => format!("{label} ({site})"),
         _ => label,
     };
-    Line { label, body, abnormal: observation::abnormal(resource), ..Line::default() }
+    Line { label, body, abnormal: outside.is_some() || observation::abnormal(resource), ..Line::default() }
 }
 
 /// What a line is about.

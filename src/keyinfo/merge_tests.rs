@@ -308,3 +308,82 @@ fn one_more_statement_removes_no_alert() {
         }
     }
 }
+
+fn in_range(mut result: Value, low: f64, high: f64, flag: &str) -> Value {
+    let unit = result["valueQuantity"]["code"].clone();
+    result["referenceRange"] = json!([{"low": {"value": low, "code": unit}, "high": {"value": high, "code": unit}}]);
+    if !flag.is_empty() {
+        result["interpretation"] = json!([{"coding": [{"code": flag}]}]);
+    }
+    result
+}
+
+#[test]
+fn a_value_outside_the_range_of_its_laboratory_is_abnormal_whether_it_is_flagged_or_not() {
+    let potassium = |low: f64, high: f64, flag: &str| Record::new().with(Some(1), in_range(result("2823-3", "Potassium", 6.9, "mmol/L", "2026-03-14"), low, high, flag));
+    let told = |record: &Record| {
+        let found = lines(record, "results");
+        (found[0]["abnormal"] == true, found[0]["body"].as_str().unwrap().to_owned())
+    };
+    let (abnormal, body) = told(&potassium(3.5, 5.1, ""));
+    assert!(abnormal && body.contains("au-dessus des valeurs de référence"), "{body}");
+    let (abnormal, body) = told(&potassium(3.5, 5.1, "N"));
+    assert!(abnormal && body.contains("bien que noté normal par le laboratoire"), "{body}");
+    assert!(told(&potassium(3.5, 5.1, "HH")).1.contains("très élevé"), "the words of the laboratory go before ours");
+    assert_eq!((told(&potassium(3.5, 7.0, "")).0, told(&potassium(9.0, 2.0, "")).0), (false, false), "within it, or a range that is none");
+}
+
+#[test]
+fn two_questions_of_one_code_in_a_document_are_two_and_one_question_in_two_documents_is_one() {
+    let answer = |text: &str, value: bool| json!({"resourceType": "Observation", "status": "final", "code": {"coding": [{"system": "http://loinc.org", "code": "11329-0"}], "text": text}, "effectiveDateTime": "2026-03-14", "valueBoolean": value});
+    let two = Record::new().with(Some(0), answer("Chute dans les six mois", false)).with(Some(0), answer("Se lève sans aide", false));
+    let all = |record: &Record| view_of(record)["sections"].as_array().unwrap().iter().flat_map(|s| s["lines"].as_array().unwrap().clone()).filter(|l| l["id"].is_string()).count();
+    assert_eq!(all(&two), 2);
+    let again = Record::new().with(Some(0), answer("Chute dans les six mois", false)).with(Some(1), answer("Chute (six mois)", false));
+    assert_eq!(all(&again), 1);
+}
+
+#[test]
+fn two_lots_of_a_day_are_two_doses_and_none_named_is_one_of_them() {
+    let record = Record::new().with(Some(0), dose("1", "2026-03-14", "L1")).with(Some(0), dose("1", "2026-03-14", "L2")).with(Some(1), dose("1", "2026-03-14", ""));
+    assert_eq!(lines(&record, "immunizations").len(), 2);
+}
+
+#[test]
+fn a_change_is_from_the_value_before_and_never_from_a_corrected_one() {
+    let at = |value: f64, status: &str, when: &str| {
+        let mut one = result("2823-3", "Potassium", value, "mmol/L", when);
+        one["status"] = json!(status);
+        one
+    };
+    let record = Record::new().with(Some(2), at(6.9, "final", "2026-03-01")).with(Some(1), at(4.3, "corrected", "2026-03-01")).with(Some(0), at(4.4, "final", "2026-03-16"));
+    let found = lines(&record, "results");
+    assert_eq!(found[0]["trend"]["change"]["text"], "+2 % en 15 jours", "{found:?}");
+    assert_eq!(found[0]["trend"]["change"]["significant"], false);
+    assert!(found[0].get("conflict").is_none());
+}
+
+#[test]
+fn active_in_one_document_and_inactive_in_another_is_told_of_both() {
+    let mut over = allergy(json!({"text": "Amoxicilline"}));
+    over["clinicalStatus"] = status("inactive");
+    let record = Record::new().with(Some(2), allergy(json!({"text": "Amoxicilline"}))).with(Some(0), over);
+    let found = lines(&record, "allergies");
+    assert!(found[0]["conflict"] == true && remarks(&found[0]).contains("selon Dr Anne Leroy, 02/06/2025 : active"), "{found:?}");
+}
+
+#[test]
+fn what_is_said_again_is_not_new_and_what_is_said_otherwise_is() {
+    let new = |last: Value| {
+        let record = Record::new().with(Some(2), condition("I10", "Hypertension artérielle", "active")).with(Some(0), last);
+        record.known("1963-03-12", |known| {
+            let profiles = Profiles::with(Vec::new()).unwrap();
+            let came = [(2, true), (1, false), (1, false)];
+            let asked = Asked { profile: profiles.of("neutral").unwrap(), section: None, offset: 0, most: 100, explain: false, came: &came, closed: &[] };
+            view(known, &asked)["new"].as_u64().unwrap()
+        })
+    };
+    assert_eq!(new(condition("I10", "Hypertension artérielle", "active")), 0);
+    assert_eq!(new(condition("I10", "Hypertension artérielle", "resolved")), 1);
+    assert_eq!(new(condition("E11", "Diabète de type 2", "active")), 1);
+}

@@ -82,8 +82,10 @@ pub struct Source {
     pub title: String,
     pub author: String,
     pub structure: String,
-    /// FHIR dateTime of the act.
+    /// FHIR dateTime of the act: of a stay its end.
     pub date: String,
+    /// FHIR dateTime at which it was written, which decides what is said last; "" where that is not known: then the date.
+    pub written: String,
     pub type_display: String,
     /// Code of its type.
     pub kind: String,
@@ -95,6 +97,8 @@ pub struct Source {
     pub in_force: bool,
     /// Its author is the patient or somebody of the patient's.
     pub by_patient: bool,
+    /// The confidentiality labels of this version of its DocumentReference, as a set.
+    pub labels: i32,
 }
 
 /// What is known of a patient. Contents and sources hold only what the caller may see.

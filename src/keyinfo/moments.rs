@@ -61,14 +61,25 @@ pub(super) fn years(list: Vec<usize>, year: impl Fn(usize) -> Option<i64>, apart
 pub(super) fn doses(statements: &[Statement<'_>], list: Vec<usize>, of_days: impl Fn(Vec<usize>) -> Vec<Vec<usize>>) -> Vec<Vec<usize>> {
     let partial = |at: &usize| statements.get(*at).is_some_and(|s| s.when_us.is_some() && s.when.len() < 10);
     let (vague, exact): (Vec<usize>, Vec<usize>) = list.into_iter().partition(partial);
-    let mut out = of_days(exact);
     let lot = |at: usize| statements.get(at).map_or("", |s| text(s.resource, "/lotNumber"));
+    let mut out: Vec<Vec<usize>> = of_days(exact).into_iter().flat_map(|day| lots(day, lot)).collect();
     for same in by(vague, |at| (statements.get(at).map_or("", |s| s.when).to_owned(), lot(at).to_owned())) {
         let place = same.first().and_then(|one| matching(statements, &out, *one, lot(*one)));
         match place.and_then(|p| out.get_mut(p)) {
             Some(list) => list.extend(same),
             None => out.push(same),
         }
+    }
+    out
+}
+
+/// Doses of a day by their lots: two lots are two doses; what names none goes with the first.
+fn lots<'a>(day: Vec<usize>, lot: impl Fn(usize) -> &'a str) -> Vec<Vec<usize>> {
+    let (named, unnamed): (Vec<usize>, Vec<usize>) = day.into_iter().partition(|at| !lot(*at).is_empty());
+    let mut out = by(named, |at| lot(at).to_uppercase());
+    match out.first_mut() {
+        Some(first) => first.extend(unnamed),
+        None => out.push(unnamed),
     }
     out
 }

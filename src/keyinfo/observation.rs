@@ -7,6 +7,13 @@ use super::dates;
 use super::numbers;
 use super::tables::FRENCH;
 
+/// On which side of its range a value lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Below,
+    Above,
+}
+
 /// Longest text told as a value, in characters.
 const MAX_TEXT: usize = 700;
 
@@ -66,15 +73,28 @@ pub(super) fn flag(holder: &Value) -> Option<&'static str> {
     items(holder, "interpretation").flat_map(codes).find_map(|c| FRENCH.interpretation.word(c))
 }
 
+/// What is said of a value that lies outside the range of its laboratory without being flagged so.
+pub(super) fn outside(resource: &Value, side: Side) -> String {
+    let words = &FRENCH.outside;
+    let said = if side == Side::Above { &words.above } else { &words.below };
+    let normal = items(resource, "interpretation").flat_map(codes).any(|c| c == "N");
+    if normal { format!("{said}, {}", words.though_normal) } else { said.clone() }
+}
+
 /// Whether the laboratory flagged it abnormal, itself or a component.
 pub(super) fn abnormal(resource: &Value) -> bool {
     let bad = |holder: &Value| items(holder, "interpretation").flat_map(codes).any(|c| FRENCH.abnormal.codes.iter().any(|a| a == c));
     bad(resource) || items(resource, "component").any(bad)
 }
 
+/// The normal range, when one is given: not a critical or therapeutic one.
+pub(super) fn normal_ranges(resource: &Value) -> impl Iterator<Item = &Value> {
+    items(resource, "referenceRange").filter(|r| get(r, "type").is_none_or(|t| codes(t).all(|c| c == "normal")))
+}
+
 /// `valeurs de référence 4 à 6 %`: the normal range, when one is given.
 pub(super) fn reference_range(resource: &Value) -> Option<String> {
-    let normal = items(resource, "referenceRange").find(|r| get(r, "type").is_none_or(|t| codes(t).all(|c| c == "normal")))?;
+    let normal = normal_ranges(resource).next()?;
     let range = numbers::range(normal).or_else(|| Some(text(normal, "/text")).filter(|t| !t.is_empty()).map(str::to_owned))?;
     Some(format!("valeurs de référence {range}"))
 }
@@ -115,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_flag_that_the_laboratory_gave_is_told() {
+    fn a_flag_is_what_the_laboratory_gave() {
         assert_eq!(flag(&json!({"interpretation": [{"coding": [{"code": "H"}]}]})), Some("élevé"));
         assert_eq!(flag(&json!({"interpretation": [{"coding": [{"code": "N"}]}]})), None);
         assert!(!abnormal(&json!({"valueQuantity": {"value": 9}, "referenceRange": [{"high": {"value": 5}}]})));

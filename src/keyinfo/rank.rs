@@ -60,10 +60,13 @@ fn rank<'a>(context: &'a Context<'_>, asked: &Asked<'_>, filled: &Filled, (group
     Ranked { group, line, new, trend, weighed, alert }
 }
 
-/// Whether the newest statement is of a document that is new to this reader.
+/// Whether the newest statement is of a document that is new to this reader, and says something that none of the others said: what is
+/// said again is not new.
 fn is_new(context: &Context<'_>, asked: &Asked<'_>, group: &Group) -> bool {
-    let source = context.statement(group.lead).and_then(|s| s.source);
-    source.and_then(|s| asked.came.get(s)).is_some_and(|(_, new)| *new)
+    let new = |at: usize| context.statement(at).and_then(|s| asked.came.get(s.source?)).is_some_and(|(_, new)| *new);
+    let Some(lead) = context.statement(group.lead).filter(|_| new(group.lead)) else { return false };
+    let again = |at: &usize| context.statement(*at).is_some_and(|s| s.kind == lead.kind && s.variants() == lead.variants());
+    !group.merged.iter().filter(|at| !new(**at)).any(again)
 }
 
 /// What an entry of the Bundle is marked with.

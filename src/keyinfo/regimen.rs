@@ -219,7 +219,9 @@ impl<'a> Evidence<'a> {
             When::DispensedAfterStop => self.stop.zip(self.last).is_some_and(|(stop, last)| last.us > self.end_us(stop)),
             When::ResumedAfterStop => self.stop.zip(newest_word).is_some_and(|(stop, word)| self.said_us(word) > stop.us),
             When::Stopped => self.stop.is_some(),
-            When::Over => self.over.is_some_and(|over| newest_word.is_none_or(|w| self.said_us(w) <= over.us) && self.last.is_none_or(|l| l.us <= self.end_us(over))),
+            When::Over => self
+                .over
+                .is_some_and(|over| newest_word.is_none_or(|w| self.said_us(w) <= over.us && !self.one_document(w, over)) && self.last.is_none_or(|l| l.us <= self.end_us(over))),
             When::Held => self.context.statement(self.lead).is_some_and(|s| !is_dispensing(self.context, s) && held(s)),
             When::Supplied => self.days.is_some_and(covered),
             When::SuppliedUnsaid => self.days.is_none() && covered(MEDICATIONS.supply.default_days),
@@ -251,6 +253,12 @@ impl<'a> Evidence<'a> {
 
     fn said_us(&self, said: Said) -> i64 {
         self.context.statement(said.at).map_or(said.us, |s| s.said_us)
+    }
+
+    /// Whether one document says both: then a course that goes on is told beside one that is over.
+    fn one_document(&self, a: Said, b: Said) -> bool {
+        let source = |said: Said| self.context.statement(said.at).and_then(|s| s.source);
+        source(a).is_some() && source(a) == source(b)
     }
 
     /// The last µs of the day on which it ended, by its period, else the moment it was said.

@@ -175,3 +175,24 @@ fn a_dispensing_counts_for_each_line_of_its_product() {
     assert!(found.len() == 2 && found.iter().all(|l| l["stateReason"] == "délivré le 10/11/2026 pour 30 jours"), "{found:?}");
     assert!(found.iter().all(|l| l.get("remarks").is_none_or(|r| !r.to_string().contains("même substance"))), "two dosages are one product");
 }
+
+/// A letter written at the end of a stay speaks last, whenever the stay began.
+#[test]
+fn what_was_written_last_decides_and_not_what_began_last() {
+    let mut record = record("2026-06-01").with(Some(2), stopped("2026-06-12")).with(Some(0), listed());
+    record.sources[2].written = "2026-06-12".into();
+    record.sources[0].date = "2026-06-05".into();
+    let (state, reason, ..) = told(record);
+    assert!(state == "stopped" && reason.contains("12/06/2026"), "{state} {reason}");
+}
+
+#[test]
+fn a_course_that_goes_on_is_not_ended_by_an_earlier_one_of_the_same_document() {
+    let mut earlier = medication("MedicationStatement", "completed", "1 comprimé matin et soir");
+    earlier["effectivePeriod"] = json!({"start": "2000-03-28", "end": "2000-04-04"});
+    let mut now = listed();
+    now["effectivePeriod"] = json!({"start": "2026-08-01"});
+    let states: Vec<String> =
+        lines(&record("2025-06-02").with(Some(0), earlier).with(Some(0), now), "medications").iter().map(|l| l["state"].as_str().unwrap().to_owned()).collect();
+    assert!(states.contains(&"active".to_owned()) && !states.is_empty(), "{states:?}");
+}

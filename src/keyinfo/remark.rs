@@ -22,11 +22,13 @@ pub(super) fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> 
     }
     for at in &group.against {
         let word = context.statement(*at).and_then(|s| s.against).unwrap_or("contredit");
-        out.push(format!("désaccord : affirmé par {}, {word} par {}", context.who(group.lead), context.who(*at)));
+        out.push(format!("désaccord : énoncé affirmé par {}, {word} par {}", context.who(group.lead), context.who(*at)));
     }
     for at in &group.discordant {
         if let Some(other) = context.statement(*at) {
-            out.push(format!("valeur discordante : {} selon {}", observation::dated(other.resource, other.when), context.who(*at)));
+            let rank = |s: &Statement<'_>| s.reading().map(|r| r.rank);
+            let word = if rank(other) == rank(lead) { "valeur discordante" } else { "valeur remplacée" };
+            out.push(format!("{word} : {} selon {}", observation::dated(other.resource, other.when), context.who(*at)));
         }
     }
     if lead.kind != "Observation" && !group.merged.is_empty() {
@@ -49,7 +51,7 @@ fn told_otherwise(context: &Context<'_>, group: &Group, lead: &Statement<'_>, ou
                 continue;
             }
             let folded = fold(theirs);
-            if !told.iter().any(|t| t.contains(&folded)) {
+            if !told.iter().any(|t| says(t, &folded)) {
                 told.push(folded);
                 differs.push(theirs.as_str());
             }
@@ -58,6 +60,11 @@ fn told_otherwise(context: &Context<'_>, group: &Group, lead: &Statement<'_>, ou
             out.push(format!("selon {} : {}", context.who(at), differs.join(", ")));
         }
     }
+}
+
+/// Whether words stand in others, as whole words: «inactive» does not say «active».
+fn says(told: &str, words: &str) -> bool {
+    format!(" {told} ").contains(&format!(" {words} "))
 }
 
 fn same_names(s: &Statement<'_>, lead: &Statement<'_>) -> bool {

@@ -175,7 +175,8 @@ pub(super) fn of(context: &Context<'_>, group: &Group, line: &Line, profile: &Pr
         (.., true) => out.add("abnormal", "résultat hors des valeurs de référence", points.abnormal),
         _ => {}
     }
-    if let Some(days) = SCORE.decay.iter().find(|d| d.section == around.section).map(|d| d.days) {
+    // A day that cannot be makes nothing recent.
+    if let Some(days) = SCORE.decay.iter().find(|d| d.section == around.section).map(|d| d.days).filter(|_| lead.doubt.is_none()) {
         out.add("recent", "récent", points.recent * (-age_days(context, lead.when_us.unwrap_or(lead.said_us)) / days).exp());
     }
     if around.new {
@@ -202,7 +203,9 @@ fn age_days(context: &Context<'_>, us: i64) -> f64 {
 /// in one and not in another, a treatment that is dispensed, prescribed or listed after it was stopped, two strengths of one substance that
 /// different documents list. What they add to each other is a remark.
 pub(super) fn conflicts(context: &Context<'_>, group: &Group) -> bool {
-    if !group.against.is_empty() || !group.discordant.is_empty() {
+    let rank = |at: usize| context.statement(at).and_then(|s| s.reading()).map(|r| r.rank);
+    // What was corrected, or preliminary, contradicts nothing.
+    if !group.against.is_empty() || group.discordant.iter().any(|at| rank(*at) == rank(group.lead)) {
         return true;
     }
     if let Some(regimen) = &group.regimen {

@@ -17,13 +17,15 @@ const MINUTE_US: i64 = 60_000_000;
 
 /// The value of an observation, as it is compared.
 pub(super) struct Reading<'a> {
+    /// What its document calls it, folded.
+    pub name: String,
     /// In a form that two equal ones share: with flags and components.
     value: String,
     pub unit: &'a str,
     comparator: &'a str,
     flags: String,
     /// Corrected before amended before final before preliminary.
-    rank: u8,
+    pub rank: u8,
     /// Value and precision in the unit of the analyte.
     compared: Option<(f64, f64)>,
     /// Of a number without a comparator (`< 4` is no value to draw).
@@ -36,6 +38,7 @@ impl<'a> Reading<'a> {
         let value = quantity.and_then(|q| get(q, "value")).and_then(Value::as_f64);
         let compared = conversion.zip(quantity).zip(value).map(|((c, q), v)| (c.apply(v), half_step(q) * c.step() * (1.0 + 1e-9)));
         Self {
+            name: get(resource, "code").and_then(concept::spoken).map(|n| fold(&n)).unwrap_or_default(),
             value: value_of(resource),
             unit: quantity.map_or("", written),
             comparator: text(resource, "/valueQuantity/comparator"),

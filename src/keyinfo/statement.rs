@@ -49,7 +49,7 @@ impl<'a> Statement<'a> {
 
 /// All statements, document after document.
 pub(super) fn read<'a>(facts: &Facts<'a>, sources: &[&Source], life: &Life) -> Vec<Statement<'a>> {
-    let dated: Vec<Option<i64>> = sources.iter().map(|s| dates::start_us(&s.date)).collect();
+    let dated: Vec<Option<i64>> = sources.iter().map(|s| dates::start_us(&s.written).or_else(|| dates::start_us(&s.date))).collect();
     let ranks = ranks(sources);
     let mut out = Vec::with_capacity(facts.held().map(|(held, _)| held.contents.stated.len()).sum());
     for (home, (held, first)) in facts.held().enumerate() {

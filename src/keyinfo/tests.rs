@@ -176,7 +176,7 @@ fn a_denial_beside_an_affirmation_is_told_with_both_authors() {
     refuted["verificationStatus"] = status("refuted");
     let bundle = Record::new().with(Some(2), condition("I10", "Hypertension artérielle", "active")).with(Some(0), refuted).bundle();
     let told = told(&bundle, "11450-4");
-    assert!(told.contains("désaccord : affirmé par Dr Anne Leroy, 02/06/2025, écarté par Dr Claire Martin, 12/09/2026"), "{told}");
+    assert!(told.contains("désaccord : énoncé affirmé par Dr Anne Leroy, 02/06/2025, écarté par Dr Claire Martin, 12/09/2026"), "{told}");
     assert_eq!(references(&bundle, "11450-4"), ["f0"]);
 }
 

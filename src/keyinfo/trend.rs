@@ -4,9 +4,10 @@
 use serde_json::{Value, json};
 
 use super::analyte::{half_step, written};
-use super::concept::{get, items};
+use super::concept::get;
 use super::group::Group;
 use super::line::Context;
+use super::observation::{self, Side};
 use super::score::SCORE;
 use super::statement::Statement;
 use super::units::ucum;
@@ -17,6 +18,7 @@ use crate::fhir::time;
 const MAX_POINTS: usize = 60;
 
 /// A value with its time and the bounds that its own laboratory gave.
+#[derive(Clone, Copy)]
 struct Point<'a> {
     us: i64,
     value: f64,
@@ -60,7 +62,10 @@ pub(super) fn of<'a>(context: &Context<'a>, group: &Group, codes: &[&str]) -> Op
     }
     let extra = points.len().saturating_sub(MAX_POINTS);
     points.drain(..extra);
-    let change = change(&points, codes);
+    let drawn = |at: usize| context.statement(at).and_then(|s| point(s, lead, unit));
+    let last = drawn(group.lead);
+    let before = group.previous.and_then(drawn).or_else(|| last.as_ref().and_then(|l| points.iter().rev().find(|p| p.us < l.us).copied()));
+    let change = before.zip(last).and_then(|(before, last)| change(&before, &last, codes));
     let unit_text = get(lead.resource, "valueQuantity").map(numbers::unit).unwrap_or_default().replace("(s)", "");
     Some(Trend { unit: super::concept::text(lead.resource, "/valueQuantity/unit").to_owned(), unit_text, points, change })
 }
@@ -83,7 +88,7 @@ impl Trend<'_> {
             .collect();
         let mut shown = json!({"unit": self.unit, "unitText": self.unit_text, "points": points});
         if let (Some(change), Some(members)) = (&self.change, shown.as_object_mut()) {
-            let direction = if change.percent.abs() < 0.05 {
+            let direction = if change.percent.abs() < 0.5 {
                 "flat"
             } else if change.percent > 0.0 {
                 "up"
@@ -111,10 +116,21 @@ impl<'a> Drawn<'a> {
     pub fn of(resource: &'a Value) -> Option<Self> {
         let quantity = get(resource, "valueQuantity").filter(|q| get(q, "comparator").is_none())?;
         let value = get(quantity, "value")?.as_f64().filter(|v| v.is_finite())?;
-        let normal = items(resource, "referenceRange").next();
+        let mut ranges = observation::normal_ranges(resource);
+        // Of several (by age, by sex) nobody says which one holds.
+        let normal = ranges.next().filter(|_| ranges.next().is_none());
         let own = |b: &Value| written(b).is_empty() || written(b) == written(quantity) || ucum(written(b)) == ucum(written(quantity));
         let bound = |name: &str| normal.and_then(|r| get(r, name)).filter(|b| own(b)).and_then(|b| get(b, "value")?.as_f64());
         Some(Self { quantity, value, low: bound("low"), high: bound("high"), within: half_step(quantity) })
+    }
+}
+
+impl Drawn<'_> {
+    /// On which side of its bounds it lies; `None` within them, or where they contradict each other.
+    pub fn outside(&self) -> Option<Side> {
+        let ordered = self.low.zip(self.high).is_none_or(|(low, high)| low <= high);
+        let below = self.low.is_some_and(|low| self.value < low).then_some(Side::Below);
+        below.or_else(|| self.high.is_some_and(|high| self.value > high).then_some(Side::Above)).filter(|_| ordered)
     }
 }
 
@@ -131,15 +147,16 @@ fn point<'a>(s: &Statement<'a>, lead: &Statement<'_>, unit: &str) -> Option<Poin
     Some(Point { us, value: told(drawn.value), low: drawn.low.map(told), high: drawn.high.map(told), original: Some(drawn.quantity), within })
 }
 
-fn change(points: &[Point<'_>], codes: &[&str]) -> Option<Change> {
-    let [.., before, last] = points else { return None };
+/// From the value before to the newest; what was corrected, or contradicts one of them, is drawn and changes nothing.
+fn change(before: &Point<'_>, last: &Point<'_>, codes: &[&str]) -> Option<Change> {
     if before.value == 0.0 {
         return None;
     }
     let percent = (last.value - before.value) / before.value.abs() * 100.0;
     let row = SCORE.change.iter().find(|row| row.codes.iter().any(|c| codes.contains(&c.as_str())));
     let sign = if percent < 0.0 { "−" } else { "+" };
-    let told = format!("{sign}{:.0} % en {}", percent.abs(), apart(before.us, last.us));
+    let since = apart(before.us, last.us);
+    let told = if percent.abs() < 0.5 { format!("stable en {since}") } else { format!("{sign}{:.0} % en {since}", percent.abs()) };
     Some(Change { percent, text: told, significant: row.is_some_and(|r| percent.abs() >= r.percent) })
 }
 
