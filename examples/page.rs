@@ -29,7 +29,7 @@ fn written(sample: &Value) -> String {
     let frame = Frame { asked: &asked, views: &views, ..frame(of) };
     let view = sample.get("view").unwrap_or(&Value::Null);
     match (sample.get("refused").and_then(Value::as_str), sample.get("imported"), sample.get("offset").and_then(Value::as_u64)) {
-        (Some(reason), ..) => web::refused(reason, &frame),
+        (Some(reason), ..) => web::refused(reason, true, &frame),
         (_, Some(identifiers), _) => web::imported(identifiers, &frame),
         (.., Some(offset)) => web::more(view, usize::try_from(offset).unwrap_or(0), &frame),
         _ if sample.get("all").is_some() => web::documents(view, &frame),

@@ -10,7 +10,7 @@ use super::registry::registry;
 use super::sent_parameters;
 use crate::access::{Rule, Visibility};
 use crate::audit::{Action, By, Event, Outcome};
-use crate::fhir::{Actor, Fault, Role};
+use crate::fhir::{Actor, Fault, FaultKind, Result, Role};
 use crate::identity::Caller;
 
 /// Methods the API knows.
@@ -264,6 +264,17 @@ impl Call {
     /// Every value of a parameter.
     pub fn parameters<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
         self.asked().filter(move |(n, _)| *n == name).map(|(_, v)| v)
+    }
+
+    /// Refuses a body of an operation that is no Parameters resource that can be read.
+    ///
+    /// # Errors
+    /// `Malformed` with the reason.
+    pub fn sent_is_readable(&self) -> Result<()> {
+        match sent_parameters::unreadable(&self.body) {
+            Some(why) => Err(Fault::new(FaultKind::Malformed, 889, format!("{why}; send a Parameters resource as JSON, or the parameters in the address"))),
+            None => Ok(()),
+        }
     }
 
     /// Every parameter with its value, in order.

@@ -13,7 +13,7 @@ mod traits;
 pub use desk::{Desk, Ended, Imported, NewSession, Refused, Session};
 pub use launch::launch;
 pub(super) use launch::{patient, permitted};
-pub use steps::{break_glass, glass_breaker, imported, notice_due, notice_read, of_patient, view, views};
+pub use steps::{break_glass, glass_breaker, imported, may_be_opened, notice_due, notice_read, of_patient, view, views};
 pub use traits::Traits;
 
 use super::{App, Call, Method};

@@ -5,6 +5,7 @@
 mod counts;
 mod documents;
 mod seen;
+mod then;
 mod wanted;
 
 use std::collections::HashSet;
@@ -88,9 +89,13 @@ fn held(app: &App, call: &Call, wanted: &Wanted, find: impl FnOnce(&mut Reader<'
         if let Some(at_us) = wanted.as_of_us {
             reader.as_of(at_us)?;
         }
-        let gathered = summary::gather(app, reader, &id, wanted.as_of_us.is_some())?;
+        let mut gathered = summary::gather(app, reader, &id, wanted.as_of_us.is_some())?;
         let since = Since::read(call, wanted, reader, gathered.record)?;
         let own = reader.own_documents(gathered.record)?;
+        if let Some(at_us) = wanted.as_of_us {
+            let hidden = then::hidden(call, reader, &gathered, &own, at_us)?;
+            gathered.keep(|document| !hidden.contains(&document));
+        }
         Ok(Held { gathered, since, own })
     })?;
     if let Some(then) = &wanted.under {

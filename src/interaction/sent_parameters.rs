@@ -10,6 +10,23 @@ const MAX_BYTES: usize = 1 << 20;
 /// Parameters that are read.
 const MAX: usize = 10_000;
 
+/// What is wrong with a body that is no Parameters resource whose parameters can be read; `None` for an empty one.
+pub(super) fn unreadable(body: &[u8]) -> Option<&'static str> {
+    if body.is_empty() {
+        return None;
+    }
+    if body.len() > MAX_BYTES {
+        return Some("the body is over 1 MiB");
+    }
+    let Ok(value) = serde_json::from_slice::<Value>(body) else { return Some("the body is no JSON") };
+    if value.get("resourceType").and_then(Value::as_str) != Some("Parameters") {
+        return Some("the body is no Parameters resource");
+    }
+    let mut all = value.get("parameter").and_then(Value::as_array).into_iter().flatten();
+    let whole = |p: &Value| p.get("name").is_some_and(Value::is_string) && value_of(p).is_some();
+    (!all.all(whole)).then_some("a parameter has no name, or no value of a simple type")
+}
+
 /// Name and value of each parameter of a simple type; an Identifier is `system|value`, a Coding its code behind its system. None of what
 /// is no operation, or takes a document in its own type.
 pub(super) fn read(path: &[String], body: &[u8]) -> Vec<(String, String)> {
@@ -68,5 +85,15 @@ mod tests {
         let body = json!({"resourceType": "Parameters", "parameter": [{"name": "a", "valueString": "b"}]});
         assert!(of("$nobody", &body).is_empty() && of("123", &body).is_empty() && of("$deposit", &body).is_empty());
         assert!(of("$key-info", &json!({"resourceType": "Bundle"})).is_empty() && read(&["$key-info".to_owned()], b"<x/>").is_empty());
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_is_said_to_be_so() {
+        assert_eq!(unreadable(b""), None);
+        assert_eq!(unreadable(br#"{"resourceType": "Parameters", "parameter": [{"name": "a", "valueBoolean": true}]}"#), None);
+        for wrong in [&b"{"[..], b"[]", b"null", br#"{"resourceType": "Patient"}"#, br#"{"resourceType": "Parameters", "parameter": [{"name": "a"}]}"#, &vec![b' '; MAX_BYTES + 1]]
+        {
+            assert!(unreadable(wrong).is_some(), "{}", wrong.len());
+        }
     }
 }

@@ -29,6 +29,7 @@ enforced_on_both! {
     what_comes_into_sight_is_new_whatever_its_date
     a_label_an_archive_and_their_end_are_told_apart
     the_delta_and_the_key_information_have_one_cursor
+    what_was_hidden_then_is_hidden_as_of_then
     what_the_caller_holds_is_linked_and_not_new
     the_practices_own_deposits_are_not_new
     one_never_given_is_absent
@@ -66,7 +67,7 @@ fn patch(session: &mut Session, id: &str, operation: Value) {
     assert_eq!(answer.status, 200, "{}", text(&answer));
 }
 
-fn label(session: &mut Session, id: &str, codes: &[&str]) {
+pub(crate) fn label(session: &mut Session, id: &str, codes: &[&str]) {
     let system = |c: &str| {
         if c.len() == 1 {
             "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
@@ -303,6 +304,21 @@ fn the_delta_and_the_key_information_have_one_cursor(server: &TestServer) {
     let answer = shown(&mut doctor, &patient);
     assert_eq!(told(&answer), BTreeMap::from([(shown_first, vec!["labels".to_owned()]), (masked, vec!["new".to_owned()])]));
     assert_eq!(new(&view(&mut doctor)).len(), 0, "what the delta told is known");
+}
+
+/// An earlier day is what this reader saw then, not what he might see of it today.
+fn what_was_hidden_then_is_hidden_as_of_then(server: &TestServer) {
+    let (patient, id) = deposited(server, "2.25.8447", "");
+    let (mut doctor, mut laboratory) = (server.doctor(&[]), server.client("client-laboratoire"));
+    authorized(&mut doctor, &patient);
+    let view = |doctor: &mut Session, more: &str| text(&doctor.get(&format!("{patient}/$key-info?_format=keyinfo{more}")));
+    label(&mut laboratory, &id, &["N", "MASQUE_PS"]);
+    let masked = view(&mut doctor, "");
+    let then = serde_json::from_str::<Value>(&masked).unwrap()["generated"].as_str().unwrap().to_owned();
+    assert!(masked.contains("\"documentsTotal\":0"), "{masked}");
+    label(&mut laboratory, &id, &["N"]);
+    assert!(view(&mut doctor, "").contains("\"documentsTotal\":1"));
+    assert_eq!(view(&mut doctor, &format!("&asOf={then}")), masked);
 }
 
 fn what_the_caller_holds_is_linked_and_not_new(server: &TestServer) {

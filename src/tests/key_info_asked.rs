@@ -65,8 +65,8 @@ fn a_day_before_the_record_has_none_and_a_day_to_come_is_refused() {
     refused(&cabinet.get(&format!("{patient}/$key-info?asOf=2019-01-01")), 404);
     let outcome = refused(&cabinet.get(&format!("{patient}/$key-info?asOf=2999-01-01")), 400);
     assert!(outcome["issue"][0]["diagnostics"].as_str().unwrap().contains("asOf"));
-    // The day that goes on is told up to now.
-    assert_eq!(cabinet.get(&format!("{patient}/$key-info?asOf={}", chrono::Utc::now().format("%Y-%m"))).status, 200);
+    // Nor is one that is not over: it could not be told again.
+    refused(&cabinet.get(&format!("{patient}/$key-info?asOf={}", chrono::Utc::now().format("%Y-%m"))), 400);
 }
 
 fn it_is_asked_by_identifier_and_by_parameters_in_the_body(server: &TestServer) {
@@ -102,9 +102,23 @@ fn what_cannot_be_asked_is_refused_with_what_can() {
         ("_format=keyinfo&sinse=2026-01-01", "since"),
         ("_format=keyinfo&reconcile=peut-etre", "true or false"),
         ("section=problems", "_format=keyinfo"),
+        ("_format=keyinfo&maxPerSection=0", "from 1 to 500"),
+        ("since=2999-01-01", "future"),
+        ("specialty=SM26&specialty=SM04", "once"),
+        ("identifier=urn:oid:1.2.250.1.213.1.4.10%7C258027511234534", "Patient/$key-info"),
     ] {
         let outcome = refused(&cabinet.get(&format!("{patient}/$key-info?{query}")), 400);
         assert!(outcome["issue"][0]["diagnostics"].as_str().unwrap().contains(told), "{query}: {outcome}");
+    }
+}
+
+#[test]
+fn a_body_that_cannot_be_read_is_refused_and_not_taken_for_none() {
+    let server = TestServer::start(On::Sqlite);
+    let (patient, _) = patient_of(&server, &["01-synthese-medicale.xml"]);
+    let mut cabinet = server.cabinet();
+    for body in ["{", "[]", r#"{"resourceType": "Patient"}"#, r#"{"resourceType": "Parameters", "parameter": [{"name": "since"}]}"#] {
+        refused(&cabinet.call("POST", &format!("{patient}/$key-info"), &[("Content-Type", crate::support::FHIR_JSON)], body.as_bytes()), 400);
     }
 }
 

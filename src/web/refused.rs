@@ -7,7 +7,7 @@ use super::page::document;
 use crate::fhir::html::Html;
 
 /// The page when access is refused. `reason`: in words, for the practitioner.
-pub fn refused(reason: &str, frame: &Frame<'_>) -> String {
+pub fn refused(reason: &str, opens: bool, frame: &Frame<'_>) -> String {
     let mut body = Html::default();
     band(None, frame, &mut body);
     body.own("<main id=\"main\" class=\"refused\" tabindex=\"-1\">");
@@ -15,8 +15,10 @@ pub fn refused(reason: &str, frame: &Frame<'_>) -> String {
     body.own("<section class=\"box\" aria-labelledby=\"refused\"><h2 id=\"refused\">Ce dossier ne vous est pas ouvert</h2>");
     body.leaf("p", &[("class", "reason")], if reason.trim().is_empty() { "Vos droits ne permettent pas d'y accéder." } else { reason });
     body.own("</section>");
-    consent(frame, &mut body);
-    break_glass(frame, &mut body);
+    if opens {
+        consent(frame, &mut body);
+        break_glass(frame, &mut body);
+    }
     body.own("</main>");
     traced(frame, &mut body);
     document(&format!("Accès refusé · {}", name(frame)), "", &body)

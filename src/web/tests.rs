@@ -69,7 +69,7 @@ fn no_text_of_the_view_becomes_markup() {
         for html in [
             page(&all, &frame),
             page(&placed, &frame),
-            refused(text, &frame),
+            refused(text, true, &frame),
             more(&all, 7, &frame),
             documents(&all, &frame),
             documents(&placed, &frame),
@@ -316,7 +316,7 @@ fn a_course_says_its_unit_in_words_and_whole_numbers_without_a_comma() {
 #[test]
 fn every_form_carries_the_token_and_every_id_is_one() {
     let frame = Frame { notice: true, ..frame() };
-    for html in [page(&whole(), &frame), refused("Non", &frame)] {
+    for html in [page(&whole(), &frame), refused("Non", true, &frame)] {
         assert_eq!(html.matches("method=\"post\"").count(), html.matches("name=\"token\" value=\"t0ken\"").count());
         let body = html.split("</style>").last().unwrap().split("<script>").next().unwrap();
         let mut ids: Vec<&str> = body.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();

@@ -74,7 +74,14 @@ impl Reply {
 
     /// A refusal: an OperationOutcome for a script, else a sentence; `home` is the record's page, empty where none is open.
     pub(super) fn refused(fault: &Fault, json: bool, home: &str) -> Self {
-        Self::refused_on(fault, json, |reason| Self::sentence(fault.kind.row().status, "Accès refusé", reason, home))
+        let status = fault.kind.row().status;
+        let title = match status {
+            401 | 403 => "Accès refusé",
+            404 | 410 => "Introuvable",
+            400..=499 => "Demande non comprise",
+            _ => "Service momentanément indisponible",
+        };
+        Self::refused_on(fault, json, |reason| Self::sentence(status, title, reason, home))
     }
 
     /// A refusal whose page, for who is no script, is made of its reason.

@@ -89,7 +89,13 @@ impl Step<'_> {
             noted(call);
             Ok(answer)
         })?;
-        serde_json::from_slice(&bytes(answer)).map_err(|e| Fault::new(FaultKind::Bug, 776, "the view cannot be read").because(e))
+        let mut view: Value = serde_json::from_slice(&bytes(answer)).map_err(|e| Fault::new(FaultKind::Bug, 776, "the view cannot be read").because(e))?;
+        // The answer of an earlier day is that of that day, to the byte; the page says that it is one.
+        if let (Some(members), true) = (view.as_object_mut(), self.asked.query.iter().any(|(name, _)| name == "asOf")) {
+            let then = members.get("generated").cloned().unwrap_or_default();
+            members.insert("asOf".into(), then);
+        }
+        Ok(view)
     }
 
     /// The page was shown: what comes after its moment is new at the next opening.
@@ -210,12 +216,12 @@ impl Step<'_> {
         if self.asked.json { Reply::json(200, said.to_string().into_bytes()) } else { Reply::see_other(&self.guest.home) }
     }
 
-    /// A refusal: where the record is not open, with the two ways that the law leaves.
+    /// A refusal: where the record is not open, with the two ways that the law leaves, unless the patient has closed both.
     fn told(&self, fault: &Fault) -> Reply {
         if fault.kind != FaultKind::Forbidden || self.guest.session.is_none() {
             return Reply::refused(fault, self.asked.json, &self.guest.home);
         }
-        Reply::refused_on(fault, self.asked.json, |reason| self.framed(|frame| Reply::page(fault.kind.row().status, web::refused(reason, frame))))
+        Reply::refused_on(fault, self.asked.json, |reason| self.framed(|frame| Reply::page(fault.kind.row().status, web::refused(reason, consult::may_be_opened(fault), frame))))
     }
 
     fn framed(&self, reply: impl FnOnce(&Frame<'_>) -> Reply) -> Reply {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::launch::breaking;
 use super::{Imported, Visit};
-use crate::access::person_key;
+use crate::access::{Rule, person_key};
 use crate::audit::Action;
 use crate::fhir::{Actor, Fault, FaultKind, Result};
 use crate::interaction::{Answer, App, Call, Method, notices, read};
@@ -13,10 +13,18 @@ use crate::store::{Operation, Plan};
 /// µs of a day.
 const DAY_US: i64 = 86_400_000_000;
 
+/// Whether consent or bris de glace can open a record that was refused: not one that is closed, nor to somebody whom the patient blocked.
+pub fn may_be_opened(refusal: &Fault) -> bool {
+    ![Rule::RecordClosed, Rule::Blocked].iter().any(|rule| refusal.cause.as_deref() == Some(rule.code()))
+}
+
+/// Parameters of `$key-info` that the page takes: what it was asked with, it shows. `section` and those after it are the page's own.
+const OF_THE_PAGE: &[&str] = &["specialty", "situation", "window", "asOf", "section", "offset", "maxPerSection", "explain"];
+
 /// The call that asks for the view model of the page, or of one section of it, with the parameters the page gave.
 pub fn view(app: &App, visit: &Visit, query: &[(String, String)], address: &str) -> Call {
     let mut call = visit.call(app, Method::Get, &["Patient", &visit.patient, "$key-info"], address);
-    call.query = query.iter().filter(|(name, _)| name != "_format").cloned().collect();
+    call.query = query.iter().filter(|(name, _)| OF_THE_PAGE.contains(&name.as_str())).cloned().collect();
     call.query.push(("_format".to_owned(), "keyinfo".to_owned()));
     call
 }

@@ -15,6 +15,9 @@ const DAY_US: i64 = 86_400_000_000;
 /// Parameters of the view model alone: a document Bundle is whole.
 const OF_THE_VIEW: &[&str] = &["section", "offset", "maxPerSection", "window"];
 
+/// Parameters that have one value.
+const ONCE: &[&str] = &["identifier", "specialty", "situation", "since", "window", "section", "offset", "maxPerSection", "reconcile", "explain", "asOf", "_format"];
+
 /// What is asked, beside the patient.
 pub(super) struct Wanted {
     /// The reader's profile, in the situation asked for.
@@ -101,12 +104,13 @@ impl Wanted {
         let situation = call.parameter("situation").map(|code| situation(&profiles, code)).transpose()?;
         Ok(Self {
             profile: profile(call, &profiles, situation)?,
-            since_us: call.parameter("since").map(since).transpose()?,
+            since_us: call.parameter("since").map(|text| since(call, text)).transpose()?,
             window: window(call.parameter("window").or(situation.and_then(|s| s.window.as_deref())).unwrap_or(WINDOW))?,
             situation: situation.map(|s| s.code.clone()),
             section,
             offset: number(call, "offset", 100_000)?.unwrap_or(0),
-            most: number(call, "maxPerSection", 500)?.unwrap_or(MOST).max(1),
+            most: number(call, "maxPerSection", 500)?
+                .map_or(Ok(MOST), |most| if most == 0 { Err(bad("maxPerSection", 684, "maxPerSection is a number from 1 to 500")) } else { Ok(most) })?,
             channels: call.parameters("sources").flat_map(|list| list.split(',')).map(Channel::read).collect::<Result<_>>()?,
             reconcile: yes(call, "reconcile")?,
             explain: yes(call, "explain")?,
@@ -143,8 +147,17 @@ impl Wanted {
     }
 }
 
-/// A misspelt `since` must not pass for none.
+/// A misspelt `since` must not pass for none, nor one of two values for the other.
 fn known(call: &Call) -> Result<()> {
+    call.sent_is_readable()?;
+    for name in ONCE {
+        if call.parameters(name).nth(1).is_some() {
+            return Err(bad(name, 887, format!("{name} is given once")));
+        }
+    }
+    if call.path.len() > 2 && call.parameter("identifier").is_some() {
+        return Err(bad("identifier", 888, "the address names the patient; identifier is for Patient/$key-info"));
+    }
     let row = registry().operation("key-info", "instance", Some("Patient"));
     let parameters = row.map(|r| r.parameters.as_slice()).unwrap_or_default();
     match call.asked().find(|(name, _)| !parameters.iter().any(|p| p == name) && *name != "_pretty") {
@@ -167,14 +180,15 @@ fn yes(call: &Call, name: &str) -> Result<bool> {
     }
 }
 
-fn since(text: &str) -> Result<i64> {
-    time::range(text).map(|r| r.0).ok_or_else(|| bad("since", 684, "since is an instant"))
+fn since(call: &Call, text: &str) -> Result<i64> {
+    let first = time::range(text).map(|r| r.0).filter(|first| *first <= call.now_us);
+    first.ok_or_else(|| bad("since", 684, "since is an instant or a day that is not in the future"))
 }
 
-/// The last moment that `asOf` covers, up to now: a day stands for its end.
+/// The last moment that `asOf` covers: a day stands for its end, so one that is not over has none that could be told again.
 fn as_of(call: &Call, text: &str) -> Result<i64> {
-    let range = time::range(text).filter(|(first, _)| *first <= call.now_us);
-    range.map(|(_, last)| last.min(call.now_us)).ok_or_else(|| bad("asOf", 884, "asOf is an instant or a day that is not in the future"))
+    let last = time::range(text).map(|r| r.1).filter(|last| *last <= call.now_us);
+    last.ok_or_else(|| bad("asOf", 884, "asOf is an instant, or a day that is over: not in the future"))
 }
 
 fn situation<'a>(profiles: &'a Profiles, code: &str) -> Result<&'a Situation> {
