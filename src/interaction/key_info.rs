@@ -188,8 +188,17 @@ fn asked<T>(app: &App, call: &Call, wanted: &Wanted, held: &Held, make: impl FnO
     let summary::Telling { held: told, sources, documents } = summary::telling(&held.gathered, &own);
     let came: Vec<(i64, bool)> = sources.iter().zip(&documents).map(|(s, d)| (s.came_us, held.is_new(*d, s))).collect();
     let closed = closed(call, wanted);
-    let asked =
-        Asked { profile: &wanted.profile, section: wanted.section.as_deref(), offset: wanted.offset, most: wanted.most, explain: wanted.explain, came: &came, closed: &closed };
+    let only = wanted.channels.iter().map(|c| c.code()).collect::<Vec<_>>().join(", ");
+    let asked = Asked {
+        profile: &wanted.profile,
+        section: wanted.section.as_deref(),
+        offset: wanted.offset,
+        most: wanted.most,
+        explain: wanted.explain,
+        came: &came,
+        closed: &closed,
+        only: &only,
+    };
     make(
         &keyinfo::Known { held: &told, sources: &sources, base_url: &app.base_url, now: &time::instant(wanted.now_us), born: held.gathered.born(), apart: !wanted.reconcile },
         &asked,
@@ -200,13 +209,17 @@ fn person(call: &Call) -> Option<String> {
     call.visibility.rules().filter(|r| r.actor.role == Role::Practitioner).and_then(|r| r.actor.person.as_ref()).map(|p| person_key(&p.id))
 }
 
-/// Sections whose documents the matrix closes to this profession, whether there are any or not.
+/// Sections whose documents the matrix closes to this profession, whether there are any or not; all where it opens none at all.
 fn closed(call: &Call, wanted: &Wanted) -> Vec<&'static str> {
     let Some(rules) = call.visibility.rules().filter(|r| r.actor.role == Role::Practitioner) else { return Vec::new() };
     let profession = rules.actor.person.as_ref().map_or("", |p| p.profession.as_str());
     let class = |code: &str| crate::fhir::classification::types().find(|t| t.0 == code).map_or("", |t| t.1);
     let then = wanted.under.as_ref().map(|t| &t.matrix);
     let open = |types: &[String]| types.iter().any(|t| std::iter::once(&rules.matrix).chain(then).all(|m| m.cell(profession, t, class(t)).allowed));
+    let all: Vec<String> = crate::fhir::classification::types().map(|t| t.0.to_owned()).collect();
+    if !open(&all) {
+        return keyinfo::section_keys().collect();
+    }
     keyinfo::fed().filter(|(_, types)| !open(types)).map(|(section, _)| section).collect()
 }
 

@@ -52,12 +52,13 @@ pub(super) fn compose<T>(input: &mut SummaryInput<'_>, context: &Context<'_>, (s
     let ids = Ids { bundle: (input.new_id)(), composition: (input.new_id)(), author: (input.new_id)() };
     let (patient, base_url) = (input.patient, input.known.base_url);
     let chosen = chosen(context, sections);
+    let only = input.asked.map_or("", |asked| asked.only);
     let patient_url = format!("{base_url}/Patient/{}", text(patient, "/id"));
     let facts = || chosen.iter().filter_map(|f| context.facts.get(*f));
     let inside = Inside::new(facts().map(|f| f.full_url.as_str()).chain([patient_url.as_str()]), base_url);
     let own = |id: &str| Cow::Owned(format!("urn:uuid:{id}"));
     let mut entry = Vec::with_capacity(chosen.len() + 3);
-    entry.push(Entry { full_url: own(&ids.composition), resource: Resource::Composition(Box::new(composition(context, (sections, marks), &ids, &patient_url))) });
+    entry.push(Entry { full_url: own(&ids.composition), resource: Resource::Composition(Box::new(composition(context, (sections, marks), &ids, (&patient_url, only)))) });
     entry.push(Entry { full_url: Cow::Borrowed(&patient_url), resource: Resource::Stored(Settled::resource(patient, &inside)) });
     entry.push(Entry { full_url: own(&ids.author), resource: Resource::Device(device(&ids.author)) });
     entry.extend(facts().map(|f| Entry { full_url: Cow::Borrowed(&f.full_url), resource: Resource::Stored(Settled::resource(f.resource, &inside)) }));
@@ -83,7 +84,7 @@ fn device(id: &str) -> Device<'_> {
     Device { resource_type: "Device", id, device_name: [DeviceName { name: "Passerelle", r#type: "user-friendly-name" }] }
 }
 
-fn composition<'a>(context: &'a Context<'a>, (sections, marks): (&'a [Filled], &'a HashMap<usize, Marks>), ids: &'a Ids, patient_url: &'a str) -> Composition<'a> {
+fn composition<'a>(context: &'a Context<'a>, (sections, marks): (&'a [Filled], &'a HashMap<usize, Marks>), ids: &'a Ids, (patient_url, only): (&'a str, &str)) -> Composition<'a> {
     let mut named = Naming { named: Named::new(context.sources), marks };
     let documents = context.facts.held().filter(|(held, _)| held.source.is_some() && !held.contents.facts.is_empty()).count();
     Composition {
@@ -91,7 +92,7 @@ fn composition<'a>(context: &'a Context<'a>, (sections, marks): (&'a [Filled], &
         id: &ids.composition,
         meta: Meta { profile: ["http://hl7.org/fhir/uv/ips/StructureDefinition/Composition-uv-ips"] },
         language: "fr-FR",
-        text: Narrative::generated(narrative::document(documents, context.now)),
+        text: Narrative::generated(narrative::document(documents, context.now, only)),
         identifier: Identifier::uuid(&ids.composition),
         status: "final",
         r#type: Concept::one(LOINC, "60591-5", "Patient summary Document"),

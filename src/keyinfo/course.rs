@@ -12,6 +12,8 @@ use crate::fhir::time;
 /// How a treatment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Course {
+    /// Its period begins later.
+    Planned,
     Current,
     /// Stopped before its time: the status says so, or the words of the document do of a treatment whose period is over.
     Stopped,
@@ -26,7 +28,8 @@ pub(super) struct Taken {
     status: Option<Course>,
     /// A note says that it was stopped.
     noted: bool,
-    /// The last µs of its period.
+    /// The first and the last µs of its period.
+    start_us: Option<i64>,
     end_us: Option<i64>,
 }
 
@@ -37,7 +40,8 @@ impl Taken {
             "completed" if matches!(text(resource, "/resourceType"), "MedicationStatement" | "MedicationRequest") => Some(Course::Over),
             _ => None,
         };
-        Self { status, noted: said_stopped(resource), end_us: time::range(end(resource)).map(|r| r.1) }
+        let (start, end) = (time::range(start(resource)), time::range(end(resource)));
+        Self { status, noted: said_stopped(resource), start_us: start.map(|r| r.0), end_us: end.map(|r| r.1) }
     }
 
     /// How the treatment stands at a moment.
@@ -48,6 +52,7 @@ impl Taken {
             _ if past && self.noted => Course::Stopped,
             Some(Course::Over) => Course::Over,
             _ if past => Course::Over,
+            _ if self.start_us.is_some_and(|start| start > now_us) => Course::Planned,
             _ => Course::Current,
         }
     }
@@ -58,6 +63,10 @@ pub(super) fn told(kind: &str, resource: &Value, now_us: i64) -> Vec<String> {
     let (start, end) = (start(resource), end(resource));
     let origin = origin(kind, resource);
     match Taken::of(resource).at(now_us) {
+        Course::Planned => {
+            let until = if end.is_empty() { None } else { Some(dates::until(end)) };
+            origin.into_iter().chain([format!("{} {}", FRENCH.course.planned, dates::of(start))]).chain(until).collect()
+        }
         Course::Current => {
             let status = FRENCH.status(kind, text(resource, "/status")).filter(|w| !w.is_empty()).map(str::to_owned);
             let period = dates::span(start, end);

@@ -70,6 +70,7 @@ pub(super) struct ReportPart {
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct CourseWords {
+    pub planned: String,
     pub current: String,
     pub begun: String,
     pub stopped: String,

@@ -10,7 +10,7 @@ pub(super) fn view_of(record: &Record) -> serde_json::Map<String, Value> {
     let came = vec![(0, false); record.sources.len()];
     let profiles = Profiles::with(Vec::new()).unwrap();
     let profile = profiles.of("neutral").unwrap();
-    let asked = Asked { profile, section: None, offset: 0, most: 100, explain: false, came: &came, closed: &[] };
+    let asked = Asked { profile, section: None, offset: 0, most: 100, explain: false, came: &came, closed: &[], only: "" };
     record.known("1963-03-12", |known| view(known, &asked))
 }
 
@@ -379,7 +379,7 @@ fn what_is_said_again_is_not_new_and_what_is_said_otherwise_is() {
         record.known("1963-03-12", |known| {
             let profiles = Profiles::with(Vec::new()).unwrap();
             let came = [(2, true), (1, false), (1, false)];
-            let asked = Asked { profile: profiles.of("neutral").unwrap(), section: None, offset: 0, most: 100, explain: false, came: &came, closed: &[] };
+            let asked = Asked { profile: profiles.of("neutral").unwrap(), section: None, offset: 0, most: 100, explain: false, came: &came, closed: &[], only: "" };
             view(known, &asked)["new"].as_u64().unwrap()
         })
     };

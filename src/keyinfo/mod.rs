@@ -72,7 +72,7 @@ pub use quotation::{quotation, quoted_conclusion};
 pub use rank::Asked;
 pub use score::fed;
 pub use text::{french_text, known_title, title};
-pub use view::{is_section, view};
+pub use view::{is_section, section_keys, view};
 
 /// A document that facts were taken from, as a reader wants it named.
 #[derive(Debug, Clone, Default)]

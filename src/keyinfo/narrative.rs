@@ -25,13 +25,16 @@ pub(super) fn section(context: &Context<'_>, section: &Filled) -> String {
 }
 
 /// The div of the whole document.
-pub(super) fn document(documents: usize, now: &str) -> String {
+pub(super) fn document(documents: usize, now: &str, only: &str) -> String {
     let mut out = String::from(OPEN);
     let from = match documents {
         0 => "sans document lisible".to_owned(),
         n => format!("à partir de {}", dates::plural(i64::try_from(n).unwrap_or(i64::MAX), "document")),
     };
     paragraph(&format!("Synthèse établie automatiquement le {} {from}. Chaque ligne renvoie au document dont elle est tirée.", dates::french_moment(now)), &mut out);
+    if !only.is_empty() {
+        paragraph(&format!("Cette synthèse n'est pas entière : elle est limitée aux documents de provenance {only}."), &mut out);
+    }
     out.push_str("</div>");
     out
 }

@@ -26,6 +26,8 @@ pub struct Asked<'a> {
     pub came: &'a [(i64, bool)],
     /// Keys of the sections that the reader's profession may not see.
     pub closed: &'a [&'a str],
+    /// What the answer was limited to, in French; "" for all that the reader may see.
+    pub only: &'a str,
 }
 
 /// A line with what it weighs.

@@ -71,6 +71,8 @@ enum When {
     Stopped,
     /// Its period is past by the newest word, and nothing was handed over after it.
     Over,
+    /// It begins later, and nothing says that it is taken already.
+    Planned,
     /// The newest statement is on hold, or of no known status.
     Held,
     /// The last supply, times the factor, is not used up.
@@ -144,6 +146,7 @@ struct Evidence<'a> {
     record_us: i64,
     stop: Option<Said>,
     over: Option<Said>,
+    planned: Option<Said>,
     prescribed: Option<Said>,
     listed: Option<Said>,
 }
@@ -186,12 +189,13 @@ fn newest(slot: &mut Option<Said>, us: i64, at: usize) {
 
 impl<'a> Evidence<'a> {
     fn of(context: &'a Context<'a>, group: &Group, last: Option<Said>, record_us: i64) -> Self {
-        let mut out = Self { context, lead: group.lead, last, days: None, record_us, stop: None, over: None, prescribed: None, listed: None };
+        let mut out = Self { context, lead: group.lead, last, days: None, record_us, stop: None, over: None, planned: None, prescribed: None, listed: None };
         let statements = || group.affirming().filter_map(|at| Some((at, context.statement(at)?)));
         for (at, s) in statements().filter(|(_, s)| !is_dispensing(context, s)) {
             match s.taken.map_or(Course::Current, |t| t.at(context.now_us)) {
                 Course::Stopped => newest(&mut out.stop, s.said_us, at),
                 Course::Over => newest(&mut out.over, s.said_us, at),
+                Course::Planned => newest(&mut out.planned, s.said_us, at),
                 Course::Current if s.kind == "MedicationRequest" => newest(&mut out.prescribed, s.when_us.unwrap_or(s.said_us), at),
                 Course::Current if s.kind == "MedicationStatement" => newest(&mut out.listed, s.said_us, at),
                 Course::Current => {}
@@ -231,6 +235,7 @@ impl<'a> Evidence<'a> {
                 let waited_us = self.context.now_us.saturating_sub(MEDICATIONS.windows.undispensed_days.saturating_mul(DAY_US));
                 self.last.is_none() && self.prescribed.is_some_and(|p| p.us < waited_us && p.us < self.record_us)
             }
+            When::Planned => self.planned.is_some() && newest_word.is_none() && self.last.is_none(),
             When::Prescribed => self.prescribed.is_some_and(|p| p.us >= acute_us || self.has_end(p)),
             When::Listed => self.listed.is_some_and(|l| l.us >= acute_us || self.has_end(l)),
             When::Stale => newest_word.is_some(),
@@ -282,6 +287,7 @@ impl<'a> Evidence<'a> {
             ("{days}", days),
             ("{stopped}", end(self.stop)),
             ("{stopper}", named(self.stop)),
+            ("{start}", self.planned.and_then(|s| self.context.statement(s.at)).map(|s| dates::on(course::start(s.resource)))),
             ("{end}", end(self.over)),
             ("{ender}", named(self.over)),
             ("{prescribed}", when(self.prescribed)),
@@ -330,7 +336,7 @@ mod tests {
         assert_eq!(named.last(), Some(&When::Nothing));
         named.sort_unstable();
         named.dedup();
-        assert_eq!(named.len(), 15);
+        assert_eq!(named.len(), 16);
         assert!(MEDICATIONS.supply.factor > 1.0 && MEDICATIONS.windows.acute_months == 12 && MEDICATIONS.windows.stopped_months == 6);
         assert!(MEDICATIONS.rule.iter().all(|r| !r.reason.is_empty() && (!r.conflict || r.state == State::Uncertain)));
     }

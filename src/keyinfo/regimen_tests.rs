@@ -196,3 +196,13 @@ fn a_course_that_goes_on_is_not_ended_by_an_earlier_one_of_the_same_document() {
         lines(&record("2025-06-02").with(Some(0), earlier).with(Some(0), now), "medications").iter().map(|l| l["state"].as_str().unwrap().to_owned()).collect();
     assert!(states.contains(&"active".to_owned()) && !states.is_empty(), "{states:?}");
 }
+
+#[test]
+fn a_treatment_that_begins_later_is_not_taken_yet() {
+    let mut later = listed();
+    later["effectivePeriod"] = json!({"start": "2027-01-01"});
+    let record = record("2025-06-02").with(Some(0), later);
+    let found = lines(&record, "medications");
+    assert_eq!((found[0]["state"].as_str(), found[0]["stateReason"].as_str()), (Some("uncertain"), Some("prévu le 01/01/2027, pas encore débuté")));
+    assert!(found[0]["body"].as_str().unwrap().contains("à partir du 01/01/2027"), "{found:?}");
+}

@@ -11,7 +11,7 @@ use super::observation::{self, Side};
 use super::score::SCORE;
 use super::statement::Statement;
 use super::units::ucum;
-use super::{dates, numbers};
+use super::{Source, dates, numbers};
 use crate::fhir::time;
 
 /// Values of one series that are drawn.
@@ -28,6 +28,8 @@ struct Point<'a> {
     original: Option<&'a Value>,
     /// Half of its last digit.
     within: f64,
+    /// Its document, by the place of its source.
+    source: Option<usize>,
 }
 
 /// A series of two values or more, in the unit of the newest.
@@ -36,6 +38,10 @@ pub(super) struct Trend<'a> {
     /// As it is written in reports.
     unit_text: String,
     points: Vec<Point<'a>>,
+    /// Older values that are not drawn.
+    more: usize,
+    /// Of each source its DocumentReference.
+    sources: &'a [&'a Source],
     pub change: Option<Change>,
 }
 
@@ -67,7 +73,7 @@ pub(super) fn of<'a>(context: &Context<'a>, group: &Group, codes: &[&str]) -> Op
     let before = group.previous.and_then(drawn).or_else(|| last.as_ref().and_then(|l| points.iter().rev().find(|p| p.us < l.us).copied()));
     let change = before.zip(last).and_then(|(before, last)| change(&before, &last, codes));
     let unit_text = get(lead.resource, "valueQuantity").map(numbers::unit).unwrap_or_default().replace("(s)", "");
-    Some(Trend { unit: super::concept::text(lead.resource, "/valueQuantity/unit").to_owned(), unit_text, points, change })
+    Some(Trend { unit: super::concept::text(lead.resource, "/valueQuantity/unit").to_owned(), unit_text, points, more: extra, sources: context.sources, change })
 }
 
 impl Trend<'_> {
@@ -80,6 +86,10 @@ impl Trend<'_> {
             .map(|p| {
                 let out = p.low.is_some_and(|l| p.value < l) || p.high.is_some_and(|h| p.value > h);
                 let mut point = json!({"at": time::instant(p.us), "value": p.value, "low": bound(p.low), "high": bound(p.high), "out": out});
+                let document = p.source.and_then(|s| self.sources.get(s)).map(|s| &s.document_reference);
+                if let (Some(document), Some(members)) = (document, point.as_object_mut()) {
+                    members.insert("document".into(), json!(document));
+                }
                 if let (Some(original), Some(members)) = (p.original, point.as_object_mut()) {
                     members.insert("original".into(), json!({"value": get(original, "value"), "unit": numbers::unit(original)}));
                 }
@@ -87,6 +97,9 @@ impl Trend<'_> {
             })
             .collect();
         let mut shown = json!({"unit": self.unit, "unitText": self.unit_text, "points": points});
+        if let (1.., Some(members)) = (self.more, shown.as_object_mut()) {
+            members.insert("more".into(), json!(self.more));
+        }
         if let (Some(change), Some(members)) = (&self.change, shown.as_object_mut()) {
             let direction = if change.percent.abs() < 0.5 {
                 "flat"
@@ -139,12 +152,12 @@ fn point<'a>(s: &Statement<'a>, lead: &Statement<'_>, unit: &str) -> Option<Poin
     let reading = s.reading()?;
     let (drawn, us) = (reading.drawn.as_ref()?, s.when_us?);
     if reading.unit == unit {
-        return Some(Point { us, value: drawn.value, low: drawn.low, high: drawn.high, original: None, within: drawn.within });
+        return Some(Point { us, value: drawn.value, low: drawn.low, high: drawn.high, original: None, within: drawn.within, source: s.source });
     }
     let (own, theirs) = s.conversion.zip(lead.conversion)?;
     let told = |value: f64| own.told_in(theirs, value);
     let within = drawn.within * own.step() / theirs.step();
-    Some(Point { us, value: told(drawn.value), low: drawn.low.map(told), high: drawn.high.map(told), original: Some(drawn.quantity), within })
+    Some(Point { us, value: told(drawn.value), low: drawn.low.map(told), high: drawn.high.map(told), original: Some(drawn.quantity), within, source: s.source })
 }
 
 /// From the value before to the newest; what was corrected, or contradicts one of them, is drawn and changes nothing.

@@ -25,6 +25,11 @@ pub fn is_section(key: &str) -> bool {
     SECTIONS.section.iter().any(|s| s.key == key)
 }
 
+/// The keys of all sections, the alerts among them.
+pub fn section_keys() -> impl Iterator<Item = &'static str> {
+    SECTIONS.section.iter().map(|s| s.key.as_str()).chain(SCORE.order.iter().map(String::as_str).filter(|key| !is_section(key)))
+}
+
 /// The sections of a view and its counts: `sections`, `new`, `alerts`, `conflicts`.
 pub fn view(known: &Known<'_>, asked: &Asked<'_>) -> Map<String, Value> {
     sections(known, |context, filled| Viewer { context, asked }.all(&filled))

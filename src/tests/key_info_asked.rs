@@ -156,7 +156,13 @@ fn sources_keep_the_documents_of_some_channels_and_say_so() {
     };
     let (all, local, others, none) = (total(""), total("&sources=local"), total("&sources=DMP"), total("&sources=MSSante,app"));
     assert_eq!((all.0, local.0 + others.0, none.0), (2, 2, 0));
+    let bundle = |more: &str| text_of(&cabinet_bytes(&server, &format!("{patient}/$key-info{more}")));
+    assert!(bundle("?sources=DMP").contains("limitée aux documents de provenance DMP") && !bundle("").contains("limitée aux documents"), "the document says that it is not whole");
     assert!(all.1.is_none() && local.1 == Some(json!(["local"])) && none.1 == Some(json!(["MSSante", "app"])));
+}
+
+fn cabinet_bytes(server: &TestServer, path: &str) -> Vec<u8> {
+    asked(&mut server.cabinet(), path)
 }
 
 #[test]

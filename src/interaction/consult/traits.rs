@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::fhir::search::fold;
-use crate::fhir::{Fault, FaultKind, Result};
+use crate::fhir::{Fault, FaultKind, Result, time};
 use crate::interaction::patient::ins_of;
 
 /// Characters of one trait.
@@ -39,6 +39,9 @@ impl Traits {
             Some(_) => Err(Fault::new(FaultKind::BadValue, 781, "a trait is a text of at most 200 characters").at(format!("traits.{name}"))),
         };
         let read = Self { family: text("family")?, given: text("given")?, birth_date: text("birthDate")?, sex: sex(&text("sex")?)?, ins: text("ins")?.replace(' ', "") };
+        if !read.birth_date.is_empty() && time::range(&read.birth_date).is_none() {
+            return Err(Fault::new(FaultKind::BadValue, 890, "birthDate is a date as FHIR writes it: 1958-05-17").at("traits.birthDate"));
+        }
         match (read.family.is_empty(), read.birth_date.is_empty()) {
             (true, _) => Err(missing("traits.family")),
             (_, true) => Err(missing("traits.birthDate")),
