@@ -246,3 +246,22 @@ fn a_relative_whose_group_has_no_words_stands_where_the_words_of_his_disease_do(
     let parts = only(&found)["extension"][0]["extension"].as_array().unwrap();
     assert!(parts.contains(&json!({"url": "fragment", "valueString": "fam"})), "{parts:?}");
 }
+
+#[test]
+fn the_text_of_a_drug_is_a_dosage_only_when_it_says_more_than_the_product() {
+    let taken = |text: &str, dose: &str| {
+        format!(
+            "<entry><substanceAdministration moodCode='EVN'><text>{text}</text>{dose}<consumable><manufacturedProduct><manufacturedMaterial><code code='1' codeSystem='1.2.3' displayName='PLAVIX 75 mg, comprimé pelliculé'/></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration></entry>"
+        )
+    };
+    let dose = "<doseQuantity value='2' unit='{tablet}'/>";
+    for name in ["PLAVIX 75mg", "Plavix 75 mg, comprimé pelliculé [CIP : 3400936915657]", "plavix comprimé", "Oui"] {
+        let found = of("10160-0", "", &taken(name, dose));
+        assert_eq!((only(&found)["dosage"][0].get("text"), &only(&found)["dosage"][0]["doseAndRate"][0]["doseQuantity"]["value"]), (None, &json!(2)), "{name}");
+    }
+    for more in ["PLAVIX 1 comprimé", "PLAVIX 75 mg le soir", "1 comprimé"] {
+        assert_eq!(only(&of("10160-0", "", &taken(more, dose)))["dosage"][0]["text"], more);
+    }
+    assert_eq!(only(&of("10160-0", "", &taken("2 comprimés le soir", "")))["dosage"][0]["text"], "2 comprimés le soir");
+    assert!(only(&of("10160-0", "", &taken("Plavix, voir la lettre", ""))).get("dosage").is_none());
+}

@@ -120,6 +120,23 @@ pub(super) fn folded(text: &str) -> String {
     plain.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Folded words with numbers parted from letters: `75mg` and `75 mg` are the same two.
+pub(super) fn tokens(text: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for word in folded(text).split(' ') {
+        let mut number = None;
+        for c in word.chars() {
+            let digit = c.is_ascii_digit();
+            match out.last_mut().filter(|_| number == Some(digit)) {
+                Some(last) => last.push(c),
+                None => out.push(c.to_string()),
+            }
+            number = Some(digit);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +162,6 @@ mod tests {
     #[test]
     fn words_compare_without_case_and_accents() {
         assert_eq!(folded("  Négatif. "), "negatif");
+        assert_eq!(tokens("PLAVIX 75mg, 2x"), ["plavix", "75", "mg", "2", "x"]);
     }
 }
