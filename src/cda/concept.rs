@@ -11,17 +11,18 @@ use crate::fhir::xml::Element;
 /// A CodeableConcept with its label: displayName, else the words of the narrative, else a translation's displayName.
 /// A code that only says «autre …» takes its words from the narrative. Qualifiers are said after the label.
 pub(super) fn concept(e: &Element, narrative: &Narrative) -> Option<Value> {
-    labelled(e, narrative, None)
+    labelled(e, narrative, None, None)
 }
 
-/// The same; `spare` names a concept that neither displayName nor original text does.
-pub(super) fn labelled(e: &Element, narrative: &Narrative, spare: Option<String>) -> Option<Value> {
+/// The same, where neither displayName nor original text names the concept: the thing's own `name` does before a translation, whose
+/// class or substance says less (`APIXABAN 5 mg` under ATC), and `spare` words after it.
+pub(super) fn labelled(e: &Element, narrative: &Narrative, name: Option<String>, spare: Option<String>) -> Option<Value> {
     let display = e.attr("displayName").and_then(clean);
     let words = e.child("originalText").and_then(|t| narrative.words(t)).filter(|w| !is_answer(w));
-    let spare = spare.filter(|w| !is_answer(w));
-    let named = if says_other(e, display.as_deref()) { words.or_else(|| spare.clone()).or(display) } else { display.or(words) };
+    let (name, spare) = (name.filter(|w| !is_answer(w)), spare.filter(|w| !is_answer(w)));
+    let named = if says_other(e, display.as_deref()) { words.or_else(|| name.clone().or_else(|| spare.clone())).or(display) } else { display.or(words) };
     let coded = codes_of(e).next().is_some();
-    let label = named.or_else(|| translated(e)).or(spare).filter(|l| coded || !(void(l) || denies(l))).map(|l| qualified(e, l));
+    let label = named.or(name).or_else(|| translated(e)).or(spare).filter(|l| coded || !(void(l) || denies(l))).map(|l| qualified(e, l));
     codeable(&stripped(e), label)
 }
 

@@ -265,3 +265,24 @@ fn the_text_of_a_drug_is_a_dosage_only_when_it_says_more_than_the_product() {
     assert_eq!(only(&of("10160-0", "", &taken("2 comprimés le soir", "")))["dosage"][0]["text"], "2 comprimés le soir");
     assert!(only(&of("10160-0", "", &taken("Plavix, voir la lettre", ""))).get("dosage").is_none());
 }
+
+#[test]
+fn the_name_of_a_product_is_told_before_the_class_its_codes_say() {
+    let taken = |code: &str, name: &str| {
+        let text = "<text><reference value='#w'/></text>";
+        format!("<entry><substanceAdministration moodCode='EVN'>{text}<consumable><manufacturedProduct><manufacturedMaterial>{code}{name}</manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration></entry>")
+    };
+    let label = |code: &str, name: &str| {
+        let found = of("10160-0", "<c ID='w'>ligne du tableau</c>", &taken(code, name));
+        let concept = &only(&found)["medicationCodeableConcept"];
+        assert_eq!(concept["coding"][0]["display"], "apixaban");
+        concept["text"].as_str().unwrap().to_owned()
+    };
+    let atc = "code='B01AF02' codeSystem='2.16.840.1.113883.6.73' displayName='apixaban'";
+    let (translated, class) = (format!("<code nullFlavor='OTH'><translation {atc}/></code>"), format!("<code {atc}/>"));
+    for code in [&translated, &class] {
+        assert_eq!(label(code, "<name>APIXABAN 2,5 mg, comprimé</name>"), "APIXABAN 2,5 mg, comprimé");
+        assert_eq!(label(code, ""), "apixaban");
+        assert_eq!(label(code, "<name>UNK</name>"), "apixaban");
+    }
+}

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use super::concept::{absent, absent_concept, codes_of, concept, denies, is_answer, labelled, placeholder, void};
+use super::concept::{absent, absent_concept, codes_of, concept, denies, is_answer, labelled, placeholder, system_within, void};
 use super::datatypes::{coding_value, quantity};
 use super::dosage;
 use super::narrative::{clean, tokens};
@@ -99,7 +99,8 @@ impl<'a> Maker<'a> {
     /// The product as a concept: its code and translations, the ATC class, named by displayName, name or narrative.
     pub fn product(&self, material: &Element, words: Option<String>) -> Option<Value> {
         let name = material.child("name").and_then(|n| clean(&n.plain())).filter(|n| !void(n));
-        let own = material.child("code").and_then(|c| labelled(c, &self.narrative, name.clone().or_else(|| words.clone())));
+        let code = material.child("code");
+        let own = code.and_then(|c| labelled(c, &self.narrative, name.clone(), words.clone()));
         let mut out = match own {
             Some(Value::Object(members)) => members,
             _ => Map::new(),
@@ -107,6 +108,10 @@ impl<'a> Maker<'a> {
         let classes = select(material, "asSpecializedKind/generalizedMedicineClass/code").into_iter().chain(select(material, "asSpecializedKind/generalizedMaterialKind/code"));
         for class in classes.filter_map(coding_value) {
             table::put(&mut out, "coding[]", class);
+        }
+        // The display of a class names no product: the name says the brand and its strength.
+        if let Some(name) = name.clone().filter(|n| !is_answer(n) && code.is_some_and(|c| system_within(c, "class-systems"))) {
+            out.insert("text".into(), json!(name));
         }
         if !out.contains_key("text") {
             let coded = out.contains_key("coding") || material.child("code").is_some_and(|c| c.attr("nullFlavor").is_none());
@@ -134,7 +139,7 @@ impl<'a> Maker<'a> {
     fn ingredient(&self, holder: &Element) -> Option<Value> {
         let substance = holder.child("ingredient").or_else(|| holder.child("ingredientSubstance"))?;
         let name = substance.child("name").and_then(|n| clean(&n.plain()));
-        let mut named = match substance.child("code").and_then(|c| labelled(c, &self.narrative, name.clone())) {
+        let mut named = match substance.child("code").and_then(|c| labelled(c, &self.narrative, name.clone(), None)) {
             Some(found) => found,
             None => json!({"text": name?}),
         };

@@ -44,7 +44,7 @@ impl<'a> Maker<'a> {
             return;
         }
         let name = device.child("manufacturerModelName").and_then(|n| clean(&n.plain()));
-        let Some(named) = code.and_then(|c| labelled(c, &self.narrative, name.clone().or_else(|| self.words(e)))).or_else(|| name.map(|n| json!({"text": n}))) else { return };
+        let Some(named) = code.and_then(|c| labelled(c, &self.narrative, name.clone(), self.words(e))).or_else(|| name.map(|n| json!({"text": n}))) else { return };
         if mood(e) != "EVN" {
             return self.device_request(e, named, scope);
         }
@@ -104,7 +104,7 @@ impl<'a> Maker<'a> {
         out.insert("patient".into(), self.subject());
         let relation = relative.and_then(|r| r.child("code")).and_then(|c| {
             let spare = code_of(c).and_then(|k| codes::worded("relationship", k)).map(str::to_owned);
-            labelled(c, &self.narrative, spare)
+            labelled(c, &self.narrative, None, spare)
         });
         out.insert("relationship".into(), relation.unwrap_or_else(|| json!({"text": "lien de parenté non précisé"})));
         let sex = first(e, "subject/relatedSubject/subject/administrativeGenderCode").and_then(code_of).and_then(|c| match c {
