@@ -286,3 +286,17 @@ fn the_name_of_a_product_is_told_before_the_class_its_codes_say() {
         assert_eq!(label(code, "<name>UNK</name>"), "apixaban");
     }
 }
+
+#[test]
+fn an_aborted_treatment_is_stopped_and_a_cancelled_one_was_never_taken() {
+    let drug = |status: &str, mood: &str| format!("<entry><substanceAdministration moodCode='{mood}'><statusCode code='{status}'/>{DRUG}</substanceAdministration></entry>");
+    for (section, mood, status, told) in [
+        ("10160-0", "EVN", "aborted", "stopped"),
+        ("10160-0", "EVN", "cancelled", "not-taken"),
+        ("18610-6", "EVN", "aborted", "stopped"),
+        ("18610-6", "EVN", "cancelled", "not-done"),
+        ("10160-0", "INT", "aborted", "stopped"),
+    ] {
+        assert_eq!(only(&of(section, "", &drug(status, mood)))["status"], told, "{section} {mood} {status}");
+    }
+}

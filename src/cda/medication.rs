@@ -9,7 +9,7 @@ use super::datatypes::{coding_value, quantity};
 use super::dosage;
 use super::narrative::{clean, tokens};
 use super::path::{first, select};
-use super::statement::{Maker, Scope, mood, negated, not_done, status};
+use super::statement::{Maker, Scope, mood, negated, status};
 use super::when::bounds;
 use super::{table, when};
 use crate::fhir::xml::Element;
@@ -81,9 +81,10 @@ impl<'a> Maker<'a> {
             "MedicationAdministration" => "administration-status",
             _ => "prescription-status",
         };
+        // What was aborted was begun: it is stopped, not «not taken» (HL7 v3 ActStatus aborted).
         match resource {
-            "MedicationStatement" if not_done(e) => "not-taken",
-            "MedicationAdministration" if not_done(e) => "not-done",
+            "MedicationStatement" if negated(e) => "not-taken",
+            "MedicationAdministration" if negated(e) => "not-done",
             "MedicationStatement" if status(e) == "completed" && !self.ended(e) => "active",
             _ => codes::mapped(map, status(e)).unwrap_or("unknown"),
         }
