@@ -300,3 +300,19 @@ fn an_aborted_treatment_is_stopped_and_a_cancelled_one_was_never_taken() {
         assert_eq!(only(&of(section, "", &drug(status, mood)))["status"], told, "{section} {mood} {status}");
     }
 }
+
+#[test]
+fn the_parts_of_a_complication_are_statements_of_their_own() {
+    let simple = |code: &str, inside: &str| {
+        format!("<observation><templateId root='1.2.250.1.213.1.1.3.48'/><code code='{code}' codeSystem='2.16.840.1.113883.6.3' displayName='{code}'/><value xsi:type='BL' value='true'/>{inside}</observation>")
+    };
+    let part = |attributes: &str| format!("<entryRelationship typeCode='RSON' {attributes}>{}</entryRelationship>", simple("I26", ""));
+    let found = of("18776-5", "", &format!("<entry>{}</entry>", simple("MED-1", &part(""))));
+    let told: Vec<(&Value, &Value)> = found.resources.iter().map(|r| (&r.resource["code"]["text"], &r.resource["valueBoolean"])).collect();
+    assert_eq!(told, [(&json!("MED-1"), &json!(true)), (&json!("I26"), &json!(true))]);
+    let unrelated = of("18776-5", "", &format!("<entry>{}</entry>", simple("MED-1", &part("negationInd='true'"))));
+    assert!(unrelated.resources[1].resource["note"][0]["text"].as_str().unwrap().contains("nie le lien"));
+    assert_eq!(unrelated.warnings.len(), 1);
+    let reason = "<entryRelationship typeCode='RSON'><observation><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.5'/><value xsi:type='CD' code='I10' codeSystem='2.16.840.1.113883.6.3'/></observation></entryRelationship>";
+    assert_eq!(of("18776-5", "", &format!("<entry>{}</entry>", simple("MED-1", reason))).resources.len(), 1);
+}

@@ -6,13 +6,14 @@ use serde_json::{Map, Value, json};
 use super::codes;
 use super::concept::{code_of, coded, concept, system_within};
 use super::datatypes::attribute;
-use super::statement::{Group, Maker, Scope, children, negated, status};
+use super::statement::{Child, Group, Maker, Scope, children, negated, status};
 use super::table;
 use super::walk::WRAPPERS;
 use crate::fhir::xml::Element;
 
 /// Values of one observation.
 const MAX_VALUES: usize = 20;
+const UNRELATED: &str = "Le document nie le lien de cet énoncé avec celui dont il dépend. Se reporter au document.";
 const LOINC: &str = "2.16.840.1.113883.6.1";
 
 /// What an observation is, which decides its category.
@@ -38,8 +39,22 @@ impl<'a> Maker<'a> {
             let bare = child.e.child("templateId").is_none() && &*child.e.name == "observation";
             if class == Class::Laboratory && bare && !scope.prior && child.wrapper.attr("typeCode") == Some("REFR") {
                 self.prior(child.e, e, &scope.below(child.e, &child.step));
+            } else if is_detail(&child) {
+                self.detail(&child, scope);
             } else if !reason && codes::kind_of(child.e) != "reference" {
                 self.visit(&child, scope);
+            }
+        }
+    }
+
+    /// What an observation consists of (the complications that there are, one by one); a relation that is denied is said.
+    fn detail(&mut self, child: &Child<'a>, scope: &Scope<'a>) {
+        let before = self.resources.len();
+        self.visit(child, scope);
+        if negated(child.wrapper) && self.resources.len() > before {
+            self.warn(&scope.path, "the relation of a statement to the one above is negated; it is kept and marked, read the document");
+            for made in self.resources.iter_mut().skip(before).filter_map(|r| r.resource.as_object_mut()) {
+                table::put(made, "note[]", json!({"text": UNRELATED}));
             }
         }
     }
@@ -136,6 +151,12 @@ impl<'a> Maker<'a> {
         };
         Some(json!([coded("observation-category", code)]))
     }
+}
+
+/// French documents put the parts of an observation under RSON: a simple observation with a value of its own is no reason.
+/// Spec: CI-SIS FR-Simple-observation.
+fn is_detail(child: &Child<'_>) -> bool {
+    child.wrapper.attr("typeCode") == Some("RSON") && codes::kind_of(child.e) == "simple" && child.e.child("value").is_some()
 }
 
 /// The files that an observation holds: what it says can stand in them alone.
