@@ -316,3 +316,19 @@ fn the_parts_of_a_complication_are_statements_of_their_own() {
     let reason = "<entryRelationship typeCode='RSON'><observation><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.5'/><value xsi:type='CD' code='I10' codeSystem='2.16.840.1.113883.6.3'/></observation></entryRelationship>";
     assert_eq!(of("18776-5", "", &format!("<entry>{}</entry>", simple("MED-1", reason))).resources.len(), 1);
 }
+
+#[test]
+fn a_coded_result_that_its_words_contradict_is_kept_and_marked() {
+    let test = |words: &str| {
+        let entry = "<entry><observation><templateId root='1.3.6.1.4.1.19376.1.3.1.6'/><code code='80382-5' codeSystem='2.16.840.1.113883.6.1' displayName='Grippe A'/><statusCode code='completed'/>\
+            <value xsi:type='CD' code='10828004' codeSystem='2.16.840.1.113883.6.96' displayName='positif'><originalText><reference value='#r'/></originalText></value></observation></entry>";
+        of("30954-2", &format!("<c ID='r'>{words}</c>"), entry)
+    };
+    let disputed = test("Négatif");
+    assert_eq!((&only(&disputed)["status"], &only(&disputed)["valueCodeableConcept"]["text"]), (&json!("preliminary"), &json!("positif")));
+    assert_eq!(only(&disputed)["note"][0]["text"], "Énoncé contradictoire : le code du document dit « positif », son texte « Négatif ». Se reporter au document.");
+    assert_eq!(disputed.warnings.len(), 1);
+    for agreed in ["Positif", "Présence d'antigène"] {
+        assert_eq!((&only(&test(agreed))["status"], only(&test(agreed)).get("note")), (&json!("final"), None), "{agreed}");
+    }
+}

@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 use super::codes;
 use super::concept::{code_of, coded, concept, system_within};
 use super::datatypes::attribute;
+use super::narrative::clean;
+use super::problem::{Answer, answer};
 use super::statement::{Child, Group, Maker, Scope, children, negated, status};
 use super::table;
 use super::walk::WRAPPERS;
@@ -93,7 +95,22 @@ impl<'a> Maker<'a> {
         if !files.is_empty() {
             out.insert("derivedFrom".into(), json!(files));
         }
+        if let Some((coded, said)) = self.contradiction(e) {
+            self.warn(&scope.path, "the narrative says the contrary of the coded result; it is kept as preliminary and marked, read the document");
+            out.insert("status".into(), json!("preliminary"));
+            let text = format!("Énoncé contradictoire : le code du document dit « {coded} », son texte « {said} ». Se reporter au document.");
+            table::put(&mut out, "note[]", json!({"text": text}));
+        }
         self.judged(e, class, scope, out)
+    }
+
+    /// What a coded result answers and what its words do, where one affirms and the other denies.
+    fn contradiction(&self, e: &Element) -> Option<(String, String)> {
+        let value = e.child("value")?;
+        let coded = value.attr("displayName").and_then(clean)?;
+        let said = [value.child("originalText"), e.child("text")].into_iter().flatten().find_map(|t| self.narrative.words(t).filter(|w| answer(w).is_some()))?;
+        let opposed = matches!((answer(&coded), answer(&said)), (Some(Answer::Yes), Some(Answer::No)) | (Some(Answer::No), Some(Answer::Yes)));
+        opposed.then_some((coded, said))
     }
 
     fn judged(&mut self, e: &Element, class: Class, scope: &Scope<'_>, mut out: Map<String, Value>) -> Option<Map<String, Value>> {

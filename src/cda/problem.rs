@@ -18,7 +18,7 @@ const CONFLICT: &str = "Énoncé contradictoire : le texte et le code du documen
 
 /// What the words of a narrative cell answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
+pub(super) enum Answer {
     Yes,
     No,
     Open,
@@ -203,7 +203,7 @@ fn implied(scope: &Scope<'_>, ended: bool) -> &'static str {
 }
 
 /// What a cell answers, when it is nothing but an answer.
-fn answer(words: &str) -> Option<Answer> {
+pub(super) fn answer(words: &str) -> Option<Answer> {
     let word = folded(words);
     let is = |set| codes::within(set, &word);
     match () {
