@@ -49,6 +49,8 @@ impl<'a> Maker<'a> {
             table::put(&mut out, "reaction[]", reaction);
         }
         out.insert("patient".into(), self.subject());
+        self.denied_reactions(e, scope, &mut out);
+        self.severity(e, &mut out);
         life(e, scope, &mut out);
         if none.is_some() {
             self.unconfirmed(scope, &mut out);
@@ -198,17 +200,4 @@ fn old_style_reaction(value: &Element, narrative: &Narrative) -> Option<Value> {
         return None;
     }
     concept(value, narrative).map(|c| json!({"manifestation": [c]}))
-}
-
-/// A reaction observation; its negationInd is ignored (set by error).
-pub(super) fn reaction(e: &Element, narrative: &Narrative) -> Option<Value> {
-    let manifestation = e.child("value").and_then(|v| concept(v, narrative)).or_else(|| e.child("text").and_then(|t| narrative.words(t)).map(|t| json!({"text": t})))?;
-    let mut out = Map::new();
-    out.insert("manifestation".into(), json!([manifestation]));
-    if let Some(onset) = e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| bounds(t).0)) {
-        out.insert("onset".into(), json!(onset));
-    }
-    let severity = select(e, "entryRelationship/observation[SEV]/value").into_iter().find_map(|v| codes::mapped("reaction-severity", code_of(v)?));
-    drop(severity.map(|s| out.insert("severity".into(), json!(s))));
-    Some(Value::Object(out))
 }

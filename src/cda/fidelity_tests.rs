@@ -332,3 +332,48 @@ fn a_coded_result_that_its_words_contradict_is_kept_and_marked() {
         assert_eq!((&only(&test(agreed))["status"], only(&test(agreed)).get("note")), (&json!("final"), None), "{agreed}");
     }
 }
+
+/// An allergy to amoxicillin with reactions and what else is said of it.
+fn reacting(reactions: &str, more: &str) -> String {
+    let agent = "<participant typeCode='CSM'><participantRole><playingEntity><code code='A' codeSystem='1.2.3' displayName='amoxicilline'/></playingEntity></participantRole></participant>";
+    allergy(&format!("{agent}{reactions}{more}"), "")
+}
+
+fn hives(attributes: &str, inside: &str) -> String {
+    format!(
+        "<entryRelationship typeCode='MFST'><observation {attributes}><text><reference value='#r'/></text><value xsi:type='CD' code='126485001' {SNOMED} displayName='Urticaria'/>{inside}</observation></entryRelationship>"
+    )
+}
+
+fn severity(code: &str, display: &str) -> String {
+    format!("<entryRelationship typeCode='SUBJ'><observation><code code='SEV' codeSystem='2.16.840.1.113883.5.4'/><value xsi:type='CD' code='{code}' {SNOMED} {display}/></observation></entryRelationship>")
+}
+
+#[test]
+fn a_denied_reaction_is_told_only_where_its_words_affirm_it_and_is_marked_either_way() {
+    let denied = |words: &str| of("48765-2", &format!("<c ID='r'>{words}</c>"), &reacting(&hives("negationInd='true'", ""), ""));
+    for (words, told) in [("Urticaire géante", true), ("Oui", true), ("Non", false), ("Pas d'urticaire", false), ("Amoxicilline", false)] {
+        let found = denied(words);
+        assert_eq!(only(&found).get("reaction").is_some(), told, "{words}");
+        assert_eq!(only(&found)["note"][0]["text"].as_str().unwrap().starts_with("Énoncé contradictoire"), told, "{words}");
+        assert!(only(&found)["note"][0]["text"].as_str().unwrap().contains("nie la réaction « Urticaria »"));
+        assert_eq!(found.warnings.len(), 1, "{words}");
+    }
+    let affirmed = of("48765-2", "<c ID='r'>Non</c>", &reacting(&hives("", ""), ""));
+    assert_eq!((only(&affirmed)["reaction"][0]["manifestation"][0]["text"].as_str(), only(&affirmed).get("note")), (Some("Urticaria"), None));
+}
+
+#[test]
+fn the_severity_of_an_allergy_is_that_of_its_only_reaction_or_is_noted() {
+    let moderate = severity("6736007", "");
+    let one = of("48765-2", "", &reacting(&hives("", ""), &moderate));
+    assert_eq!(only(&one)["reaction"][0]["severity"], "moderate");
+    let own = of("48765-2", "", &reacting(&hives("", &severity("24484000", "")), &moderate));
+    assert_eq!(only(&own)["reaction"][0]["severity"], "severe");
+    for (reactions, code, display, told) in
+        [(String::new(), "6736007", "", "modérée"), (hives("", "") + &hives("", &severity("255604002", "")), "6736007", "displayName='modéré'", "modéré"), (hives("", ""), "999", "displayName='GRAVE'", "GRAVE")]
+    {
+        let found = of("48765-2", "", &reacting(&reactions, &severity(code, display)));
+        assert_eq!(only(&found)["note"][0]["text"], format!("Sévérité de l'allergie : {told}"));
+    }
+}

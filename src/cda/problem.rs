@@ -17,7 +17,7 @@ const STATUS: &str = "entryRelationship/observation[33999-4]/value";
 const CONFLICT: &str = "Énoncé contradictoire : le texte et le code du document ne disent pas la même chose. Se reporter au document.";
 
 /// What the words of a narrative cell answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     Yes,
     No,
