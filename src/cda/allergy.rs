@@ -21,12 +21,14 @@ impl<'a> Maker<'a> {
         }
         let value = e.child("value");
         let agent = first(e, "participant/participantRole/playingEntity/code");
-        let named_agent = agent.is_some_and(|a| codes_of(a).any(|c| !void(c)) && absent(a).is_none() && !placeholder(a));
+        // C-CDA No Known Allergies: «substance» in general is denied, which names no agent.
+        let at_large = negated(e) && agent.is_some_and(|a| codes_of(a).any(|c| codes::within("agents-at-large", c)));
+        let named_agent = !at_large && agent.is_some_and(|a| codes_of(a).any(|c| !void(c)) && absent(a).is_none() && !placeholder(a));
         let none = [value, e.child("code"), agent].into_iter().flatten().find_map(|c| Some((absent(c)?, c)));
         if let (Some((code, said)), false) = (none, named_agent) {
             return self.no_allergy(e, scope, code, said);
         }
-        if negated(e) && !named_agent && !self.words_an_agent(e) && (value.is_some() || e.child("code").is_some()) {
+        if negated(e) && !named_agent && (at_large || !self.words_an_agent(e)) && (value.is_some() || e.child("code").is_some()) {
             return self.no_allergy_of(e, scope, denied_kind([value, e.child("code")]));
         }
         if [value, agent].into_iter().flatten().any(placeholder) {

@@ -377,3 +377,15 @@ fn the_severity_of_an_allergy_is_that_of_its_only_reaction_or_is_noted() {
         assert_eq!(only(&found)["note"][0]["text"], format!("Sévérité de l'allergie : {told}"));
     }
 }
+
+#[test]
+fn a_denied_allergy_to_substances_in_general_is_no_known_allergy() {
+    let substance = |more: &str| {
+        format!(
+            "<entry><observation {more}><templateId root='2.16.840.1.113883.10.20.22.4.7'/><code code='ASSERTION'/><value xsi:type='CD' code='419199007' {SNOMED} displayName='Allergy to substance (disorder)'/>\
+             <participant typeCode='CSM'><participantRole><playingEntity><code code='105590001' {SNOMED} displayName='Substance'/><name>Substance</name></playingEntity></participantRole></participant></observation></entry>"
+        )
+    };
+    assert_eq!(only(&of("48765-2", "", &substance("negationInd='true'")))["code"]["coding"][0]["code"], "no-known-allergies");
+    assert_eq!(only(&of("48765-2", "", &substance("")))["code"]["text"], "Substance");
+}
