@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::codes;
-use super::datatypes::{codeable, coding};
+use super::datatypes::{attribute, codeable, coding};
 use super::narrative::{Narrative, clean, folded};
 use crate::fhir::xml::Element;
 
@@ -59,8 +59,17 @@ fn translated(e: &Element) -> Option<String> {
 }
 
 fn qualified(e: &Element, label: String) -> String {
-    let said: Vec<String> = e.all("qualifier").filter_map(|q| ["value", "name"].iter().find_map(|n| q.child(n)?.attr("displayName").and_then(clean))).collect();
+    let said: Vec<String> = e.all("qualifier").filter_map(|q| measured(q).or_else(|| ["value", "name"].iter().find_map(|n| q.child(n)?.attr("displayName").and_then(clean)))).collect();
     if said.is_empty() { label } else { format!("{label} ({})", said.join(", ")) }
+}
+
+/// A qualifier with a number: `Age : 50`, `Age : 50 ans`.
+fn measured(qualifier: &Element) -> Option<String> {
+    let value = qualifier.child("value")?;
+    let number = attribute(value, "value")?;
+    let name = qualifier.child("name").and_then(|n| n.attr("displayName")).and_then(clean).map(|n| format!("{n} : ")).unwrap_or_default();
+    let unit = attribute(value, "unit").map(|u| format!(" {}", codes::worded("age-unit", u).unwrap_or(u))).unwrap_or_default();
+    Some(format!("{name}{number}{unit}"))
 }
 
 /// The code of an element, trimmed; blank is none.
@@ -158,5 +167,7 @@ mod tests {
     fn qualifiers_are_said() {
         let c = of("<code code='1' codeSystem='1.2.3' displayName='masse'><qualifier><value code='7' displayName='gauche'/></qualifier></code>").unwrap();
         assert_eq!(c["text"], "masse (gauche)");
+        let aged = |unit: &str| of(&format!("<code code='1' codeSystem='1.2.3' displayName='tumeur'><qualifier><name code='30525-0' displayName='Age'/><value value='50' {unit}/></qualifier></code>")).unwrap();
+        assert_eq!((&aged("")["text"], &aged("unit='a'")["text"]), (&json!("tumeur (Age : 50)"), &json!("tumeur (Age : 50 ans)")));
     }
 }

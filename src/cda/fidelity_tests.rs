@@ -389,3 +389,17 @@ fn a_denied_allergy_to_substances_in_general_is_no_known_allergy() {
     assert_eq!(only(&of("48765-2", "", &substance("negationInd='true'")))["code"]["coding"][0]["code"], "no-known-allergies");
     assert_eq!(only(&of("48765-2", "", &substance("")))["code"]["text"], "Substance");
 }
+
+#[test]
+fn a_count_of_no_relatives_is_no_family_history_and_another_is_noted() {
+    let history = |count: &str| {
+        let disease = "<component><observation><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.13.3'/><value xsi:type='CD' code='D48.6' codeSystem='2.16.840.1.113883.6.3' displayName='Tumeur du sein'/>\
+            <interpretationCode><originalText><reference value='#n'/></originalText></interpretationCode></observation></component>";
+        let group = format!("<entry><organizer><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.15'/><subject><relatedSubject><code code='FAMMEMB' codeSystem='2.16.840.1.113883.5.111'/></relatedSubject></subject>{disease}</organizer></entry>");
+        of("10157-6", &format!("<c ID='n'>{count}</c>"), &group)
+    };
+    let none = history("0");
+    assert_eq!((none.resources.len(), none.warnings.len()), (0, 1));
+    assert_eq!(only(&history("2"))["condition"][0]["note"][0]["text"], "Nombre de personnes : 2");
+    assert!(only(&history("élevé"))["condition"][0].get("note").is_none());
+}

@@ -95,7 +95,7 @@ impl<'a> Maker<'a> {
     /// What a relative has or had.
     pub fn family(&mut self, e: &'a Element, scope: &Scope<'a>) {
         let relative = first(e, "subject/relatedSubject");
-        let conditions: Vec<Value> = children(e, &["component"]).into_iter().filter_map(|c| self.relative_condition(c.e)).collect();
+        let conditions: Vec<Value> = children(e, &["component"]).into_iter().filter_map(|c| self.relative_condition(c.e, scope)).collect();
         if conditions.is_empty() {
             return;
         }
@@ -117,16 +117,28 @@ impl<'a> Maker<'a> {
         self.push(&scope.path, out);
     }
 
-    fn relative_condition(&self, e: &Element) -> Option<Value> {
+    fn relative_condition(&mut self, e: &Element, scope: &Scope<'_>) -> Option<Value> {
         let value = e.child("value")?;
         if not_done(e) || negated(e) || absent(value).is_some() || placeholder(value) {
+            return None;
+        }
+        let many = self.relatives(e);
+        if many == Some(0) {
+            self.warn(&scope.path, "a disease that no relative has (a count of 0) is no family history; it stays in the document only");
             return None;
         }
         let mut out = Map::new();
         out.insert("code".into(), concept(value, &self.narrative)?);
         let when = e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| bounds(t).0));
         drop(when.map(|w| out.insert("onsetString".into(), json!(w))));
+        drop(many.map(|n| out.insert("note".into(), json!([{"text": format!("Nombre de personnes : {n}")}]))));
         Some(Value::Object(out))
+    }
+
+    /// How many relatives have it: some documents count them in the words of the interpretation.
+    /// Spec: CI-SIS FR-Antecedent-familial-observe in CANCER-D2LM-FIN.
+    fn relatives(&self, e: &Element) -> Option<u32> {
+        self.narrative.words(e.at("interpretationCode/originalText")?)?.parse().ok()
     }
 
     /// A visit or a stay, past or planned.

@@ -47,7 +47,9 @@ impl Maker<'_> {
         }
         let label = concept(said, &self.narrative).and_then(|c| c.get("text")?.as_str().map(str::to_owned));
         let label = label.or_else(|| mapped.and_then(|c| codes::worded("severity", c)).map(str::to_owned));
-        drop(label.map(|l| table::put(out, "note[]", json!({"text": format!("Sévérité de l'allergie : {l}")}))));
+        if let Some(label) = label {
+            table::put(out, "note[]", json!({"text": format!("Sévérité de l'allergie : {label}")}));
+        }
     }
 }
 
