@@ -403,3 +403,25 @@ fn a_count_of_no_relatives_is_no_family_history_and_another_is_noted() {
     assert_eq!(only(&history("2"))["condition"][0]["note"][0]["text"], "Nombre de personnes : 2");
     assert!(only(&history("élevé"))["condition"][0].get("note").is_none());
 }
+
+#[test]
+fn a_precondition_is_a_need_only_when_it_says_so() {
+    let drug = |criterion: &str| format!("<entry><substanceAdministration moodCode='EVN'><precondition><criterion>{criterion}</criterion></precondition>{DRUG}</substanceAdministration></entry>");
+    for need in ["<text>Si douleur</text>", "<text>En cas de crise</text>", "<text>3 fois par jour au besoin</text>", "<value xsi:type='CD' code='56018004' codeSystem='2.16.840.1.113883.6.96' displayName='Wheezing'/>"] {
+        assert!(only(&of("10160-0", "", &drug(need)))["dosage"][0].get("asNeededCodeableConcept").is_some(), "{need}");
+    }
+    let told = of("10160-0", "", &drug("<text>Traitement à suspendre pendant l'hospitalisation</text>"));
+    assert_eq!((&only(&told)["dosage"][0]["additionalInstruction"][0]["text"], only(&told)["dosage"][0].get("asNeededCodeableConcept")), (&json!("Traitement à suspendre pendant l'hospitalisation"), None));
+}
+
+#[test]
+fn a_step_says_how_long_it_lasts_with_or_without_its_first_day() {
+    let step = |time: &str| {
+        let below = format!("<substanceAdministration moodCode='INT'><effectiveTime xsi:type='SXPR_TS'><comp xsi:type='IVL_TS'>{time}</comp><comp xsi:type='PIVL_TS' operator='A'><period value='8' unit='h'/></comp></effectiveTime></substanceAdministration>");
+        let found = of("57828-6", "", &format!("<entry><substanceAdministration moodCode='INT'>{DRUG}<entryRelationship typeCode='COMP'><sequenceNumber value='1'/>{below}</entryRelationship></substanceAdministration></entry>"));
+        only(&found)["dosageInstruction"][0]["timing"]["repeat"].clone()
+    };
+    assert_eq!(step("<width value='2' unit='d'/>")["boundsDuration"]["value"], 2);
+    let dated = step("<low value='20231201'/><width value='2' unit='d'/>");
+    assert_eq!((&dated["boundsPeriod"]["start"], dated.get("boundsDuration")), (&json!("2023-12-01"), None));
+}

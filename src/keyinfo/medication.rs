@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::concept::{at, get, items, label, lower, spoken, text};
 use super::course;
+use super::dates;
 use super::numbers;
 use super::tables::FRENCH;
 use super::words::fold;
@@ -42,7 +43,8 @@ fn step(dosage: &Value, names: &[&str]) -> Option<String> {
         (Some(told), Some(said)) if !covers(&said, dosage, names) => Some(format!("{told}, « {said} »")),
         (_, Some(said)) => {
             let most = maximum(dosage).filter(|_| !fold(&said).contains("max"));
-            Some([Some(said), most].into_iter().flatten().collect::<Vec<_>>().join(", "))
+            let more = additional(dosage).filter(|more| !fold(&said).contains(&fold(more)));
+            Some([Some(said), most, more].into_iter().flatten().collect::<Vec<_>>().join(", "))
         }
         (told, None) => told,
     }
@@ -54,8 +56,20 @@ fn structured(dosage: &Value) -> Option<String> {
     // A number without unit would read as one with that of the frequency.
     let join = if dose.as_ref().is_some_and(|d| d.starts_with(BARE_DOSE)) { ", " } else { " " };
     let taken = [dose, timing].into_iter().flatten().collect::<Vec<_>>().join(join);
-    let parts: Vec<String> = [Some(taken), route(dosage), as_needed(dosage), maximum(dosage)].into_iter().flatten().filter(|p| !p.is_empty()).collect();
+    let parts: Vec<String> = [Some(taken), step_period(dosage), route(dosage), as_needed(dosage), maximum(dosage), additional(dosage)].into_iter().flatten().filter(|p| !p.is_empty()).collect();
     if parts.is_empty() { None } else { Some(parts.join(", ")) }
+}
+
+/// From when to when a step of several lasts; the period of a single dosage is that of the treatment, which is told as its course.
+fn step_period(dosage: &Value) -> Option<String> {
+    let period = get(dosage, "sequence").and_then(|_| at(dosage, "/timing/repeat/boundsPeriod"))?;
+    dates::span(text(period, "/start"), text(period, "/end"))
+}
+
+/// Instructions beside dose and rhythm: `traitement à suspendre pendant l'hospitalisation`.
+fn additional(dosage: &Value) -> Option<String> {
+    let all: Vec<String> = items(dosage, "additionalInstruction").filter_map(spoken).map(|i| lower(i.trim_end_matches('.'))).collect();
+    if all.is_empty() { None } else { Some(all.join(", ")) }
 }
 
 /// Whether the words of a step say its dose and that it is repeated: its number, or for want of one a rhythm, stands in them, and they
@@ -216,10 +230,17 @@ pub(super) fn details(kind: &str, resource: &Value, product: &str, now_us: i64) 
     let mut out: Vec<String> = dosage_of(resource, product).into_iter().collect();
     out.extend(reasons(resource));
     out.extend(course::told(kind, resource, now_us));
+    out.extend(renewals(resource));
     if at(resource, "/substitution/allowedBoolean") == Some(&Value::Bool(false)) {
         out.push("non substituable".to_owned());
     }
     out
+}
+
+/// `renouvelable 3 fois`.
+fn renewals(resource: &Value) -> Option<String> {
+    let times = at(resource, "/dispenseRequest/numberOfRepeatsAllowed")?.as_u64().filter(|n| *n > 0)?;
+    Some(format!("renouvelable {times} fois"))
 }
 
 /// `pour fibrillation auriculaire`.
@@ -276,6 +297,21 @@ mod tests {
         };
         assert_eq!(details("MedicationStatement", &resource(""), "PLAVIX 75 mg", 0)[0], "75 mg, maximum 75 mg par jour");
         assert_eq!(dosage(&resource("75 mg le soir")).as_deref(), Some("75 mg le soir, maximum 75 mg par jour"));
+    }
+
+    #[test]
+    fn steps_say_how_long_and_instructions_and_renewals_are_told() {
+        let step = |sequence: u8, start: &str, end: &str| {
+            json!({"sequence": sequence, "timing": {"repeat": {"period": 8, "periodUnit": "h", "boundsPeriod": {"start": start, "end": end}}}, "doseAndRate": [{"doseQuantity": {"value": 1, "code": "{tablet}"}}]})
+        };
+        let resource = json!({"resourceType": "MedicationRequest", "dispenseRequest": {"numberOfRepeatsAllowed": 3},
+            "dosageInstruction": [{"additionalInstruction": [{"text": "À suspendre la veille."}]}, step(1, "2026-12-01", "2026-12-03"), step(2, "2026-12-03", "2026-12-07")]});
+        assert_eq!(
+            dosage(&resource).as_deref(),
+            Some("1 comprimé toutes les 8 heures, du 01/12/2026 au 03/12/2026 ; puis 1 comprimé toutes les 8 heures, du 03/12/2026 au 07/12/2026, à suspendre la veille")
+        );
+        assert!(details("MedicationRequest", &resource, "X", 0).contains(&"renouvelable 3 fois".to_owned()));
+        assert_eq!((course::start(&resource), course::end(&resource)), ("2026-12-01", "2026-12-07"));
     }
 
     #[test]
