@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::codes;
 use super::concept::{code_of, concept};
 use super::datatypes::{decimal, quantity};
-use super::narrative::{Narrative, tokens};
+use super::narrative::{Narrative, joined, tokens};
 use super::path::{first, select};
 use super::value::{range_value, ratio_value};
 use super::when::period_value;
@@ -42,8 +42,10 @@ pub(super) fn dosages(e: &Element, narrative: &Narrative) -> Vec<Value> {
 
 fn dosage(e: &Element, narrative: &Narrative) -> Option<Map<String, Value>> {
     let mut out = Map::new();
-    let told = first(e, "entryRelationship/act[PINSTRUCT]/text").and_then(|t| narrative.words(t));
-    drop(told.map(|t| out.insert("patientInstruction".into(), json!(t))));
+    let told: Vec<String> = select(e, "entryRelationship/act[PINSTRUCT]/text").into_iter().take(MAX_STEPS).filter_map(|t| narrative.sentences(t)).collect();
+    if !told.is_empty() {
+        out.insert("patientInstruction".into(), json!(joined(told)));
+    }
     drop(timing(e, narrative).map(|t| out.insert("timing".into(), t)));
     if let Some(criterion) = first(e, "precondition/criterion") {
         precondition(criterion, narrative, &mut out);

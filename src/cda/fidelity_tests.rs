@@ -425,3 +425,19 @@ fn a_step_says_how_long_it_lasts_with_or_without_its_first_day() {
     let dated = step("<low value='20231201'/><width value='2' unit='d'/>");
     assert_eq!((&dated["boundsPeriod"]["start"], dated.get("boundsDuration")), (&json!("2023-12-01"), None));
 }
+
+#[test]
+fn an_act_with_a_bare_code_is_named_by_its_words() {
+    let act = "<entry><procedure moodCode='EVN'><code code='SURG' codeSystem='2.16.840.1.113883.5.4'/><text><reference value='#p'/></text></procedure></entry>";
+    let label = |words: &str| only(&of("47519-4", &format!("<c ID='p'>{words}</c>"), act))["code"].clone();
+    let named = label("Appendicectomie, par laparotomie");
+    assert_eq!((&named["text"], &named["coding"][0]["code"]), (&json!("Appendicectomie, par laparotomie"), &json!("SURG")));
+    assert!(label("Oui").get("text").is_none());
+}
+
+#[test]
+fn every_instruction_to_the_patient_is_kept_as_a_sentence() {
+    let told = |text: &str| format!("<entryRelationship typeCode='SUBJ'><act><code code='PINSTRUCT'/><text>{text}</text></act></entryRelationship>");
+    let drug = format!("<entry><substanceAdministration moodCode='INT'>{DRUG}{}{}</substanceAdministration></entry>", told("À jeun"), told("Ne pas croquer."));
+    assert_eq!(only(&of("57828-6", "", &drug))["dosageInstruction"][0]["patientInstruction"], "À jeun. Ne pas croquer.");
+}
