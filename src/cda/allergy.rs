@@ -21,12 +21,14 @@ impl<'a> Maker<'a> {
         }
         let value = e.child("value");
         let agent = first(e, "participant/participantRole/playingEntity/code");
-        let named_agent = agent.is_some_and(|a| codes_of(a).any(|c| !void(c)) && absent(a).is_none() && !placeholder(a));
+        // C-CDA No Known Allergies: «substance» in general is denied, which names no agent.
+        let at_large = negated(e) && agent.is_some_and(|a| codes_of(a).any(|c| codes::within("agents-at-large", c)));
+        let named_agent = !at_large && agent.is_some_and(|a| codes_of(a).any(|c| !void(c)) && absent(a).is_none() && !placeholder(a));
         let none = [value, e.child("code"), agent].into_iter().flatten().find_map(|c| Some((absent(c)?, c)));
         if let (Some((code, said)), false) = (none, named_agent) {
             return self.no_allergy(e, scope, code, said);
         }
-        if negated(e) && !named_agent && !self.words_an_agent(e) && (value.is_some() || e.child("code").is_some()) {
+        if negated(e) && !named_agent && (at_large || !self.words_an_agent(e)) && (value.is_some() || e.child("code").is_some()) {
             return self.no_allergy_of(e, scope, denied_kind([value, e.child("code")]));
         }
         if [value, agent].into_iter().flatten().any(placeholder) {
@@ -49,6 +51,8 @@ impl<'a> Maker<'a> {
             table::put(&mut out, "reaction[]", reaction);
         }
         out.insert("patient".into(), self.subject());
+        self.denied_reactions(e, scope, &mut out);
+        self.severity(e, &mut out);
         life(e, scope, &mut out);
         if none.is_some() {
             self.unconfirmed(scope, &mut out);
@@ -198,17 +202,4 @@ fn old_style_reaction(value: &Element, narrative: &Narrative) -> Option<Value> {
         return None;
     }
     concept(value, narrative).map(|c| json!({"manifestation": [c]}))
-}
-
-/// A reaction observation; its negationInd is ignored (set by error).
-pub(super) fn reaction(e: &Element, narrative: &Narrative) -> Option<Value> {
-    let manifestation = e.child("value").and_then(|v| concept(v, narrative)).or_else(|| e.child("text").and_then(|t| narrative.words(t)).map(|t| json!({"text": t})))?;
-    let mut out = Map::new();
-    out.insert("manifestation".into(), json!([manifestation]));
-    if let Some(onset) = e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| bounds(t).0)) {
-        out.insert("onset".into(), json!(onset));
-    }
-    let severity = select(e, "entryRelationship/observation[SEV]/value").into_iter().find_map(|v| codes::mapped("reaction-severity", code_of(v)?));
-    drop(severity.map(|s| out.insert("severity".into(), json!(s))));
-    Some(Value::Object(out))
 }

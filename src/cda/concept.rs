@@ -4,24 +4,25 @@
 use serde_json::{Value, json};
 
 use super::codes;
-use super::datatypes::{codeable, coding};
+use super::datatypes::{attribute, codeable, coding};
 use super::narrative::{Narrative, clean, folded};
 use crate::fhir::xml::Element;
 
 /// A CodeableConcept with its label: displayName, else the words of the narrative, else a translation's displayName.
 /// A code that only says «autre …» takes its words from the narrative. Qualifiers are said after the label.
 pub(super) fn concept(e: &Element, narrative: &Narrative) -> Option<Value> {
-    labelled(e, narrative, None)
+    labelled(e, narrative, None, None)
 }
 
-/// The same; `spare` names a concept that neither displayName nor original text does.
-pub(super) fn labelled(e: &Element, narrative: &Narrative, spare: Option<String>) -> Option<Value> {
+/// The same, where neither displayName nor original text names the concept: the thing's own `name` does before a translation, whose
+/// class or substance says less (`APIXABAN 5 mg` under ATC), and `spare` words after it.
+pub(super) fn labelled(e: &Element, narrative: &Narrative, name: Option<String>, spare: Option<String>) -> Option<Value> {
     let display = e.attr("displayName").and_then(clean);
     let words = e.child("originalText").and_then(|t| narrative.words(t)).filter(|w| !is_answer(w));
-    let spare = spare.filter(|w| !is_answer(w));
-    let named = if says_other(e, display.as_deref()) { words.or_else(|| spare.clone()).or(display) } else { display.or(words) };
+    let (name, spare) = (name.filter(|w| !is_answer(w)), spare.filter(|w| !is_answer(w)));
+    let named = if says_other(e, display.as_deref()) { words.or_else(|| name.clone().or_else(|| spare.clone())).or(display) } else { display.or(words) };
     let coded = codes_of(e).next().is_some();
-    let label = named.or_else(|| translated(e)).or(spare).filter(|l| coded || !(void(l) || denies(l))).map(|l| qualified(e, l));
+    let label = named.or(name).or_else(|| translated(e)).or(spare).filter(|l| coded || !(void(l) || denies(l))).map(|l| qualified(e, l));
     codeable(&stripped(e), label)
 }
 
@@ -58,8 +59,17 @@ fn translated(e: &Element) -> Option<String> {
 }
 
 fn qualified(e: &Element, label: String) -> String {
-    let said: Vec<String> = e.all("qualifier").filter_map(|q| ["value", "name"].iter().find_map(|n| q.child(n)?.attr("displayName").and_then(clean))).collect();
+    let said: Vec<String> = e.all("qualifier").filter_map(|q| measured(q).or_else(|| ["value", "name"].iter().find_map(|n| q.child(n)?.attr("displayName").and_then(clean)))).collect();
     if said.is_empty() { label } else { format!("{label} ({})", said.join(", ")) }
+}
+
+/// A qualifier with a number: `Age : 50`, `Age : 50 ans`.
+fn measured(qualifier: &Element) -> Option<String> {
+    let value = qualifier.child("value")?;
+    let number = attribute(value, "value")?;
+    let name = qualifier.child("name").and_then(|n| n.attr("displayName")).and_then(clean).map(|n| format!("{n} : ")).unwrap_or_default();
+    let unit = attribute(value, "unit").map(|u| format!(" {}", codes::worded("age-unit", u).unwrap_or(u))).unwrap_or_default();
+    Some(format!("{name}{number}{unit}"))
 }
 
 /// The code of an element, trimmed; blank is none.
@@ -157,5 +167,7 @@ mod tests {
     fn qualifiers_are_said() {
         let c = of("<code code='1' codeSystem='1.2.3' displayName='masse'><qualifier><value code='7' displayName='gauche'/></qualifier></code>").unwrap();
         assert_eq!(c["text"], "masse (gauche)");
+        let aged = |unit: &str| of(&format!("<code code='1' codeSystem='1.2.3' displayName='tumeur'><qualifier><name code='30525-0' displayName='Age'/><value value='50' {unit}/></qualifier></code>")).unwrap();
+        assert_eq!((&aged("")["text"], &aged("unit='a'")["text"]), (&json!("tumeur (Age : 50)"), &json!("tumeur (Age : 50 ans)")));
     }
 }

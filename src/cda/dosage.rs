@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::codes;
 use super::concept::{code_of, concept};
 use super::datatypes::{decimal, quantity};
-use super::narrative::Narrative;
+use super::narrative::{Narrative, joined, tokens};
 use super::path::{first, select};
 use super::value::{range_value, ratio_value};
 use super::when::period_value;
@@ -42,12 +42,14 @@ pub(super) fn dosages(e: &Element, narrative: &Narrative) -> Vec<Value> {
 
 fn dosage(e: &Element, narrative: &Narrative) -> Option<Map<String, Value>> {
     let mut out = Map::new();
-    let told = first(e, "entryRelationship/act[PINSTRUCT]/text").and_then(|t| narrative.words(t));
-    drop(told.map(|t| out.insert("patientInstruction".into(), json!(t))));
+    let told: Vec<String> = select(e, "entryRelationship/act[PINSTRUCT]/text").into_iter().take(MAX_STEPS).filter_map(|t| narrative.sentences(t)).collect();
+    if !told.is_empty() {
+        out.insert("patientInstruction".into(), json!(joined(told)));
+    }
     drop(timing(e, narrative).map(|t| out.insert("timing".into(), t)));
-    let need = first(e, "precondition/criterion")
-        .and_then(|c| c.child("text").and_then(|t| narrative.words(t)).map(|t| json!({"text": t})).or_else(|| c.child("value").and_then(|v| concept(v, narrative))));
-    drop(need.map(|n| out.insert("asNeededCodeableConcept".into(), n)));
+    if let Some(criterion) = first(e, "precondition/criterion") {
+        precondition(criterion, narrative, &mut out);
+    }
     drop(e.child("approachSiteCode").and_then(|c| concept(c, narrative)).map(|c| out.insert("site".into(), c)));
     drop(e.child("routeCode").and_then(|c| concept(c, narrative)).map(|c| out.insert("route".into(), c)));
     let mut amounts = Map::new();
@@ -58,6 +60,24 @@ fn dosage(e: &Element, narrative: &Narrative) -> Option<Map<String, Value>> {
     }
     drop(e.child("maxDoseQuantity").and_then(ratio_value).map(|r| out.insert("maxDosePerPeriod".into(), r)));
     (!out.is_empty()).then_some(out)
+}
+
+/// A coded condition, or words such as «si douleur», is a need; other words are an instruction (`À suspendre pendant l'hospitalisation`).
+fn precondition(criterion: &Element, narrative: &Narrative, out: &mut Map<String, Value>) {
+    let words = criterion.child("text").and_then(|t| narrative.words(t));
+    let coded = || criterion.child("value").and_then(|v| concept(v, narrative));
+    match words {
+        Some(words) if says_need(&words) => drop(out.insert("asNeededCodeableConcept".into(), json!({"text": words}))),
+        Some(words) => drop(out.insert("additionalInstruction".into(), json!([{"text": words}]))),
+        None => drop(coded().map(|c| out.insert("asNeededCodeableConcept".into(), c))),
+    }
+}
+
+/// Whether words say «when needed», by how they begin or by the word itself.
+fn says_need(words: &str) -> bool {
+    let words = tokens(words);
+    let two = words.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(" ");
+    words.first().into_iter().chain([&two]).any(|w| codes::within("need-starts", w)) || words.iter().any(|w| codes::within("need-words", w))
 }
 
 /// A quantity, or a range when low and high differ.
@@ -79,8 +99,15 @@ fn timing(e: &Element, narrative: &Narrative) -> Option<Value> {
     let mut repeat = Map::new();
     let mut said = None;
     for time in e.all("effectiveTime").flat_map(|t| std::iter::once(t).chain(t.all("comp"))) {
-        if let Some(bounds) = period_value(time) {
-            repeat.entry("boundsPeriod").or_insert(bounds);
+        // A step may say only how long it lasts (IVL_TS width): one choice of bounds[x].
+        match (period_value(time), time.child("width").and_then(duration)) {
+            _ if repeat.contains_key("boundsPeriod") => {}
+            (Some(bounds), _) => {
+                repeat.remove("boundsDuration");
+                repeat.insert("boundsPeriod".into(), bounds);
+            }
+            (None, Some(length)) => drop(repeat.entry("boundsDuration").or_insert(length)),
+            (None, None) => {}
         }
         if let Some(every) = time.child("period") {
             interval(every, &mut repeat);
@@ -96,6 +123,12 @@ fn timing(e: &Element, narrative: &Narrative) -> Option<Value> {
     }
     drop(said.map(|t| out.insert("code".into(), json!({"text": t}))));
     (!out.is_empty()).then_some(Value::Object(out))
+}
+
+/// A width in units of time.
+fn duration(width: &Element) -> Option<Value> {
+    let length = quantity(width)?;
+    length.get("code").and_then(Value::as_str).is_some_and(|u| PERIOD_UNITS.contains(&u)).then_some(length)
 }
 
 fn interval(every: &Element, repeat: &mut Map<String, Value>) {

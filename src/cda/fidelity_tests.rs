@@ -246,3 +246,198 @@ fn a_relative_whose_group_has_no_words_stands_where_the_words_of_his_disease_do(
     let parts = only(&found)["extension"][0]["extension"].as_array().unwrap();
     assert!(parts.contains(&json!({"url": "fragment", "valueString": "fam"})), "{parts:?}");
 }
+
+#[test]
+fn the_text_of_a_drug_is_a_dosage_only_when_it_says_more_than_the_product() {
+    let taken = |text: &str, dose: &str| {
+        format!(
+            "<entry><substanceAdministration moodCode='EVN'><text>{text}</text>{dose}<consumable><manufacturedProduct><manufacturedMaterial><code code='1' codeSystem='1.2.3' displayName='PLAVIX 75 mg, comprimé pelliculé'/></manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration></entry>"
+        )
+    };
+    let dose = "<doseQuantity value='2' unit='{tablet}'/>";
+    for name in ["PLAVIX 75mg", "Plavix 75 mg, comprimé pelliculé [CIP : 3400936915657]", "plavix comprimé", "Oui"] {
+        let found = of("10160-0", "", &taken(name, dose));
+        assert_eq!((only(&found)["dosage"][0].get("text"), &only(&found)["dosage"][0]["doseAndRate"][0]["doseQuantity"]["value"]), (None, &json!(2)), "{name}");
+    }
+    for more in ["PLAVIX 1 comprimé", "PLAVIX 75 mg le soir", "1 comprimé"] {
+        assert_eq!(only(&of("10160-0", "", &taken(more, dose)))["dosage"][0]["text"], more);
+    }
+    assert_eq!(only(&of("10160-0", "", &taken("2 comprimés le soir", "")))["dosage"][0]["text"], "2 comprimés le soir");
+    assert!(only(&of("10160-0", "", &taken("Plavix, voir la lettre", ""))).get("dosage").is_none());
+}
+
+#[test]
+fn the_name_of_a_product_is_told_before_the_class_its_codes_say() {
+    let taken = |code: &str, name: &str| {
+        let text = "<text><reference value='#w'/></text>";
+        format!("<entry><substanceAdministration moodCode='EVN'>{text}<consumable><manufacturedProduct><manufacturedMaterial>{code}{name}</manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration></entry>")
+    };
+    let label = |code: &str, name: &str| {
+        let found = of("10160-0", "<c ID='w'>ligne du tableau</c>", &taken(code, name));
+        let concept = &only(&found)["medicationCodeableConcept"];
+        assert_eq!(concept["coding"][0]["display"], "apixaban");
+        concept["text"].as_str().unwrap().to_owned()
+    };
+    let atc = "code='B01AF02' codeSystem='2.16.840.1.113883.6.73' displayName='apixaban'";
+    let (translated, class) = (format!("<code nullFlavor='OTH'><translation {atc}/></code>"), format!("<code {atc}/>"));
+    for code in [&translated, &class] {
+        assert_eq!(label(code, "<name>APIXABAN 2,5 mg, comprimé</name>"), "APIXABAN 2,5 mg, comprimé");
+        assert_eq!(label(code, ""), "apixaban");
+        assert_eq!(label(code, "<name>UNK</name>"), "apixaban");
+    }
+}
+
+#[test]
+fn an_aborted_treatment_is_stopped_and_a_cancelled_one_was_never_taken() {
+    let drug = |status: &str, mood: &str| format!("<entry><substanceAdministration moodCode='{mood}'><statusCode code='{status}'/>{DRUG}</substanceAdministration></entry>");
+    for (section, mood, status, told) in [
+        ("10160-0", "EVN", "aborted", "stopped"),
+        ("10160-0", "EVN", "cancelled", "not-taken"),
+        ("18610-6", "EVN", "aborted", "stopped"),
+        ("18610-6", "EVN", "cancelled", "not-done"),
+        ("10160-0", "INT", "aborted", "stopped"),
+    ] {
+        assert_eq!(only(&of(section, "", &drug(status, mood)))["status"], told, "{section} {mood} {status}");
+    }
+}
+
+#[test]
+fn the_parts_of_a_complication_are_statements_of_their_own() {
+    let simple = |code: &str, inside: &str| {
+        format!("<observation><templateId root='1.2.250.1.213.1.1.3.48'/><code code='{code}' codeSystem='2.16.840.1.113883.6.3' displayName='{code}'/><value xsi:type='BL' value='true'/>{inside}</observation>")
+    };
+    let part = |attributes: &str| format!("<entryRelationship typeCode='RSON' {attributes}>{}</entryRelationship>", simple("I26", ""));
+    let found = of("18776-5", "", &format!("<entry>{}</entry>", simple("MED-1", &part(""))));
+    let told: Vec<(&Value, &Value)> = found.resources.iter().map(|r| (&r.resource["code"]["text"], &r.resource["valueBoolean"])).collect();
+    assert_eq!(told, [(&json!("MED-1"), &json!(true)), (&json!("I26"), &json!(true))]);
+    let unrelated = of("18776-5", "", &format!("<entry>{}</entry>", simple("MED-1", &part("negationInd='true'"))));
+    assert!(unrelated.resources[1].resource["note"][0]["text"].as_str().unwrap().contains("nie le lien"));
+    assert_eq!(unrelated.warnings.len(), 1);
+    let reason = "<entryRelationship typeCode='RSON'><observation><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.5'/><value xsi:type='CD' code='I10' codeSystem='2.16.840.1.113883.6.3'/></observation></entryRelationship>";
+    assert_eq!(of("18776-5", "", &format!("<entry>{}</entry>", simple("MED-1", reason))).resources.len(), 1);
+}
+
+#[test]
+fn a_coded_result_that_its_words_contradict_is_kept_and_marked() {
+    let test = |words: &str| {
+        let entry = "<entry><observation><templateId root='1.3.6.1.4.1.19376.1.3.1.6'/><code code='80382-5' codeSystem='2.16.840.1.113883.6.1' displayName='Grippe A'/><statusCode code='completed'/>\
+            <value xsi:type='CD' code='10828004' codeSystem='2.16.840.1.113883.6.96' displayName='positif'><originalText><reference value='#r'/></originalText></value></observation></entry>";
+        of("30954-2", &format!("<c ID='r'>{words}</c>"), entry)
+    };
+    let disputed = test("Négatif");
+    assert_eq!((&only(&disputed)["status"], &only(&disputed)["valueCodeableConcept"]["text"]), (&json!("preliminary"), &json!("positif")));
+    assert_eq!(only(&disputed)["note"][0]["text"], "Énoncé contradictoire : le code du document dit « positif », son texte « Négatif ». Se reporter au document.");
+    assert_eq!(disputed.warnings.len(), 1);
+    for agreed in ["Positif", "Présence d'antigène"] {
+        assert_eq!((&only(&test(agreed))["status"], only(&test(agreed)).get("note")), (&json!("final"), None), "{agreed}");
+    }
+}
+
+/// An allergy to amoxicillin with reactions and what else is said of it.
+fn reacting(reactions: &str, more: &str) -> String {
+    let agent = "<participant typeCode='CSM'><participantRole><playingEntity><code code='A' codeSystem='1.2.3' displayName='amoxicilline'/></playingEntity></participantRole></participant>";
+    allergy(&format!("{agent}{reactions}{more}"), "")
+}
+
+fn hives(attributes: &str, inside: &str) -> String {
+    format!(
+        "<entryRelationship typeCode='MFST'><observation {attributes}><text><reference value='#r'/></text><value xsi:type='CD' code='126485001' {SNOMED} displayName='Urticaria'/>{inside}</observation></entryRelationship>"
+    )
+}
+
+fn severity(code: &str, display: &str) -> String {
+    format!("<entryRelationship typeCode='SUBJ'><observation><code code='SEV' codeSystem='2.16.840.1.113883.5.4'/><value xsi:type='CD' code='{code}' {SNOMED} {display}/></observation></entryRelationship>")
+}
+
+#[test]
+fn a_denied_reaction_is_told_only_where_its_words_affirm_it_and_is_marked_either_way() {
+    let denied = |words: &str| of("48765-2", &format!("<c ID='r'>{words}</c>"), &reacting(&hives("negationInd='true'", ""), ""));
+    for (words, told) in [("Urticaire géante", true), ("Oui", true), ("Non", false), ("Pas d'urticaire", false), ("Amoxicilline", false)] {
+        let found = denied(words);
+        assert_eq!(only(&found).get("reaction").is_some(), told, "{words}");
+        assert_eq!(only(&found)["note"][0]["text"].as_str().unwrap().starts_with("Énoncé contradictoire"), told, "{words}");
+        assert!(only(&found)["note"][0]["text"].as_str().unwrap().contains("nie la réaction « Urticaria »"));
+        assert_eq!(found.warnings.len(), 1, "{words}");
+    }
+    let affirmed = of("48765-2", "<c ID='r'>Non</c>", &reacting(&hives("", ""), ""));
+    assert_eq!((only(&affirmed)["reaction"][0]["manifestation"][0]["text"].as_str(), only(&affirmed).get("note")), (Some("Urticaria"), None));
+}
+
+#[test]
+fn the_severity_of_an_allergy_is_that_of_its_only_reaction_or_is_noted() {
+    let moderate = severity("6736007", "");
+    let one = of("48765-2", "", &reacting(&hives("", ""), &moderate));
+    assert_eq!(only(&one)["reaction"][0]["severity"], "moderate");
+    let own = of("48765-2", "", &reacting(&hives("", &severity("24484000", "")), &moderate));
+    assert_eq!(only(&own)["reaction"][0]["severity"], "severe");
+    for (reactions, code, display, told) in
+        [(String::new(), "6736007", "", "modérée"), (hives("", "") + &hives("", &severity("255604002", "")), "6736007", "displayName='modéré'", "modéré"), (hives("", ""), "999", "displayName='GRAVE'", "GRAVE")]
+    {
+        let found = of("48765-2", "", &reacting(&reactions, &severity(code, display)));
+        assert_eq!(only(&found)["note"][0]["text"], format!("Sévérité de l'allergie : {told}"));
+    }
+}
+
+#[test]
+fn a_denied_allergy_to_substances_in_general_is_no_known_allergy() {
+    let substance = |more: &str| {
+        format!(
+            "<entry><observation {more}><templateId root='2.16.840.1.113883.10.20.22.4.7'/><code code='ASSERTION'/><value xsi:type='CD' code='419199007' {SNOMED} displayName='Allergy to substance (disorder)'/>\
+             <participant typeCode='CSM'><participantRole><playingEntity><code code='105590001' {SNOMED} displayName='Substance'/><name>Substance</name></playingEntity></participantRole></participant></observation></entry>"
+        )
+    };
+    assert_eq!(only(&of("48765-2", "", &substance("negationInd='true'")))["code"]["coding"][0]["code"], "no-known-allergies");
+    assert_eq!(only(&of("48765-2", "", &substance("")))["code"]["text"], "Substance");
+}
+
+#[test]
+fn a_count_of_no_relatives_is_no_family_history_and_another_is_noted() {
+    let history = |count: &str| {
+        let disease = "<component><observation><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.13.3'/><value xsi:type='CD' code='D48.6' codeSystem='2.16.840.1.113883.6.3' displayName='Tumeur du sein'/>\
+            <interpretationCode><originalText><reference value='#n'/></originalText></interpretationCode></observation></component>";
+        let group = format!("<entry><organizer><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.15'/><subject><relatedSubject><code code='FAMMEMB' codeSystem='2.16.840.1.113883.5.111'/></relatedSubject></subject>{disease}</organizer></entry>");
+        of("10157-6", &format!("<c ID='n'>{count}</c>"), &group)
+    };
+    let none = history("0");
+    assert_eq!((none.resources.len(), none.warnings.len()), (0, 1));
+    assert_eq!(only(&history("2"))["condition"][0]["note"][0]["text"], "Nombre de personnes : 2");
+    assert!(only(&history("élevé"))["condition"][0].get("note").is_none());
+}
+
+#[test]
+fn a_precondition_is_a_need_only_when_it_says_so() {
+    let drug = |criterion: &str| format!("<entry><substanceAdministration moodCode='EVN'><precondition><criterion>{criterion}</criterion></precondition>{DRUG}</substanceAdministration></entry>");
+    for need in ["<text>Si douleur</text>", "<text>En cas de crise</text>", "<text>3 fois par jour au besoin</text>", "<value xsi:type='CD' code='56018004' codeSystem='2.16.840.1.113883.6.96' displayName='Wheezing'/>"] {
+        assert!(only(&of("10160-0", "", &drug(need)))["dosage"][0].get("asNeededCodeableConcept").is_some(), "{need}");
+    }
+    let told = of("10160-0", "", &drug("<text>Traitement à suspendre pendant l'hospitalisation</text>"));
+    assert_eq!((&only(&told)["dosage"][0]["additionalInstruction"][0]["text"], only(&told)["dosage"][0].get("asNeededCodeableConcept")), (&json!("Traitement à suspendre pendant l'hospitalisation"), None));
+}
+
+#[test]
+fn a_step_says_how_long_it_lasts_with_or_without_its_first_day() {
+    let step = |time: &str| {
+        let below = format!("<substanceAdministration moodCode='INT'><effectiveTime xsi:type='SXPR_TS'><comp xsi:type='IVL_TS'>{time}</comp><comp xsi:type='PIVL_TS' operator='A'><period value='8' unit='h'/></comp></effectiveTime></substanceAdministration>");
+        let found = of("57828-6", "", &format!("<entry><substanceAdministration moodCode='INT'>{DRUG}<entryRelationship typeCode='COMP'><sequenceNumber value='1'/>{below}</entryRelationship></substanceAdministration></entry>"));
+        only(&found)["dosageInstruction"][0]["timing"]["repeat"].clone()
+    };
+    assert_eq!(step("<width value='2' unit='d'/>")["boundsDuration"]["value"], 2);
+    let dated = step("<low value='20231201'/><width value='2' unit='d'/>");
+    assert_eq!((&dated["boundsPeriod"]["start"], dated.get("boundsDuration")), (&json!("2023-12-01"), None));
+}
+
+#[test]
+fn an_act_with_a_bare_code_is_named_by_its_words() {
+    let act = "<entry><procedure moodCode='EVN'><code code='SURG' codeSystem='2.16.840.1.113883.5.4'/><text><reference value='#p'/></text></procedure></entry>";
+    let label = |words: &str| only(&of("47519-4", &format!("<c ID='p'>{words}</c>"), act))["code"].clone();
+    let named = label("Appendicectomie, par laparotomie");
+    assert_eq!((&named["text"], &named["coding"][0]["code"]), (&json!("Appendicectomie, par laparotomie"), &json!("SURG")));
+    assert!(label("Oui").get("text").is_none());
+}
+
+#[test]
+fn every_instruction_to_the_patient_is_kept_as_a_sentence() {
+    let told = |text: &str| format!("<entryRelationship typeCode='SUBJ'><act><code code='PINSTRUCT'/><text>{text}</text></act></entryRelationship>");
+    let drug = format!("<entry><substanceAdministration moodCode='INT'>{DRUG}{}{}</substanceAdministration></entry>", told("À jeun"), told("Ne pas croquer."));
+    assert_eq!(only(&of("57828-6", "", &drug))["dosageInstruction"][0]["patientInstruction"], "À jeun. Ne pas croquer.");
+}

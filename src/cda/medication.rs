@@ -4,12 +4,12 @@
 use serde_json::{Map, Value, json};
 
 use super::codes;
-use super::concept::{absent, absent_concept, codes_of, concept, denies, labelled, placeholder, void};
+use super::concept::{absent, absent_concept, codes_of, concept, denies, is_answer, labelled, placeholder, system_within, void};
 use super::datatypes::{coding_value, quantity};
 use super::dosage;
-use super::narrative::{clean, folded};
+use super::narrative::{clean, tokens};
 use super::path::{first, select};
-use super::statement::{Maker, Scope, mood, negated, not_done, status};
+use super::statement::{Maker, Scope, mood, negated, status};
 use super::when::bounds;
 use super::{table, when};
 use crate::fhir::xml::Element;
@@ -54,12 +54,12 @@ impl<'a> Maker<'a> {
                 out.insert("doNotPerform".into(), json!(true));
             }
         }
-        let label = product.get("text").and_then(Value::as_str).map(folded).unwrap_or_default();
+        let names = self.names(material, &product);
         out.insert("medicationCodeableConcept".into(), product);
         out.insert("subject".into(), self.subject());
         table::apply("medication", e, &self.narrative, resource, &mut out);
         self.taking(e, resource, scope, &mut out);
-        self.directions(e, resource, &label, &mut out);
+        self.directions(e, resource, &names, &mut out);
         if resource == "MedicationRequest" {
             self.supply_request(e, &mut out);
         }
@@ -81,9 +81,10 @@ impl<'a> Maker<'a> {
             "MedicationAdministration" => "administration-status",
             _ => "prescription-status",
         };
+        // What was aborted was begun: it is stopped, not «not taken» (HL7 v3 ActStatus aborted).
         match resource {
-            "MedicationStatement" if not_done(e) => "not-taken",
-            "MedicationAdministration" if not_done(e) => "not-done",
+            "MedicationStatement" if negated(e) => "not-taken",
+            "MedicationAdministration" if negated(e) => "not-done",
             "MedicationStatement" if status(e) == "completed" && !self.ended(e) => "active",
             _ => codes::mapped(map, status(e)).unwrap_or("unknown"),
         }
@@ -99,7 +100,8 @@ impl<'a> Maker<'a> {
     /// The product as a concept: its code and translations, the ATC class, named by displayName, name or narrative.
     pub fn product(&self, material: &Element, words: Option<String>) -> Option<Value> {
         let name = material.child("name").and_then(|n| clean(&n.plain())).filter(|n| !void(n));
-        let own = material.child("code").and_then(|c| labelled(c, &self.narrative, name.clone().or_else(|| words.clone())));
+        let code = material.child("code");
+        let own = code.and_then(|c| labelled(c, &self.narrative, name.clone(), words.clone()));
         let mut out = match own {
             Some(Value::Object(members)) => members,
             _ => Map::new(),
@@ -107,6 +109,10 @@ impl<'a> Maker<'a> {
         let classes = select(material, "asSpecializedKind/generalizedMedicineClass/code").into_iter().chain(select(material, "asSpecializedKind/generalizedMaterialKind/code"));
         for class in classes.filter_map(coding_value) {
             table::put(&mut out, "coding[]", class);
+        }
+        // The display of a class names no product: the name says the brand and its strength.
+        if let Some(name) = name.clone().filter(|n| !is_answer(n) && code.is_some_and(|c| system_within(c, "class-systems"))) {
+            out.insert("text".into(), json!(name));
         }
         if !out.contains_key("text") {
             let coded = out.contains_key("coding") || material.child("code").is_some_and(|c| c.attr("nullFlavor").is_none());
@@ -134,7 +140,7 @@ impl<'a> Maker<'a> {
     fn ingredient(&self, holder: &Element) -> Option<Value> {
         let substance = holder.child("ingredient").or_else(|| holder.child("ingredientSubstance"))?;
         let name = substance.child("name").and_then(|n| clean(&n.plain()));
-        let mut named = match substance.child("code").and_then(|c| labelled(c, &self.narrative, name.clone())) {
+        let mut named = match substance.child("code").and_then(|c| labelled(c, &self.narrative, name.clone(), None)) {
             Some(found) => found,
             None => json!({"text": name?}),
         };
@@ -175,11 +181,27 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn directions(&self, e: &Element, resource: &str, label: &str, out: &mut Map<String, Value>) {
+    /// What the product is called, in tokens: its label, the names of its codes, its own name and its ingredients.
+    fn names(&self, material: Option<&Element>, product: &Value) -> Vec<Vec<String>> {
+        let codings = product.get("coding").and_then(Value::as_array).into_iter().flatten().filter_map(|c| c.get("display"));
+        let coded = product.get("text").into_iter().chain(codings).filter_map(Value::as_str).map(tokens);
+        let own = material.and_then(|m| m.child("name")).map(|n| tokens(&n.plain()));
+        let made_of = material.and_then(|m| self.ingredient_names(m)).map(|n| tokens(&n));
+        coded.chain(own).chain(made_of).collect()
+    }
+
+    /// The steps, with the words of the statement when they say more than which product it is: `text` refers to the cell of the
+    /// product as often as to that of the dosage.
+    fn directions(&self, e: &Element, resource: &str, names: &[Vec<String>], out: &mut Map<String, Value>) {
         let mut all = dosage::dosages(e, &self.narrative);
-        let words = self.words(e).filter(|w| folded(w) != label);
-        if let (Some(words), Some(Value::Object(one))) = (words, all.first_mut()) {
-            one.entry("text").or_insert_with(|| json!(words));
+        let words = self.words(e).filter(|w| !is_answer(w) && !void(w) && !names_product(w, names));
+        let in_steps = all.first().is_some_and(|first| first.get("sequence").is_some());
+        match (words, all.first_mut()) {
+            // What is said above the steps holds for all of them.
+            (Some(words), Some(_)) if in_steps => all.insert(0, json!({"text": words})),
+            (Some(words), Some(Value::Object(one))) => drop(one.entry("text").or_insert_with(|| json!(words))),
+            (Some(words), None) if says_rhythm(&words) && !denies(&words) => all.push(json!({"text": words})),
+            _ => {}
         }
         if all.is_empty() {
             return;
@@ -187,7 +209,7 @@ impl<'a> Maker<'a> {
         match resource {
             "MedicationRequest" => drop(out.insert("dosageInstruction".into(), json!(all))),
             "MedicationStatement" => drop(out.insert("dosage".into(), json!(all))),
-            _ => drop(all.first().and_then(dosage::administered).map(|d| out.insert("dosage".into(), d))),
+            _ => drop(all.iter().find_map(dosage::administered).map(|d| out.insert("dosage".into(), d))),
         }
     }
 
@@ -207,6 +229,24 @@ impl<'a> Maker<'a> {
             .find_map(|p| select(e, p).into_iter().find(|c| c.attr("codeSystem") == Some("2.16.840.1.113883.5.1070")).and_then(|c| concept(c, &self.narrative)));
         drop(substitution.map(|c| out.insert("substitution".into(), json!({"allowedCodeableConcept": c}))));
     }
+}
+
+/// Whether words only name the product again: they begin as one of its names does and hold nothing that is not in it, in whatever
+/// spelling. A number must stand where it does in the name: `X 1 comprimé` is a dose of X.
+fn names_product(words: &str, names: &[Vec<String>]) -> bool {
+    let said = tokens(without_brackets(words));
+    let numbered = said.iter().any(|t| t.starts_with(|c: char| c.is_ascii_digit()));
+    names.iter().filter(|name| !said.is_empty() && name.first() == said.first()).any(|name| name.starts_with(&said) || (!numbered && said.iter().all(|t| name.contains(t))))
+}
+
+/// Words without the codes a narrative prints behind them: `XENETIX 350 [CIP : 3400936915657]`.
+fn without_brackets(words: &str) -> &str {
+    words.strip_suffix(']').and_then(|w| w.rsplit_once('[')).map_or(words, |(before, _)| before)
+}
+
+/// Whether words say when or how often.
+fn says_rhythm(words: &str) -> bool {
+    tokens(words).iter().any(|t| codes::within("rhythm-words", t))
 }
 
 /// The material (or labelled drug) of a consumable or a product.

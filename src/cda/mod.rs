@@ -28,6 +28,7 @@ mod other;
 mod path;
 mod problem;
 mod procedure;
+mod reaction;
 mod read;
 mod render;
 mod report;

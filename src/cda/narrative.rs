@@ -53,6 +53,16 @@ impl<'a> Narrative<'a> {
         clean(&holder.plain())
     }
 
+    /// The same words, with a stop between the lines and cells that have none: they are sentences of their own.
+    pub fn sentences(&self, holder: &Element) -> Option<String> {
+        let words = self.words(holder)?;
+        let referred = holder.child("reference").and_then(|r| self.fragment(r.attr("value")?)).and_then(|id| self.by_id.get(id).copied());
+        let mut lines = vec![String::new()];
+        break_lines(referred.unwrap_or(holder), &mut lines);
+        let lines: Vec<String> = lines.iter().filter_map(|l| clean(l)).collect();
+        if lines.len() < 2 { Some(words) } else { clean(&joined(lines)) }
+    }
+
     /// The words a `text` or `originalText` element refers to, as they are written; `None` when they are more than a few.
     pub fn written(&self, holder: &Element) -> Option<String> {
         let id = self.fragment(holder.child("reference")?.attr("value")?)?;
@@ -71,6 +81,27 @@ impl<'a> Narrative<'a> {
         };
         own(statement).or_else(|| statement.all("component").filter_map(|c| c.child("observation")).find_map(own))
     }
+}
+
+/// The text below, a new line at every block.
+fn break_lines(e: &Element, lines: &mut Vec<String>) {
+    for child in &e.children {
+        match child {
+            Node::Text(text) => lines.iter_mut().last().into_iter().for_each(|line| line.push_str(text)),
+            Node::Data(_) => {}
+            Node::Element(e) => {
+                let block = matches!(&*e.name, "td" | "th" | "tr" | "br" | "paragraph" | "item" | "p" | "li" | "caption");
+                lines.extend(block.then(String::new));
+                break_lines(e, lines);
+                lines.extend(block.then(String::new));
+            }
+        }
+    }
+}
+
+/// Texts in one, each ended by its own stop or by ours.
+pub(super) fn joined(texts: Vec<String>) -> String {
+    texts.into_iter().reduce(|all, next| if all.ends_with(['.', '!', '?', '…', ':', ';', ',']) { format!("{all} {next}") } else { format!("{all}. {next}") }).unwrap_or_default()
 }
 
 /// Longest text, in bytes and elements, that is compared with what is coded.
@@ -120,6 +151,23 @@ pub(super) fn folded(text: &str) -> String {
     plain.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Folded words with numbers parted from letters: `75mg` and `75 mg` are the same two.
+pub(super) fn tokens(text: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for word in folded(text).split(' ') {
+        let mut number = None;
+        for c in word.chars() {
+            let digit = c.is_ascii_digit();
+            match out.last_mut().filter(|_| number == Some(digit)) {
+                Some(last) => last.push(c),
+                None => out.push(c.to_string()),
+            }
+            number = Some(digit);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,7 +191,16 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_sentences() {
+        let root = parse(b"<d><section><text><content ID='i'>Au repas<br/>Ne pas croquer. <br/>Bien boire</content></text></section><t><reference value='#i'/></t><u>Au repas</u></d>", &Limits::default()).unwrap();
+        let narrative = Narrative::of(&root);
+        assert_eq!(narrative.sentences(root.child("t").unwrap()).as_deref(), Some("Au repas. Ne pas croquer. Bien boire"));
+        assert_eq!(narrative.sentences(root.child("u").unwrap()).as_deref(), Some("Au repas"));
+    }
+
+    #[test]
     fn words_compare_without_case_and_accents() {
         assert_eq!(folded("  Négatif. "), "negatif");
+        assert_eq!(tokens("PLAVIX 75mg, 2x"), ["plavix", "75", "mg", "2", "x"]);
     }
 }

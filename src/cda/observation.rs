@@ -6,13 +6,16 @@ use serde_json::{Map, Value, json};
 use super::codes;
 use super::concept::{code_of, coded, concept, system_within};
 use super::datatypes::attribute;
-use super::statement::{Group, Maker, Scope, children, negated, status};
+use super::narrative::clean;
+use super::problem::{Answer, answer};
+use super::statement::{Child, Group, Maker, Scope, children, negated, status};
 use super::table;
 use super::walk::WRAPPERS;
 use crate::fhir::xml::Element;
 
 /// Values of one observation.
 const MAX_VALUES: usize = 20;
+const UNRELATED: &str = "Le document nie le lien de cet énoncé avec celui dont il dépend. Se reporter au document.";
 const LOINC: &str = "2.16.840.1.113883.6.1";
 
 /// What an observation is, which decides its category.
@@ -38,8 +41,22 @@ impl<'a> Maker<'a> {
             let bare = child.e.child("templateId").is_none() && &*child.e.name == "observation";
             if class == Class::Laboratory && bare && !scope.prior && child.wrapper.attr("typeCode") == Some("REFR") {
                 self.prior(child.e, e, &scope.below(child.e, &child.step));
+            } else if is_detail(&child) {
+                self.detail(&child, scope);
             } else if !reason && codes::kind_of(child.e) != "reference" {
                 self.visit(&child, scope);
+            }
+        }
+    }
+
+    /// What an observation consists of (the complications that there are, one by one); a relation that is denied is said.
+    fn detail(&mut self, child: &Child<'a>, scope: &Scope<'a>) {
+        let before = self.resources.len();
+        self.visit(child, scope);
+        if negated(child.wrapper) && self.resources.len() > before {
+            self.warn(&scope.path, "the relation of a statement to the one above is negated; it is kept and marked, read the document");
+            for made in self.resources.iter_mut().skip(before).filter_map(|r| r.resource.as_object_mut()) {
+                table::put(made, "note[]", json!({"text": UNRELATED}));
             }
         }
     }
@@ -78,7 +95,22 @@ impl<'a> Maker<'a> {
         if !files.is_empty() {
             out.insert("derivedFrom".into(), json!(files));
         }
+        if let Some((coded, said)) = self.contradiction(e) {
+            self.warn(&scope.path, "the narrative says the contrary of the coded result; it is kept as preliminary and marked, read the document");
+            out.insert("status".into(), json!("preliminary"));
+            let text = format!("Énoncé contradictoire : le code du document dit « {coded} », son texte « {said} ». Se reporter au document.");
+            table::put(&mut out, "note[]", json!({"text": text}));
+        }
         self.judged(e, class, scope, out)
+    }
+
+    /// What a coded result answers and what its words do, where one affirms and the other denies.
+    fn contradiction(&self, e: &Element) -> Option<(String, String)> {
+        let value = e.child("value")?;
+        let coded = value.attr("displayName").and_then(clean)?;
+        let said = [value.child("originalText"), e.child("text")].into_iter().flatten().find_map(|t| self.narrative.words(t).filter(|w| answer(w).is_some()))?;
+        let opposed = matches!((answer(&coded), answer(&said)), (Some(Answer::Yes), Some(Answer::No)) | (Some(Answer::No), Some(Answer::Yes)));
+        opposed.then_some((coded, said))
     }
 
     fn judged(&mut self, e: &Element, class: Class, scope: &Scope<'_>, mut out: Map<String, Value>) -> Option<Map<String, Value>> {
@@ -136,6 +168,12 @@ impl<'a> Maker<'a> {
         };
         Some(json!([coded("observation-category", code)]))
     }
+}
+
+/// French documents put the parts of an observation under RSON: a simple observation with a value of its own is no reason.
+/// Spec: CI-SIS FR-Simple-observation.
+fn is_detail(child: &Child<'_>) -> bool {
+    child.wrapper.attr("typeCode") == Some("RSON") && codes::kind_of(child.e) == "simple" && child.e.child("value").is_some()
 }
 
 /// The files that an observation holds: what it says can stand in them alone.

@@ -44,7 +44,7 @@ impl<'a> Maker<'a> {
             return;
         }
         let name = device.child("manufacturerModelName").and_then(|n| clean(&n.plain()));
-        let Some(named) = code.and_then(|c| labelled(c, &self.narrative, name.clone().or_else(|| self.words(e)))).or_else(|| name.map(|n| json!({"text": n}))) else { return };
+        let Some(named) = code.and_then(|c| labelled(c, &self.narrative, name.clone(), self.words(e))).or_else(|| name.map(|n| json!({"text": n}))) else { return };
         if mood(e) != "EVN" {
             return self.device_request(e, named, scope);
         }
@@ -95,7 +95,7 @@ impl<'a> Maker<'a> {
     /// What a relative has or had.
     pub fn family(&mut self, e: &'a Element, scope: &Scope<'a>) {
         let relative = first(e, "subject/relatedSubject");
-        let conditions: Vec<Value> = children(e, &["component"]).into_iter().filter_map(|c| self.relative_condition(c.e)).collect();
+        let conditions: Vec<Value> = children(e, &["component"]).into_iter().filter_map(|c| self.relative_condition(c.e, scope)).collect();
         if conditions.is_empty() {
             return;
         }
@@ -104,7 +104,7 @@ impl<'a> Maker<'a> {
         out.insert("patient".into(), self.subject());
         let relation = relative.and_then(|r| r.child("code")).and_then(|c| {
             let spare = code_of(c).and_then(|k| codes::worded("relationship", k)).map(str::to_owned);
-            labelled(c, &self.narrative, spare)
+            labelled(c, &self.narrative, None, spare)
         });
         out.insert("relationship".into(), relation.unwrap_or_else(|| json!({"text": "lien de parenté non précisé"})));
         let sex = first(e, "subject/relatedSubject/subject/administrativeGenderCode").and_then(code_of).and_then(|c| match c {
@@ -117,16 +117,28 @@ impl<'a> Maker<'a> {
         self.push(&scope.path, out);
     }
 
-    fn relative_condition(&self, e: &Element) -> Option<Value> {
+    fn relative_condition(&mut self, e: &Element, scope: &Scope<'_>) -> Option<Value> {
         let value = e.child("value")?;
         if not_done(e) || negated(e) || absent(value).is_some() || placeholder(value) {
+            return None;
+        }
+        let many = self.relatives(e);
+        if many == Some(0) {
+            self.warn(&scope.path, "a disease that no relative has (a count of 0) is no family history; it stays in the document only");
             return None;
         }
         let mut out = Map::new();
         out.insert("code".into(), concept(value, &self.narrative)?);
         let when = e.child("effectiveTime").and_then(|t| time_of(t).or_else(|| bounds(t).0));
         drop(when.map(|w| out.insert("onsetString".into(), json!(w))));
+        drop(many.map(|n| out.insert("note".into(), json!([{"text": format!("Nombre de personnes : {n}")}]))));
         Some(Value::Object(out))
+    }
+
+    /// How many relatives have it: some documents count them in the words of the interpretation.
+    /// Spec: CI-SIS FR-Antecedent-familial-observe in CANCER-D2LM-FIN.
+    fn relatives(&self, e: &Element) -> Option<u32> {
+        self.narrative.words(e.at("interpretationCode/originalText")?)?.parse().ok()
     }
 
     /// A visit or a stay, past or planned.

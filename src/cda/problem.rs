@@ -17,8 +17,8 @@ const STATUS: &str = "entryRelationship/observation[33999-4]/value";
 const CONFLICT: &str = "Énoncé contradictoire : le texte et le code du document ne disent pas la même chose. Se reporter au document.";
 
 /// What the words of a narrative cell answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
     Yes,
     No,
     Open,
@@ -203,7 +203,7 @@ fn implied(scope: &Scope<'_>, ended: bool) -> &'static str {
 }
 
 /// What a cell answers, when it is nothing but an answer.
-fn answer(words: &str) -> Option<Answer> {
+pub(super) fn answer(words: &str) -> Option<Answer> {
     let word = folded(words);
     let is = |set| codes::within(set, &word);
     match () {

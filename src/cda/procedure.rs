@@ -26,7 +26,11 @@ impl<'a> Maker<'a> {
             return self.warn(&scope.path, "an act names nothing but a nullFlavor as its code; it stays in the document only");
         }
         let (named, heading) = self.act_code(code);
-        let Some(named) = named.or_else(|| self.worded_act(e, code)) else { return };
+        let Some(mut named) = named.or_else(|| self.worded_act(e, code)) else { return };
+        if let Some(members) = named.as_object_mut().filter(|m| !m.contains_key("text")) {
+            // A bare code (ActCode SURG) names no act: the words of the statement do.
+            drop(self.words(e).filter(|w| !void(w) && !denies(w) && !is_answer(w)).map(|w| members.insert("text".into(), json!(w))));
+        }
         if !negated(e) && self.disputed(e) {
             return self.dispute(e, named, scope);
         }

@@ -108,8 +108,8 @@ fn allergy(inside: &str, attributes: &str) -> String {
 const AGENT: &str = "<participant typeCode='CSM'><participantRole><playingEntity><code code='N02BE01' codeSystem='2.16.840.1.113883.6.73' displayName='paracétamol'/></playingEntity></participantRole></participant>";
 
 #[test]
-fn an_allergy_names_its_agent_and_reactions_ignore_their_negation() {
-    let reaction = "<entryRelationship typeCode='MFST'><observation negationInd='true'><value xsi:type='CD' code='L50' codeSystem='2.16.840.1.113883.6.3' displayName='Urticaire'/>\
+fn an_allergy_names_its_agent_and_the_reaction_that_its_words_affirm() {
+    let reaction = "<entryRelationship typeCode='MFST'><observation negationInd='true'><text>Urticaire</text><value xsi:type='CD' code='L50' codeSystem='2.16.840.1.113883.6.3' displayName='Urticaire'/>\
         <entryRelationship typeCode='SUBJ'><observation><code code='SEV'/><value xsi:type='CD' code='6736007'/></observation></entryRelationship></observation></entryRelationship>";
     let derived = of("48765-2", "", &allergy(&format!("{AGENT}{reaction}"), ""));
     let found = only(&derived);

@@ -40,7 +40,7 @@ const TRANSFORMS: &[(&str, Transform)] = &[
     ("actor", |i| actor(i.e).map(Output::Plain)),
     ("performer", |i| actor(i.e).map(|a| Output::Plain(json!({"actor": a})))),
     ("agent_name", |i| i.e.child("name").and_then(|n| clean(&n.plain())).map(|t| Output::Plain(json!({"text": t})))),
-    ("reaction", |i| super::allergy::reaction(i.e, i.narrative).map(Output::Plain)),
+    ("reaction", |i| super::reaction::reaction(i.e, i.narrative).map(Output::Plain)),
 ];
 
 /// A transform by its name.

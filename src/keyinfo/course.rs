@@ -125,23 +125,27 @@ fn origin(kind: &str, resource: &Value) -> Option<String> {
     Some(format!("{word}{}{quantity}", date.map(|d| format!(" {}", dates::on(d))).unwrap_or_default()))
 }
 
-const PERIODS: &[&str] = &["/effectivePeriod", "/dosageInstruction/0/timing/repeat/boundsPeriod", "/dosage/0/timing/repeat/boundsPeriod"];
-
-fn bound<'a>(resource: &'a Value, name: &str) -> &'a str {
-    PERIODS.iter().find_map(|p| at(resource, p)).and_then(|p| get(p, name)?.as_str()).unwrap_or("").trim()
+/// The periods of a treatment: its own, else those of its steps.
+fn periods(resource: &Value) -> Vec<&Value> {
+    match get(resource, "effectivePeriod") {
+        Some(own) => vec![own],
+        None => items(resource, "dosageInstruction").chain(items(resource, "dosage")).filter_map(|d| at(d, "/timing/repeat/boundsPeriod")).collect(),
+    }
 }
 
 /// The start of its period, "" when none is said.
 pub(super) fn start(resource: &Value) -> &str {
-    match bound(resource, "start") {
+    let starts = periods(resource).into_iter().map(|p| text(p, "/start").trim()).filter(|t| !t.is_empty());
+    match starts.min().unwrap_or("") {
         "" if text(resource, "/resourceType") == "MedicationStatement" => text(resource, "/effectiveDateTime"),
         start => start,
     }
 }
 
-/// The end of its period, "" when none is said.
+/// The end of its last step, "" when none is said or a step goes on.
 pub(super) fn end(resource: &Value) -> &str {
-    bound(resource, "end")
+    let ends: Vec<&str> = periods(resource).into_iter().map(|p| text(p, "/end").trim()).collect();
+    if ends.contains(&"") { "" } else { ends.into_iter().max().unwrap_or("") }
 }
 
 #[cfg(test)]

@@ -111,4 +111,9 @@ impl Words {
     pub fn word(&self, code: &str) -> Option<&str> {
         self.0.get(code).map(String::as_str)
     }
+
+    /// Every word.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
 }

@@ -4,34 +4,111 @@ use serde_json::Value;
 
 use super::concept::{at, get, items, label, lower, spoken, text};
 use super::course;
+use super::dates;
 use super::numbers;
 use super::tables::FRENCH;
 use super::words::fold;
 
 /// Longest advice told in a line, in characters.
 const MAX_ADVICE: usize = 400;
+/// Before a dose that has no unit.
+const BARE_DOSE: &str = "dose ";
 
 /// The dosage of a medication resource; `None` when it gives none.
 pub(super) fn dosage(resource: &Value) -> Option<String> {
+    dosage_of(resource, "")
+}
+
+/// The same; `product` is what the line calls it, where the resource does not say so itself.
+fn dosage_of(resource: &Value, product: &str) -> Option<String> {
     let all = || items(resource, "dosage").chain(items(resource, "dosageInstruction"));
-    let several = all().count() > 1;
+    let (several, numbered) = (all().count() > 1, all().any(|d| get(d, "sequence").is_some()));
     // A first step without dose and time says what holds for those after it.
-    let (common, steps): (Vec<&Value>, Vec<&Value>) = all().partition(|d| several && text(d, "/text").is_empty() && dose(d).is_none() && timing(get(d, "timing")).is_none());
-    let steps: Vec<String> = steps.into_iter().filter_map(step).collect();
-    let common = common.into_iter().filter_map(step);
+    let holds_for_all =
+        |d: &&Value| several && dose(d).is_none() && timing(get(d, "timing")).is_none() && (text(d, "/text").is_empty() || (numbered && get(d, "sequence").is_none()));
+    let (common, steps): (Vec<&Value>, Vec<&Value>) = all().partition(holds_for_all);
+    let names: Vec<&str> = get(resource, "medicationCodeableConcept").into_iter().flat_map(super::concept::names).chain([product]).filter(|n| !n.is_empty()).collect();
+    let steps: Vec<String> = steps.into_iter().filter_map(|d| step(d, &names)).collect();
+    let common = common.into_iter().filter_map(|d| step(d, &names));
     let parts: Vec<String> = (!steps.is_empty()).then(|| steps.join(" ; puis ").replace("puis puis", "puis")).into_iter().chain(common).collect();
     if parts.is_empty() { None } else { Some(parts.join(", ")) }
 }
 
-/// One step: its own words, else what its structure says.
-fn step(dosage: &Value) -> Option<String> {
-    let said = text(dosage, "/text");
-    if !said.is_empty() && !is_class(said) {
-        return Some(super::concept::short(said, 400).trim_end_matches('.').to_owned());
+/// One step: its own words where they say what its structure does, else the structure and the words after it. Words that only name
+/// the product, as the text of a CDA statement often does, are no dosage.
+fn step(dosage: &Value, names: &[&str]) -> Option<String> {
+    let said = Some(text(dosage, "/text")).filter(|t| !t.is_empty() && !is_class(t) && !names.iter().any(|n| repeats(t, n)));
+    let said = said.map(|t| super::concept::short(t, 400).trim_end_matches('.').to_owned());
+    match (structured(dosage), said) {
+        (Some(told), Some(said)) if !covers(&said, dosage, names) => Some(format!("{told}, « {said} »")),
+        (_, Some(said)) => {
+            let most = maximum(dosage).filter(|_| !fold(&said).contains("max"));
+            let more = additional(dosage).filter(|more| !fold(&said).contains(&fold(more)));
+            Some([Some(said), most, more].into_iter().flatten().collect::<Vec<_>>().join(", "))
+        }
+        (told, None) => told,
     }
-    let dose = [dose(dosage), timing(get(dosage, "timing"))].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let parts: Vec<String> = [Some(dose), route(dosage), as_needed(dosage), maximum(dosage)].into_iter().flatten().filter(|p| !p.is_empty()).collect();
+}
+
+/// What the structure of a step says.
+fn structured(dosage: &Value) -> Option<String> {
+    let (dose, timing) = (dose(dosage), timing(get(dosage, "timing")));
+    // A number without unit would read as one with that of the frequency.
+    let join = if dose.as_ref().is_some_and(|d| d.starts_with(BARE_DOSE)) { ", " } else { " " };
+    let taken = [dose, timing].into_iter().flatten().collect::<Vec<_>>().join(join);
+    let parts: Vec<String> = [Some(taken), step_period(dosage), route(dosage), as_needed(dosage), maximum(dosage), additional(dosage)].into_iter().flatten().filter(|p| !p.is_empty()).collect();
     if parts.is_empty() { None } else { Some(parts.join(", ")) }
+}
+
+/// From when to when a step of several lasts; the period of a single dosage is that of the treatment, which is told as its course.
+fn step_period(dosage: &Value) -> Option<String> {
+    let period = get(dosage, "sequence").and_then(|_| at(dosage, "/timing/repeat/boundsPeriod"))?;
+    dates::span(text(period, "/start"), text(period, "/end"))
+}
+
+/// Instructions beside dose and rhythm: `traitement à suspendre pendant l'hospitalisation`.
+fn additional(dosage: &Value) -> Option<String> {
+    let all: Vec<String> = items(dosage, "additionalInstruction").filter_map(spoken).map(|i| lower(i.trim_end_matches('.'))).collect();
+    if all.is_empty() { None } else { Some(all.join(", ")) }
+}
+
+/// Whether the words of a step say its dose and that it is repeated: its number, or for want of one a rhythm, stands in them, and they
+/// do not begin by naming the product, whose strength would pass for a dose.
+fn covers(said: &str, step: &Value, names: &[&str]) -> bool {
+    let first = |t: &str| fold(t).split(' ').next().map(str::to_owned);
+    if names.iter().any(|n| first(n) == first(said)) {
+        return false;
+    }
+    let words = parted(said);
+    let rate = at(step, "/doseAndRate/0").unwrap_or(step);
+    let doses = ["/doseQuantity/value", "/doseRange/low/value", "/doseRange/high/value", "/dose/value"].iter().filter_map(|p| at(rate, p).and_then(numbers::decimal));
+    let whole = |d: &str| d.split_once(',').filter(|(_, rest)| rest.bytes().all(|b| b == b'0')).map_or(d.to_owned(), |(whole, _)| whole.to_owned());
+    let mut doses = doses.map(|d| format!(" {} ", fold(&whole(&d)))).peekable();
+    match doses.peek() {
+        Some(_) => doses.all(|d| words.contains(&d)),
+        None => timing(get(step, "timing")).is_none() || says_rhythm(&words),
+    }
+}
+
+/// Folded words between spaces, numbers parted from letters: ` 75 mg 2 x `.
+fn parted(text: &str) -> String {
+    let mut out = String::from(" ");
+    let mut before = ' ';
+    for c in fold(text).chars() {
+        if c != ' ' && before != ' ' && c.is_ascii_digit() != before.is_ascii_digit() {
+            out.push(' ');
+        }
+        out.push(c);
+        before = c;
+    }
+    out.push(' ');
+    out
+}
+
+/// Whether parted words say when or how often, in the words by which times of day and periods are told.
+fn says_rhythm(words: &str) -> bool {
+    let nouns = FRENCH.period.values().flat_map(|(one, many)| [one.as_str(), many.as_str()]);
+    nouns.chain(FRENCH.when.all()).any(|w| words.contains(&format!(" {} ", fold(w))))
 }
 
 /// Whether a word is a class of the ATC, which some documents write in place of a dosage: `R03AK04`, `A10AE`.
@@ -40,23 +117,23 @@ fn is_class(word: &str) -> bool {
     (4..=7).contains(&word.len()) && word.bytes().enumerate().all(shape)
 }
 
-/// Whether a dosage only says the product again, with or without its class.
+/// Whether the words of a dosage only say the product again, with or without its class. A number in them must stand where it does in
+/// the name: `500 mg` of a product of 500 mg is a dose.
 fn repeats(dosage: &str, product: &str) -> bool {
     let bare = |t: &str| fold(t).replace(' ', "");
     let rest = dosage.split_once(' ').filter(|(class, _)| is_class(class) || class.eq_ignore_ascii_case("null")).map_or(dosage, |(_, rest)| rest);
-    bare(product).contains(&bare(rest))
+    let (name, rest) = (bare(product), bare(rest));
+    if rest.contains(|c: char| c.is_ascii_digit()) { name.starts_with(&rest) } else { name.contains(&rest) }
 }
 
 fn dose(dosage: &Value) -> Option<String> {
     let rate = at(dosage, "/doseAndRate/0").unwrap_or(dosage);
-    // Without a unit the number alone would read as part of the name before it.
-    let quantity = |k: &str| {
-        let q = rate.get(k)?;
-        let said = numbers::quantity(q)?;
-        Some(if numbers::unit(q).is_empty() { format!("dose {said}") } else { said })
-    };
+    let quantity = |k: &str| rate.get(k).and_then(numbers::quantity);
     let range = |k: &str| rate.get(k).and_then(numbers::range);
-    let dose = quantity("doseQuantity").or_else(|| range("doseRange")).or_else(|| quantity("dose"));
+    // Without a unit the number alone would read as part of the name before it.
+    let bare = |unit: Option<&Value>, said: String| if unit.is_some_and(|q| numbers::unit(q).is_empty()) { format!("{BARE_DOSE}{said}") } else { said };
+    let one = |k: &str| quantity(k).map(|said| bare(rate.get(k), said));
+    let dose = one("doseQuantity").or_else(|| range("doseRange").map(|said| bare(at(rate, "/doseRange/low").or_else(|| at(rate, "/doseRange/high")), said))).or_else(|| one("dose"));
     let speed = quantity("rateQuantity").or_else(|| range("rateRange")).or_else(|| get(rate, "rateRatio").and_then(numbers::ratio));
     match (dose, speed) {
         (Some(dose), Some(speed)) => Some(format!("{dose} (débit {speed})")),
@@ -150,13 +227,20 @@ fn maximum(dosage: &Value) -> Option<String> {
 
 /// What follows the product's name; a dosage text that only repeats the name is not told twice.
 pub(super) fn details(kind: &str, resource: &Value, product: &str, now_us: i64) -> Vec<String> {
-    let mut out: Vec<String> = dosage(resource).filter(|d| !repeats(d, product)).into_iter().collect();
+    let mut out: Vec<String> = dosage_of(resource, product).into_iter().collect();
     out.extend(reasons(resource));
     out.extend(course::told(kind, resource, now_us));
+    out.extend(renewals(resource));
     if at(resource, "/substitution/allowedBoolean") == Some(&Value::Bool(false)) {
         out.push("non substituable".to_owned());
     }
     out
+}
+
+/// `renouvelable 3 fois`.
+fn renewals(resource: &Value) -> Option<String> {
+    let times = at(resource, "/dispenseRequest/numberOfRepeatsAllowed")?.as_u64().filter(|n| *n > 0)?;
+    Some(format!("renouvelable {times} fois"))
 }
 
 /// `pour fibrillation auriculaire`.
@@ -190,6 +274,51 @@ mod tests {
     fn a_dosage_that_says_the_product_again_is_left_out() {
         assert!(repeats("A10AB01 Actrapid", "ACTRAPID") && repeats("null OMEPRAZOLE 20MG", "Omeprazole 20mg") && !repeats("Theodur 200mg BID", "Theophylline"));
         assert_eq!(dosage(&json!({"dosage": [{"text": "R03AK04"}]})), None);
+    }
+
+    #[test]
+    fn structure_comes_before_words_that_name_the_product_and_nothing_is_lost() {
+        let once = json!({"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}});
+        let told = |said: &str, value: f64, product: &str| {
+            dosage(&json!({"medicationCodeableConcept": {"text": product}, "dosage": [{"text": said, "timing": once, "doseAndRate": [{"doseQuantity": {"value": value, "code": "{tablet}"}}]}]}))
+        };
+        assert_eq!(told("PLAVIX 75mg", 2.0, "PLAVIX 75 mg, comprimé pelliculé").as_deref(), Some("2,0 comprimés 1 fois par jour"));
+        assert_eq!(told("Theodur 200mg BID", 200.0, "THEODUR").as_deref(), Some("200,0 comprimés 1 fois par jour, « Theodur 200mg BID »"));
+        assert_eq!(told("à jeun", 2.0, "X").as_deref(), Some("2,0 comprimés 1 fois par jour, « à jeun »"));
+        assert_eq!(told("2 comprimés le matin à jeun", 2.0, "X").as_deref(), Some("2 comprimés le matin à jeun"));
+        assert_eq!(told("1 comprimé le matin", 10.0, "X").as_deref(), Some("10,0 comprimés 1 fois par jour, « 1 comprimé le matin »"));
+    }
+
+    #[test]
+    fn a_dose_that_is_the_strength_of_the_product_is_told_and_so_is_a_maximum() {
+        let resource = |text: &str| {
+            json!({"medicationCodeableConcept": {"text": "PLAVIX 75 mg"}, "dosage": [{"text": text, "doseAndRate": [{"doseQuantity": {"value": 75, "unit": "mg"}}],
+                "maxDosePerPeriod": {"numerator": {"value": 75, "unit": "mg"}, "denominator": {"value": 1, "unit": "d"}}}]})
+        };
+        assert_eq!(details("MedicationStatement", &resource(""), "PLAVIX 75 mg", 0)[0], "75 mg, maximum 75 mg par jour");
+        assert_eq!(dosage(&resource("75 mg le soir")).as_deref(), Some("75 mg le soir, maximum 75 mg par jour"));
+    }
+
+    #[test]
+    fn steps_say_how_long_and_instructions_and_renewals_are_told() {
+        let step = |sequence: u8, start: &str, end: &str| {
+            json!({"sequence": sequence, "timing": {"repeat": {"period": 8, "periodUnit": "h", "boundsPeriod": {"start": start, "end": end}}}, "doseAndRate": [{"doseQuantity": {"value": 1, "code": "{tablet}"}}]})
+        };
+        let resource = json!({"resourceType": "MedicationRequest", "dispenseRequest": {"numberOfRepeatsAllowed": 3},
+            "dosageInstruction": [{"additionalInstruction": [{"text": "À suspendre la veille."}]}, step(1, "2026-12-01", "2026-12-03"), step(2, "2026-12-03", "2026-12-07")]});
+        assert_eq!(
+            dosage(&resource).as_deref(),
+            Some("1 comprimé toutes les 8 heures, du 01/12/2026 au 03/12/2026 ; puis 1 comprimé toutes les 8 heures, du 03/12/2026 au 07/12/2026, à suspendre la veille")
+        );
+        assert!(details("MedicationRequest", &resource, "X", 0).contains(&"renouvelable 3 fois".to_owned()));
+        assert_eq!((course::start(&resource), course::end(&resource)), ("2026-12-01", "2026-12-07"));
+    }
+
+    #[test]
+    fn a_dose_without_unit_stands_apart_from_its_rhythm() {
+        let of = |dose: Value| dosage(&json!({"dosage": [{"timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}, "doseAndRate": [dose]}]}));
+        assert_eq!(of(json!({"doseQuantity": {"value": 1, "unit": "1"}})).as_deref(), Some("dose 1, 1 fois par jour"));
+        assert_eq!(of(json!({"doseRange": {"low": {"value": 2}, "high": {"value": 4}}})).as_deref(), Some("dose 2 à 4, 1 fois par jour"));
     }
 
     #[test]

@@ -93,6 +93,9 @@ mod tests {
         assert_eq!(quantity(&json!({"value": 72, "code": "/min"})).as_deref(), Some("72/min"));
         assert_eq!(quantity(&json!({"value": 1.0, "comparator": "<", "unit": "mg/L"})).as_deref(), Some("< 1,0 mg/L"));
         assert_eq!(quantity(&json!({"unit": "mg"})), None);
+        assert_eq!(quantity(&json!({"value": 4, "code": "{glass}/d"})).as_deref(), Some("4 verres/jour"));
+        assert_eq!(quantity(&json!({"value": -1.5, "code": "[diop]"})).as_deref(), Some("-1,5 dioptrie"));
+        assert_eq!(quantity(&json!({"value": 150, "code": "[lb_av]"})).as_deref(), Some("150 lb"));
         assert_eq!(quantity(&json!({"value": 2, "code": "{tablet}"})).as_deref(), Some("2 comprimés"));
         assert_eq!(quantity(&json!({"value": 1.5, "code": "{tablet}"})).as_deref(), Some("1,5 comprimé"));
     }

@@ -77,10 +77,14 @@ impl Element {
                 Node::Data(_) => {}
                 // A break between blocks keeps words of neighbouring cells apart.
                 Node::Element(e) => {
-                    if matches!(&*e.name, "td" | "th" | "tr" | "br" | "paragraph" | "item" | "p" | "li") && !out.is_empty() {
+                    if matches!(&*e.name, "td" | "th" | "tr" | "br" | "paragraph" | "item" | "p" | "li" | "caption") && !out.is_empty() {
                         out.push(' ');
                     }
                     e.collect(out);
+                    // A caption stands before the words of its own block (CDA R2 §4.3.5.11.6).
+                    if &*e.name == "caption" {
+                        out.push(' ');
+                    }
                 }
             }
         }
