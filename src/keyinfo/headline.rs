@@ -113,6 +113,8 @@ fn conclusion(context: &Context<'_>, filled: &[Filled]) -> Option<String> {
 /// `HbA1c 8,1 % (élevé)` of each result that the laboratory flagged.
 fn results(context: &Context<'_>, filled: &[Filled]) -> Vec<String> {
     let lines = filled.iter().filter(|s| s.row.key == "results").flat_map(|s| &s.entries).filter(|(_, line)| line.abnormal);
+    // What is printed again is not what the document is about.
+    let lines = lines.filter(|(group, _)| context.statement(group.lead).is_some_and(|s| !s.prior));
     let told = lines.filter_map(|(group, line)| {
         let resource = context.statement(group.lead)?.resource;
         let flag = observation::flag(resource).map(|f| format!(" ({f})")).unwrap_or_default();

@@ -387,3 +387,27 @@ fn what_is_said_again_is_not_new_and_what_is_said_otherwise_is() {
     assert_eq!(new(condition("I10", "Hypertension artérielle", "resolved")), 1);
     assert_eq!(new(condition("E11", "Diabète de type 2", "active")), 1);
 }
+
+fn printed_again(mut result: Value) -> Value {
+    result["meta"] = json!({"tag": [{"code": "prior-result"}]});
+    result
+}
+
+#[test]
+fn a_result_printed_again_is_a_repeat_of_its_original_and_else_the_value_before_and_never_new() {
+    let own = result("2823-3", "Potassium", 4.4, "mmol/L", "2026-09-14T08:00:00+02:00");
+    let original = result("2823-3", "Potassium", 5.6, "mmol/L", "2026-03-14T08:00:00+01:00");
+    let again = printed_again(result("2823-3", "Potassium", 5.6, "mmol/L", "2026-03-14"));
+    let alone = lines(&Record::new().with(Some(0), own.clone()).with(Some(0), again.clone()), "results");
+    assert!(alone.len() == 1 && alone[0]["body"].as_str().unwrap().contains("4,4 mmol/L (14/09/2026) ; précédent 5,6 mmol/L (14/03/2026)"), "{alone:?}");
+    let both = lines(&Record::new().with(Some(0), own.clone()).with(Some(0), again.clone()).with(Some(1), original), "results");
+    assert_eq!(both[0]["trend"]["points"].as_array().unwrap().len(), 2, "{both:?}");
+    let only = Record::new().with(Some(0), again);
+    let found = lines(&only, "results");
+    assert!(remarks(&found[0]).contains("antériorité"), "{found:?}");
+    only.known("1963-03-12", |known| {
+        let profiles = Profiles::with(Vec::new()).unwrap();
+        let asked = Asked { profile: profiles.of("neutral").unwrap(), section: None, offset: 0, most: 100, explain: false, came: &[(2, true); 3], closed: &[], only: "" };
+        assert_eq!(view(known, &asked)["new"], 0);
+    });
+}

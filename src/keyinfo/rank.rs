@@ -66,7 +66,7 @@ fn rank<'a>(context: &'a Context<'_>, asked: &Asked<'_>, filled: &Filled, (group
 /// said again is not new.
 fn is_new(context: &Context<'_>, asked: &Asked<'_>, group: &Group) -> bool {
     let new = |at: usize| context.statement(at).and_then(|s| asked.came.get(s.source?)).is_some_and(|(_, new)| *new);
-    let Some(lead) = context.statement(group.lead).filter(|_| new(group.lead)) else { return false };
+    let Some(lead) = context.statement(group.lead).filter(|s| !s.prior && new(group.lead)) else { return false };
     let again = |at: &usize| context.statement(*at).is_some_and(|s| s.kind == lead.kind && s.variants() == lead.variants());
     !group.merged.iter().filter(|at| !new(**at)).any(again)
 }

@@ -14,6 +14,9 @@ use super::{course, dates, medication, observation};
 /// Differences between the statements of a group, with their authors.
 pub(super) fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Vec<String> {
     let mut out: Vec<String> = lead.doubt.iter().map(|d| (*d).to_owned()).collect();
+    if lead.prior {
+        out.push("antériorité imprimée dans ce document, dont l'original n'est pas dans le dossier".to_owned());
+    }
     if let Some(other) = group.near.and_then(|at| context.statement(at)) {
         out.push(format!("même vaccination notée {} : probablement une seule dose, saisie deux fois", dates::on(other.when)));
     }

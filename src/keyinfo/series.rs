@@ -86,7 +86,8 @@ pub(super) fn groups(statements: &[Statement<'_>], members: Vec<usize>, order: &
 
 /// Values by time, newest first; of one minute a corrected value comes first, then the one of the newest document.
 fn points(statements: &[Statement<'_>], mut members: Vec<usize>, order: &impl Fn(&usize, &usize) -> Ordering) -> Vec<Point> {
-    let place = |at: &usize| statements.get(*at).map(|s| (Reverse(minute(s)), s.reading.as_ref().map(|r| r.rank), Reverse(s.said_us)));
+    // What is printed again comes last: it is a repeat where its original is here.
+    let place = |at: &usize| statements.get(*at).map(|s| (s.prior, Reverse(minute(s)), s.reading.as_ref().map(|r| r.rank), Reverse(s.said_us)));
     members.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| order(a, b)));
     let mut places: HashMap<(i64, &str), usize> = HashMap::new();
     let mut out: Vec<Point> = Vec::new();
@@ -95,27 +96,42 @@ fn points(statements: &[Statement<'_>], mut members: Vec<usize>, order: &impl Fn
         // One undated value said again is a repeat, whenever it is said.
         let when = if s.when_us.is_some() { minute(s) } else { i64::MIN };
         let new = out.len();
-        let place =
-            *places.entry((when, reading.value.as_str())).or_insert_with(|| if s.when_us.is_some() { reprinted(statements, &out, minute(s), reading).unwrap_or(new) } else { new });
+        let repeats = || match (s.prior, s.when_us) {
+            (true, _) => original(statements, &out, s, reading),
+            (false, Some(_)) => reprinted(statements, &out, minute(s), reading),
+            (false, None) => None,
+        };
+        let place = *places.entry((when, reading.value.as_str())).or_insert_with(|| repeats().unwrap_or(new));
         match out.get_mut(place) {
             Some(point) => point.merged.push(at),
             None => out.push(Point { minute: minute(s), lead: at, merged: Vec::new() }),
         }
     }
+    out.sort_by_key(|p| Reverse(p.minute));
     out
+}
+
+/// The value that a result printed again repeats: of the same minute, or of the same day where it gives no time.
+fn original(statements: &[Statement<'_>], points: &[Point], s: &Statement<'_>, own: &Reading<'_>) -> Option<usize> {
+    let day = |s: &Statement<'_>| s.when.get(..10).unwrap_or(s.when).to_owned();
+    let same = |p: &Point| {
+        let Some((other, reading)) = statements.get(p.lead).and_then(|o| Some((o, o.reading()?))) else { return false };
+        let when = p.minute == minute(s) || (s.when.len() <= 10 && day(other) == day(s));
+        when && (reading.value == own.value || alike(reading, own))
+    };
+    points.iter().position(same)
 }
 
 /// The value of the same minute that this one is in another unit: equal within half of the last digit of the coarser.
 fn reprinted(statements: &[Statement<'_>], points: &[Point], minute: i64, own: &Reading<'_>) -> Option<usize> {
-    let (value, within) = own.compared?;
-    let same = |p: &Point| {
-        let other = statements.get(p.lead).and_then(|s| s.reading.as_deref());
-        other.is_some_and(|other| {
-            let near = other.compared.is_some_and(|(theirs, step)| (value - theirs).abs() <= within.max(step));
-            near && other.unit != own.unit && other.flags == own.flags && other.comparator == own.comparator
-        })
-    };
+    let same = |p: &Point| statements.get(p.lead).and_then(|s| s.reading.as_deref()).is_some_and(|other| alike(other, own) && other.flags == own.flags);
     points.iter().enumerate().rev().take_while(|(_, p)| p.minute == minute).find(|(_, p)| same(p)).map(|(place, _)| place)
+}
+
+/// Whether one value is the other in another unit.
+fn alike(a: &Reading<'_>, b: &Reading<'_>) -> bool {
+    let near = a.compared.zip(b.compared).is_some_and(|((one, step), (other, within))| (one - other).abs() <= within.max(step));
+    near && a.unit != b.unit && a.comparator == b.comparator
 }
 
 fn minute(s: &Statement<'_>) -> i64 {

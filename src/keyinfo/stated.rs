@@ -33,6 +33,8 @@ pub(super) struct Stated<'a> {
     pub own_us: Option<i64>,
     /// It denies: how that is told.
     pub against: Option<&'static str>,
+    /// A result that its document prints again from an older one.
+    pub prior: bool,
     /// It says "there is none" or "nothing is known".
     pub absence: Option<&'static Absence>,
     /// Of a result of one isolate: the organism, which tells it from the same test of another isolate.
@@ -136,10 +138,15 @@ impl<'a> Reader<'a, '_> {
         if rules.leave_out.iter().any(|r| r.takes(kind, resource)) || self.told_by_its_parts(kind, resource) {
             return None;
         }
+        let (when, when_us, own_us) = moments(kind, resource);
+        let prior = rules.printed_again.iter().any(|r| r.takes(kind, resource));
+        // Of no day, nobody knows which result it repeats.
+        if prior && when_us.is_none() {
+            return None;
+        }
         let device = if kind == "DeviceUseStatement" { get(resource, "device").and_then(|r| self.resolve(resource, r)) } else { None };
         let concept = self.about(kind, resource, device);
         let key = concept.and_then(|c| by_words(kind, c).or_else(|| concept::key(c))).or_else(|| named(resource)).unwrap_or_else(|| Key::Words(format!("#{}", fact.full_url)));
-        let (when, when_us, own_us) = moments(kind, resource);
         let isolate = self.isolates.get(&at).copied();
         let (conversion, odd) = measured(kind, resource, concept);
         Some(Stated {
@@ -153,6 +160,7 @@ impl<'a> Reader<'a, '_> {
             when_us,
             own_us,
             against: rules.against.iter().find(|r| r.takes(kind, resource)).map(|r| r.word.as_str()),
+            prior,
             absence: concept.and_then(absence),
             isolate,
             conversion,

@@ -17,6 +17,7 @@ pub(super) static SECTIONS: LazyLock<Sections> = LazyLock::new(|| toml::from_str
 pub(super) struct TypeRules {
     pub leave_out: Vec<&'static Rule>,
     pub against: Vec<&'static Rule>,
+    pub printed_again: Vec<&'static Rule>,
     /// Sections that may take it with their rule, in the order they are tried.
     pub picks: Vec<(usize, &'static Rule)>,
 }
@@ -39,6 +40,7 @@ pub(super) static BY_TYPE: LazyLock<HashMap<&'static str, TypeRules>> = LazyLock
             SECTIONS.section.iter().enumerate().flat_map(own)
         };
         rules.picks = picks(false).chain(picks(true)).filter(|(_, rule)| concerns(rule)).collect();
+        rules.printed_again = SECTIONS.printed_again.iter().filter(|r| concerns(r)).collect();
         rules.against = SECTIONS.against.iter().filter(|r| concerns(r)).collect();
     }
     out
@@ -56,6 +58,7 @@ pub(super) struct Sections {
     pub section: Vec<Section>,
     pub leave_out: Vec<Rule>,
     pub against: Vec<Rule>,
+    pub printed_again: Vec<Rule>,
     pub absence: Vec<Absence>,
 }
 

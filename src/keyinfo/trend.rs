@@ -1,6 +1,8 @@
 //! The values of one analyte over time, and whether the last change says something.
 //! Spec: `fhir-profiles/key-information/score.toml` (reference change values).
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::analyte::{half_step, written};
@@ -30,6 +32,9 @@ struct Point<'a> {
     within: f64,
     /// Its document, by the place of its source.
     source: Option<usize>,
+    /// Its day as it is written, and whether it is printed again from an older report.
+    day: &'a str,
+    prior: bool,
 }
 
 /// A series of two values or more, in the unit of the newest.
@@ -59,6 +64,9 @@ pub(super) fn of<'a>(context: &Context<'a>, group: &Group, codes: &[&str]) -> Op
     let members = std::iter::once(group.lead).chain(group.previous).chain(group.earlier.iter().copied());
     let unit = lead.reading()?.unit;
     let mut points: Vec<Point<'a>> = members.filter_map(|at| context.statement(at)).filter_map(|s| point(s, lead, unit)).collect();
+    // What is printed again without its time is drawn where its original is.
+    let told: HashSet<(&str, u64)> = points.iter().filter(|p| !p.prior).map(|p| (p.day, p.value.to_bits())).collect();
+    points.retain(|p| !p.prior || !told.contains(&(p.day, p.value.to_bits())));
     points.sort_by(|a, b| a.us.cmp(&b.us).then(a.original.is_some().cmp(&b.original.is_some())).then(a.value.total_cmp(&b.value)));
     // A re-print in another unit is drawn once, as it was first written.
     let again = |a: &Point<'_>, b: &Point<'_>| a.value.total_cmp(&b.value).is_eq() || (a.original.is_some() && (a.value - b.value).abs() <= a.within.max(b.within));
@@ -151,13 +159,14 @@ impl Drawn<'_> {
 fn point<'a>(s: &Statement<'a>, lead: &Statement<'_>, unit: &str) -> Option<Point<'a>> {
     let reading = s.reading()?;
     let (drawn, us) = (reading.drawn.as_ref()?, s.when_us?);
+    let (day, prior) = (s.when.get(..10).unwrap_or(s.when), s.prior);
     if reading.unit == unit {
-        return Some(Point { us, value: drawn.value, low: drawn.low, high: drawn.high, original: None, within: drawn.within, source: s.source });
+        return Some(Point { us, value: drawn.value, low: drawn.low, high: drawn.high, original: None, within: drawn.within, source: s.source, day, prior });
     }
     let (own, theirs) = s.conversion.zip(lead.conversion)?;
     let told = |value: f64| own.told_in(theirs, value);
     let within = drawn.within * own.step() / theirs.step();
-    Some(Point { us, value: told(drawn.value), low: drawn.low.map(told), high: drawn.high.map(told), original: Some(drawn.quantity), within, source: s.source })
+    Some(Point { us, value: told(drawn.value), low: drawn.low.map(told), high: drawn.high.map(told), original: Some(drawn.quantity), within, source: s.source, day, prior })
 }
 
 /// From the value before to the newest; what was corrected, or contradicts one of them, is drawn and changes nothing.
