@@ -59,7 +59,8 @@ fn translated(e: &Element) -> Option<String> {
 }
 
 fn qualified(e: &Element, label: String) -> String {
-    let said: Vec<String> = e.all("qualifier").filter_map(|q| measured(q).or_else(|| ["value", "name"].iter().find_map(|n| q.child(n)?.attr("displayName").and_then(clean)))).collect();
+    let said: Vec<String> =
+        e.all("qualifier").filter_map(|q| measured(q).or_else(|| ["value", "name"].iter().find_map(|n| q.child(n)?.attr("displayName").and_then(clean)))).collect();
     if said.is_empty() { label } else { format!("{label} ({})", said.join(", ")) }
 }
 
@@ -167,7 +168,10 @@ mod tests {
     fn qualifiers_are_said() {
         let c = of("<code code='1' codeSystem='1.2.3' displayName='masse'><qualifier><value code='7' displayName='gauche'/></qualifier></code>").unwrap();
         assert_eq!(c["text"], "masse (gauche)");
-        let aged = |unit: &str| of(&format!("<code code='1' codeSystem='1.2.3' displayName='tumeur'><qualifier><name code='30525-0' displayName='Age'/><value value='50' {unit}/></qualifier></code>")).unwrap();
+        let aged = |unit: &str| {
+            of(&format!("<code code='1' codeSystem='1.2.3' displayName='tumeur'><qualifier><name code='30525-0' displayName='Age'/><value value='50' {unit}/></qualifier></code>"))
+                .unwrap()
+        };
         assert_eq!((&aged("")["text"], &aged("unit='a'")["text"]), (&json!("tumeur (Age : 50)"), &json!("tumeur (Age : 50 ans)")));
     }
 }

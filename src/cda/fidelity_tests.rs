@@ -270,7 +270,9 @@ fn the_text_of_a_drug_is_a_dosage_only_when_it_says_more_than_the_product() {
 fn the_name_of_a_product_is_told_before_the_class_its_codes_say() {
     let taken = |code: &str, name: &str| {
         let text = "<text><reference value='#w'/></text>";
-        format!("<entry><substanceAdministration moodCode='EVN'>{text}<consumable><manufacturedProduct><manufacturedMaterial>{code}{name}</manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration></entry>")
+        format!(
+            "<entry><substanceAdministration moodCode='EVN'>{text}<consumable><manufacturedProduct><manufacturedMaterial>{code}{name}</manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration></entry>"
+        )
     };
     let label = |code: &str, name: &str| {
         let found = of("10160-0", "<c ID='w'>ligne du tableau</c>", &taken(code, name));
@@ -304,7 +306,9 @@ fn an_aborted_treatment_is_stopped_and_a_cancelled_one_was_never_taken() {
 #[test]
 fn the_parts_of_a_complication_are_statements_of_their_own() {
     let simple = |code: &str, inside: &str| {
-        format!("<observation><templateId root='1.2.250.1.213.1.1.3.48'/><code code='{code}' codeSystem='2.16.840.1.113883.6.3' displayName='{code}'/><value xsi:type='BL' value='true'/>{inside}</observation>")
+        format!(
+            "<observation><templateId root='1.2.250.1.213.1.1.3.48'/><code code='{code}' codeSystem='2.16.840.1.113883.6.3' displayName='{code}'/><value xsi:type='BL' value='true'/>{inside}</observation>"
+        )
     };
     let part = |attributes: &str| format!("<entryRelationship typeCode='RSON' {attributes}>{}</entryRelationship>", simple("I26", ""));
     let found = of("18776-5", "", &format!("<entry>{}</entry>", simple("MED-1", &part(""))));
@@ -346,7 +350,9 @@ fn hives(attributes: &str, inside: &str) -> String {
 }
 
 fn severity(code: &str, display: &str) -> String {
-    format!("<entryRelationship typeCode='SUBJ'><observation><code code='SEV' codeSystem='2.16.840.1.113883.5.4'/><value xsi:type='CD' code='{code}' {SNOMED} {display}/></observation></entryRelationship>")
+    format!(
+        "<entryRelationship typeCode='SUBJ'><observation><code code='SEV' codeSystem='2.16.840.1.113883.5.4'/><value xsi:type='CD' code='{code}' {SNOMED} {display}/></observation></entryRelationship>"
+    )
 }
 
 #[test]
@@ -370,9 +376,11 @@ fn the_severity_of_an_allergy_is_that_of_its_only_reaction_or_is_noted() {
     assert_eq!(only(&one)["reaction"][0]["severity"], "moderate");
     let own = of("48765-2", "", &reacting(&hives("", &severity("24484000", "")), &moderate));
     assert_eq!(only(&own)["reaction"][0]["severity"], "severe");
-    for (reactions, code, display, told) in
-        [(String::new(), "6736007", "", "modérée"), (hives("", "") + &hives("", &severity("255604002", "")), "6736007", "displayName='modéré'", "modéré"), (hives("", ""), "999", "displayName='GRAVE'", "GRAVE")]
-    {
+    for (reactions, code, display, told) in [
+        (String::new(), "6736007", "", "modérée"),
+        (hives("", "") + &hives("", &severity("255604002", "")), "6736007", "displayName='modéré'", "modéré"),
+        (hives("", ""), "999", "displayName='GRAVE'", "GRAVE"),
+    ] {
         let found = of("48765-2", "", &reacting(&reactions, &severity(code, display)));
         assert_eq!(only(&found)["note"][0]["text"], format!("Sévérité de l'allergie : {told}"));
     }
@@ -395,7 +403,9 @@ fn a_count_of_no_relatives_is_no_family_history_and_another_is_noted() {
     let history = |count: &str| {
         let disease = "<component><observation><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.13.3'/><value xsi:type='CD' code='D48.6' codeSystem='2.16.840.1.113883.6.3' displayName='Tumeur du sein'/>\
             <interpretationCode><originalText><reference value='#n'/></originalText></interpretationCode></observation></component>";
-        let group = format!("<entry><organizer><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.15'/><subject><relatedSubject><code code='FAMMEMB' codeSystem='2.16.840.1.113883.5.111'/></relatedSubject></subject>{disease}</organizer></entry>");
+        let group = format!(
+            "<entry><organizer><templateId root='1.3.6.1.4.1.19376.1.5.3.1.4.15'/><subject><relatedSubject><code code='FAMMEMB' codeSystem='2.16.840.1.113883.5.111'/></relatedSubject></subject>{disease}</organizer></entry>"
+        );
         of("10157-6", &format!("<c ID='n'>{count}</c>"), &group)
     };
     let none = history("0");
@@ -406,19 +416,37 @@ fn a_count_of_no_relatives_is_no_family_history_and_another_is_noted() {
 
 #[test]
 fn a_precondition_is_a_need_only_when_it_says_so() {
-    let drug = |criterion: &str| format!("<entry><substanceAdministration moodCode='EVN'><precondition><criterion>{criterion}</criterion></precondition>{DRUG}</substanceAdministration></entry>");
-    for need in ["<text>Si douleur</text>", "<text>En cas de crise</text>", "<text>3 fois par jour au besoin</text>", "<value xsi:type='CD' code='56018004' codeSystem='2.16.840.1.113883.6.96' displayName='Wheezing'/>"] {
+    let drug = |criterion: &str| {
+        format!("<entry><substanceAdministration moodCode='EVN'><precondition><criterion>{criterion}</criterion></precondition>{DRUG}</substanceAdministration></entry>")
+    };
+    for need in [
+        "<text>Si douleur</text>",
+        "<text>En cas de crise</text>",
+        "<text>3 fois par jour au besoin</text>",
+        "<value xsi:type='CD' code='56018004' codeSystem='2.16.840.1.113883.6.96' displayName='Wheezing'/>",
+    ] {
         assert!(only(&of("10160-0", "", &drug(need)))["dosage"][0].get("asNeededCodeableConcept").is_some(), "{need}");
     }
     let told = of("10160-0", "", &drug("<text>Traitement à suspendre pendant l'hospitalisation</text>"));
-    assert_eq!((&only(&told)["dosage"][0]["additionalInstruction"][0]["text"], only(&told)["dosage"][0].get("asNeededCodeableConcept")), (&json!("Traitement à suspendre pendant l'hospitalisation"), None));
+    assert_eq!(
+        (&only(&told)["dosage"][0]["additionalInstruction"][0]["text"], only(&told)["dosage"][0].get("asNeededCodeableConcept")),
+        (&json!("Traitement à suspendre pendant l'hospitalisation"), None)
+    );
 }
 
 #[test]
 fn a_step_says_how_long_it_lasts_with_or_without_its_first_day() {
     let step = |time: &str| {
-        let below = format!("<substanceAdministration moodCode='INT'><effectiveTime xsi:type='SXPR_TS'><comp xsi:type='IVL_TS'>{time}</comp><comp xsi:type='PIVL_TS' operator='A'><period value='8' unit='h'/></comp></effectiveTime></substanceAdministration>");
-        let found = of("57828-6", "", &format!("<entry><substanceAdministration moodCode='INT'>{DRUG}<entryRelationship typeCode='COMP'><sequenceNumber value='1'/>{below}</entryRelationship></substanceAdministration></entry>"));
+        let below = format!(
+            "<substanceAdministration moodCode='INT'><effectiveTime xsi:type='SXPR_TS'><comp xsi:type='IVL_TS'>{time}</comp><comp xsi:type='PIVL_TS' operator='A'><period value='8' unit='h'/></comp></effectiveTime></substanceAdministration>"
+        );
+        let found = of(
+            "57828-6",
+            "",
+            &format!(
+                "<entry><substanceAdministration moodCode='INT'>{DRUG}<entryRelationship typeCode='COMP'><sequenceNumber value='1'/>{below}</entryRelationship></substanceAdministration></entry>"
+            ),
+        );
         only(&found)["dosageInstruction"][0]["timing"]["repeat"].clone()
     };
     assert_eq!(step("<width value='2' unit='d'/>")["boundsDuration"]["value"], 2);

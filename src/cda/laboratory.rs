@@ -59,7 +59,8 @@ impl<'a> Maker<'a> {
         }
         let entity = first(e, ORGANISM);
         let name = entity.and_then(|p| p.child("name")).and_then(|n| super::narrative::clean(&n.plain()));
-        let Some(organism) = entity.and_then(|p| p.child("code")).and_then(|c| labelled(c, &self.narrative, name.clone(), None)).or_else(|| name.map(|n| json!({"text": n}))) else {
+        let Some(organism) = entity.and_then(|p| p.child("code")).and_then(|c| labelled(c, &self.narrative, name.clone(), None)).or_else(|| name.map(|n| json!({"text": n})))
+        else {
             return self.panel(e, scope, from);
         };
         let mut out = self.start("Observation", e, scope);

@@ -192,7 +192,11 @@ mod tests {
 
     #[test]
     fn lines_are_sentences() {
-        let root = parse(b"<d><section><text><content ID='i'>Au repas<br/>Ne pas croquer. <br/>Bien boire</content></text></section><t><reference value='#i'/></t><u>Au repas</u></d>", &Limits::default()).unwrap();
+        let root = parse(
+            b"<d><section><text><content ID='i'>Au repas<br/>Ne pas croquer. <br/>Bien boire</content></text></section><t><reference value='#i'/></t><u>Au repas</u></d>",
+            &Limits::default(),
+        )
+        .unwrap();
         let narrative = Narrative::of(&root);
         assert_eq!(narrative.sentences(root.child("t").unwrap()).as_deref(), Some("Au repas. Ne pas croquer. Bien boire"));
         assert_eq!(narrative.sentences(root.child("u").unwrap()).as_deref(), Some("Au repas"));

@@ -56,7 +56,8 @@ fn structured(dosage: &Value) -> Option<String> {
     // A number without unit would read as one with that of the frequency.
     let join = if dose.as_ref().is_some_and(|d| d.starts_with(BARE_DOSE)) { ", " } else { " " };
     let taken = [dose, timing].into_iter().flatten().collect::<Vec<_>>().join(join);
-    let parts: Vec<String> = [Some(taken), step_period(dosage), route(dosage), as_needed(dosage), maximum(dosage), additional(dosage)].into_iter().flatten().filter(|p| !p.is_empty()).collect();
+    let parts: Vec<String> =
+        [Some(taken), step_period(dosage), route(dosage), as_needed(dosage), maximum(dosage), additional(dosage)].into_iter().flatten().filter(|p| !p.is_empty()).collect();
     if parts.is_empty() { None } else { Some(parts.join(", ")) }
 }
 
@@ -133,7 +134,8 @@ fn dose(dosage: &Value) -> Option<String> {
     // Without a unit the number alone would read as part of the name before it.
     let bare = |unit: Option<&Value>, said: String| if unit.is_some_and(|q| numbers::unit(q).is_empty()) { format!("{BARE_DOSE}{said}") } else { said };
     let one = |k: &str| quantity(k).map(|said| bare(rate.get(k), said));
-    let dose = one("doseQuantity").or_else(|| range("doseRange").map(|said| bare(at(rate, "/doseRange/low").or_else(|| at(rate, "/doseRange/high")), said))).or_else(|| one("dose"));
+    let dose =
+        one("doseQuantity").or_else(|| range("doseRange").map(|said| bare(at(rate, "/doseRange/low").or_else(|| at(rate, "/doseRange/high")), said))).or_else(|| one("dose"));
     let speed = quantity("rateQuantity").or_else(|| range("rateRange")).or_else(|| get(rate, "rateRatio").and_then(numbers::ratio));
     match (dose, speed) {
         (Some(dose), Some(speed)) => Some(format!("{dose} (débit {speed})")),
@@ -280,7 +282,9 @@ mod tests {
     fn structure_comes_before_words_that_name_the_product_and_nothing_is_lost() {
         let once = json!({"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}});
         let told = |said: &str, value: f64, product: &str| {
-            dosage(&json!({"medicationCodeableConcept": {"text": product}, "dosage": [{"text": said, "timing": once, "doseAndRate": [{"doseQuantity": {"value": value, "code": "{tablet}"}}]}]}))
+            dosage(
+                &json!({"medicationCodeableConcept": {"text": product}, "dosage": [{"text": said, "timing": once, "doseAndRate": [{"doseQuantity": {"value": value, "code": "{tablet}"}}]}]}),
+            )
         };
         assert_eq!(told("PLAVIX 75mg", 2.0, "PLAVIX 75 mg, comprimé pelliculé").as_deref(), Some("2,0 comprimés 1 fois par jour"));
         assert_eq!(told("Theodur 200mg BID", 200.0, "THEODUR").as_deref(), Some("200,0 comprimés 1 fois par jour, « Theodur 200mg BID »"));
@@ -301,9 +305,7 @@ mod tests {
 
     #[test]
     fn steps_say_how_long_and_instructions_and_renewals_are_told() {
-        let step = |sequence: u8, start: &str, end: &str| {
-            json!({"sequence": sequence, "timing": {"repeat": {"period": 8, "periodUnit": "h", "boundsPeriod": {"start": start, "end": end}}}, "doseAndRate": [{"doseQuantity": {"value": 1, "code": "{tablet}"}}]})
-        };
+        let step = |sequence: u8, start: &str, end: &str| json!({"sequence": sequence, "timing": {"repeat": {"period": 8, "periodUnit": "h", "boundsPeriod": {"start": start, "end": end}}}, "doseAndRate": [{"doseQuantity": {"value": 1, "code": "{tablet}"}}]});
         let resource = json!({"resourceType": "MedicationRequest", "dispenseRequest": {"numberOfRepeatsAllowed": 3},
             "dosageInstruction": [{"additionalInstruction": [{"text": "À suspendre la veille."}]}, step(1, "2026-12-01", "2026-12-03"), step(2, "2026-12-03", "2026-12-07")]});
         assert_eq!(
