@@ -126,7 +126,7 @@ fn every_four_to_six_hours_and_ten_days_are_kept() {
     );
     let found = of("10160-0", "", &taken);
     let repeat = &only(&found)["dosage"][0]["timing"]["repeat"];
-    assert_eq!((&repeat["period"], &repeat["periodMax"], &repeat["periodUnit"], &repeat["boundsPeriod"]["end"]), (&json!(4), &json!(6), &json!("h"), &json!("2024-01-11")));
+    assert_eq!((&repeat["period"], &repeat["periodMax"], &repeat["periodUnit"], &repeat["boundsPeriod"]["end"]), (&json!(4), &json!(6), &json!("h"), &json!("2024-01-10")));
     let daily = of(
         "10160-0",
         "",
