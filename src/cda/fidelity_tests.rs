@@ -460,7 +460,10 @@ fn an_act_with_a_bare_code_is_named_by_its_words() {
     let label = |words: &str| only(&of("47519-4", &format!("<c ID='p'>{words}</c>"), act))["code"].clone();
     let named = label("Appendicectomie, par laparotomie");
     assert_eq!((&named["text"], &named["coding"][0]["code"]), (&json!("Appendicectomie, par laparotomie"), &json!("SURG")));
-    assert!(label("Oui").get("text").is_none());
+    assert_eq!(label("Oui")["text"], "Intervention chirurgicale");
+    let because = "<entryRelationship typeCode='RSON'><observation><value xsi:type='CD' code='K37' codeSystem='2.16.840.1.113883.6.3' displayName='Appendicite aigüe, autre'/></observation></entryRelationship></procedure>";
+    let reasoned = of("47519-4", "<c ID='p'>Appendicite aiguë</c>", &act.replace("</procedure>", because));
+    assert_eq!(only(&reasoned)["code"]["text"], "Intervention chirurgicale");
 }
 
 #[test]
