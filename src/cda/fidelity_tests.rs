@@ -370,6 +370,13 @@ fn a_denied_reaction_is_told_only_where_its_words_affirm_it_and_is_marked_either
 }
 
 #[test]
+fn the_kind_of_an_allergy_is_no_reaction() {
+    let kind = format!("<value xsi:type='CD' code='419511003' {SNOMED} displayName='Propensity to adverse reactions to drug'/>");
+    let found = of("48765-2", "", &reacting(&hives("", ""), &kind));
+    assert_eq!(only(&found)["reaction"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn the_severity_of_an_allergy_is_that_of_its_only_reaction_or_is_noted() {
     let moderate = severity("6736007", "");
     let one = of("48765-2", "", &reacting(&hives("", ""), &moderate));
