@@ -198,7 +198,7 @@ fn life(e: &Element, scope: &Scope<'_>, out: &mut Map<String, Value>) {
 /// In older documents the value of the allergy observation is its reaction; in C-CDA it is the type.
 fn old_style_reaction(value: &Element, narrative: &Narrative) -> Option<Value> {
     let code = code_of(value)?;
-    if codes::mapped("allergy-type", code).is_some() {
+    if ["allergy-type", "allergy-category"].iter().any(|kind| codes::mapped(kind, code).is_some()) {
         return None;
     }
     concept(value, narrative).map(|c| json!({"manifestation": [c]}))

@@ -126,7 +126,7 @@ fn every_four_to_six_hours_and_ten_days_are_kept() {
     );
     let found = of("10160-0", "", &taken);
     let repeat = &only(&found)["dosage"][0]["timing"]["repeat"];
-    assert_eq!((&repeat["period"], &repeat["periodMax"], &repeat["periodUnit"], &repeat["boundsPeriod"]["end"]), (&json!(4), &json!(6), &json!("h"), &json!("2024-01-11")));
+    assert_eq!((&repeat["period"], &repeat["periodMax"], &repeat["periodUnit"], &repeat["boundsPeriod"]["end"]), (&json!(4), &json!(6), &json!("h"), &json!("2024-01-10")));
     let daily = of(
         "10160-0",
         "",
@@ -370,6 +370,13 @@ fn a_denied_reaction_is_told_only_where_its_words_affirm_it_and_is_marked_either
 }
 
 #[test]
+fn the_kind_of_an_allergy_is_no_reaction() {
+    let kind = format!("<value xsi:type='CD' code='419511003' {SNOMED} displayName='Propensity to adverse reactions to drug'/>");
+    let found = of("48765-2", "", &reacting(&hives("", ""), &kind));
+    assert_eq!(only(&found)["reaction"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn the_severity_of_an_allergy_is_that_of_its_only_reaction_or_is_noted() {
     let moderate = severity("6736007", "");
     let one = of("48765-2", "", &reacting(&hives("", ""), &moderate));
@@ -460,7 +467,10 @@ fn an_act_with_a_bare_code_is_named_by_its_words() {
     let label = |words: &str| only(&of("47519-4", &format!("<c ID='p'>{words}</c>"), act))["code"].clone();
     let named = label("Appendicectomie, par laparotomie");
     assert_eq!((&named["text"], &named["coding"][0]["code"]), (&json!("Appendicectomie, par laparotomie"), &json!("SURG")));
-    assert!(label("Oui").get("text").is_none());
+    assert_eq!(label("Oui")["text"], "Intervention chirurgicale");
+    let because = "<entryRelationship typeCode='RSON'><observation><value xsi:type='CD' code='K37' codeSystem='2.16.840.1.113883.6.3' displayName='Appendicite aigüe, autre'/></observation></entryRelationship></procedure>";
+    let reasoned = of("47519-4", "<c ID='p'>Appendicite aiguë</c>", &act.replace("</procedure>", because));
+    assert_eq!(only(&reasoned)["code"]["text"], "Intervention chirurgicale");
 }
 
 #[test]

@@ -5,12 +5,16 @@ use serde_json::{Map, Value, json};
 
 use super::codes;
 use super::concept::{absent, absent_concept, code_of, concept, denies, is_answer, placeholder, system_within, void};
+use super::narrative::folded;
+use super::path::select;
 use super::statement::{Maker, Scope, mood, negated, not_done, status};
 use super::{table, value, when};
 use crate::fhir::xml::Element;
 
 /// Diagnoses of one act's code.
 const MAX_CAUSES: usize = 32;
+/// Where the reasons of an act stand.
+const REASONS: [&str; 2] = ["entryRelationship[RSON]/observation/value", "entryRelationship[RSON]/act/code"];
 
 impl<'a> Maker<'a> {
     /// An act done (EVN) or asked for (any other mood).
@@ -28,8 +32,7 @@ impl<'a> Maker<'a> {
         let (named, heading) = self.act_code(code);
         let Some(mut named) = named.or_else(|| self.worded_act(e, code)) else { return };
         if let Some(members) = named.as_object_mut().filter(|m| !m.contains_key("text")) {
-            // A bare code (ActCode SURG) names no act: the words of the statement do.
-            drop(self.words(e).filter(|w| !void(w) && !denies(w) && !is_answer(w)).map(|w| members.insert("text".into(), json!(w))));
+            drop(self.words_of_bare_act(e, code).map(|w| members.insert("text".into(), json!(w))));
         }
         if !negated(e) && self.disputed(e) {
             return self.dispute(e, named, scope);
@@ -76,6 +79,14 @@ impl<'a> Maker<'a> {
         let open = code_of(code).is_none() && code.attr("nullFlavor") != Some("NA");
         let words = self.words(e).filter(|w| open && !void(w) && !denies(w) && !is_answer(w))?;
         Some(json!({"text": words}))
+    }
+
+    /// What an act is called whose code has no name: the words of the statement, unless they are those of its reason, else the kind of
+    /// act (HL7 v3 ActCode SURG).
+    fn words_of_bare_act(&self, e: &Element, code: &Element) -> Option<String> {
+        let reasons: Vec<String> = REASONS.iter().flat_map(|p| select(e, p)).filter_map(|r| concept(r, &self.narrative)?.get("text")?.as_str().map(folded)).collect();
+        let says_act = |w: &String| !void(w) && !denies(w) && !is_answer(w) && !reasons.iter().any(|r| r.starts_with(&folded(w)) || folded(w).starts_with(r));
+        self.words(e).filter(says_act).or_else(|| code_of(code).and_then(|c| codes::worded("act-kind", c)).map(str::to_owned))
     }
 
     fn no_procedure(&mut self, e: &Element, scope: &Scope<'_>, code: &str, said: &Element) {

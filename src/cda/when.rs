@@ -17,7 +17,8 @@ pub(super) fn bounds(e: &Element) -> (Option<String>, Option<String>) {
     (start, end.filter(|_| !reversed))
 }
 
-/// The last day of an interval given by its first day and its width in days or weeks.
+/// The last day of an interval given by its first day and its width in days or weeks: two days from the 1st end with the 2nd, for the
+/// last day of a FHIR Period is within it. From a time of day on, the width ends on the day it is full.
 fn until(start: &str, width: &Element) -> Option<String> {
     let days = match attribute(width, "unit")? {
         "d" => 1,
@@ -26,7 +27,8 @@ fn until(start: &str, width: &Element) -> Option<String> {
     };
     let count: u64 = attribute(width, "value")?.parse().ok()?;
     let first = chrono::NaiveDate::parse_from_str(start.get(..10)?, "%Y-%m-%d").ok()?;
-    let last = first.checked_add_days(chrono::Days::new(count.checked_mul(days)?))?;
+    let whole = u64::from(start.len() == 10);
+    let last = first.checked_add_days(chrono::Days::new(count.checked_mul(days)?.checked_sub(whole)?))?;
     Some(last.format("%Y-%m-%d").to_string())
 }
 
@@ -86,5 +88,14 @@ mod tests {
         assert_eq!(when("<effectiveTime><low nullFlavor='NA'/></effectiveTime><effectiveTime operator='A' value='20210503'/>").unwrap().1, "2021-05-03");
         assert_eq!(when("<effectiveTime operator='A' value='20210503'/><effectiveTime value='2020'/>").unwrap().1, "2020");
         assert_eq!(when("<effectiveTime operator='A'><period value='1' unit='d'/></effectiveTime>"), None);
+    }
+
+    #[test]
+    fn a_width_of_days_counts_the_first() {
+        let end = |xml: &str| bounds(&parse(format!("<t>{xml}</t>").as_bytes(), &Limits::default()).unwrap()).1;
+        assert_eq!(end("<low value='20231201'/><width value='2' unit='d'/>").as_deref(), Some("2023-12-02"));
+        assert_eq!(end("<low value='20231201'/><width value='1' unit='wk'/>").as_deref(), Some("2023-12-07"));
+        assert_eq!(end("<low value='20231201'/><width value='0' unit='d'/>"), None);
+        assert_eq!(end("<low value='20231201080000+0100'/><width value='1' unit='d'/>").as_deref(), Some("2023-12-02"));
     }
 }

@@ -125,11 +125,13 @@ fn origin(kind: &str, resource: &Value) -> Option<String> {
     Some(format!("{word}{}{quantity}", date.map(|d| format!(" {}", dates::on(d))).unwrap_or_default()))
 }
 
-/// The periods of a treatment: its own, else those of its steps.
+/// The periods of a treatment: its own, which may stand in a first dosage that is no step, else those of its steps.
 fn periods(resource: &Value) -> Vec<&Value> {
-    match get(resource, "effectivePeriod") {
+    let mut steps = items(resource, "dosageInstruction").chain(items(resource, "dosage")).filter_map(|d| Some((d, at(d, "/timing/repeat/boundsPeriod")?))).peekable();
+    let above = steps.peek().filter(|(d, _)| get(d, "sequence").is_none()).map(|(_, period)| *period);
+    match get(resource, "effectivePeriod").or(above) {
         Some(own) => vec![own],
-        None => items(resource, "dosageInstruction").chain(items(resource, "dosage")).filter_map(|d| at(d, "/timing/repeat/boundsPeriod")).collect(),
+        None => steps.map(|(_, period)| period).collect(),
     }
 }
 
