@@ -308,3 +308,30 @@ fn one_more_statement_removes_no_alert() {
         }
     }
 }
+
+#[test]
+fn an_absence_beside_what_it_denies_is_a_conflict_of_the_section_with_its_source() {
+    let none = allergy(coded(SNOMED, "716186003", "No known allergy"));
+    let penicillin = allergy(coded(SNOMED, "764146007", "Pénicilline"));
+    let record = Record::new().with(Some(0), none.clone()).with(Some(2), penicillin);
+    let view = view_of(&record);
+    let section = view["sections"].as_array().unwrap().iter().find(|s| s["key"] == "allergies").unwrap();
+    assert_eq!((&view["conflicts"], &section["state"], &section["conflict"]), (&json!(1), &json!("present"), &json!(true)), "{section}");
+    let said = section["said"].as_str().unwrap();
+    assert!(said.starts_with("Désaccord entre documents : « Aucune allergie connue » est déclaré par Dr Claire Martin"), "{said}");
+    assert_eq!(section["sources"][0]["document"], "DocumentReference/d0");
+    let alone = view_of(&Record::new().with(Some(0), none));
+    assert_eq!(alone["conflicts"], 0);
+}
+
+#[test]
+fn an_absence_that_was_true_before_what_came_later_is_no_conflict() {
+    let none = allergy(coded(SNOMED, "716186003", "No known allergy"));
+    let mut later = allergy(coded(SNOMED, "764146007", "Pénicilline"));
+    let conflicts = |allergy: &Value| view_of(&Record::new().with(Some(1), none.clone()).with(Some(0), allergy.clone()))["conflicts"].clone();
+    assert_eq!(conflicts(&later), 1, "nobody says since when: it may always have been so");
+    later["onsetDateTime"] = json!("2026-03");
+    assert_eq!(conflicts(&later), 0, "began in the month in which there was none");
+    later["onsetDateTime"] = json!("2019");
+    assert_eq!(conflicts(&later), 1, "it was there already");
+}

@@ -94,15 +94,20 @@ fn item(line: &Line, out: &mut String) {
 
 fn absence(context: &Context<'_>, absent: &Absent, out: &mut String) {
     let Some(newest) = absent.statements.first() else { return };
-    let who = context.who(*newest);
-    let text = match (absent.contradicted, absent.absence.known) {
-        (true, _) => format!("Désaccord entre documents : « {} » est déclaré par {who}, alors que des éléments figurent ci-dessous.", absent.absence.sentence),
-        (false, _) => format!("{} (déclaré par {who}).", absent.absence.sentence),
-    };
+    let text = if absent.contradicted { disagreement(context, absent) } else { format!("{} (déclaré par {}).", absent.absence.sentence, context.who(*newest)) };
     out.push_str("<p>");
     escape(&text, out);
     source(&context.named(*newest), out);
     out.push_str("</p>");
+}
+
+/// That a document states an absence which lines of the section contradict, or which was true before them.
+pub(super) fn disagreement(context: &Context<'_>, absent: &Absent) -> String {
+    let who = absent.statements.first().map(|at| context.who(*at)).unwrap_or_default();
+    if absent.outdated {
+        return format!("« {} » avait été déclaré par {who}, avant les éléments ci-dessous.", absent.absence.sentence);
+    }
+    format!("Désaccord entre documents : « {} » est déclaré par {who}, alors que des éléments figurent ci-dessous.", absent.absence.sentence)
 }
 
 fn source(source: &str, out: &mut String) {

@@ -8,6 +8,7 @@ use super::line::{self, Context, Line};
 use super::report;
 use super::statement::{Statement, settle};
 use super::tables::{Absence, Need, SECTIONS, Section};
+use crate::fhir::time;
 
 /// A section with its lines.
 pub(super) struct Filled {
@@ -23,6 +24,8 @@ pub(super) struct Absent {
     pub statements: Vec<usize>,
     /// An entry of the section says otherwise.
     pub contradicted: bool,
+    /// Whatever says otherwise began after it was last stated: it was true then.
+    pub outdated: bool,
 }
 
 /// All sections that the Bundle will hold, in reading order.
@@ -79,15 +82,28 @@ fn absences(context: &Context<'_>, section: &Filled) -> Vec<Absent> {
         let Some(absence) = s.absence.filter(|a| a.section == section.row.key || (a.section == "*" && section.row.pick.iter().any(|p| p.kind == s.kind))) else { continue };
         match out.iter_mut().find(|a| std::ptr::eq(a.absence, absence)) {
             Some(known) => known.statements.push(at),
-            None => out.push(Absent { absence, statements: vec![at], contradicted: absence.known && section.entries.iter().any(|(g, _)| concerns(context, absence, g)) }),
+            None => out.push(Absent {
+                absence,
+                statements: vec![at],
+                contradicted: absence.known && section.entries.iter().any(|(g, _)| concerns(context, absence, g)),
+                outdated: false,
+            }),
         }
     }
     for absent in &mut out {
         let newest = |a: &Statement<'_>, b: &Statement<'_>| b.said_us.cmp(&a.said_us).then_with(|| settle(a, b));
         absent.statements.sort_by(|a, b| context.statement(*a).zip(context.statement(*b)).map_or(Ordering::Equal, |(a, b)| newest(a, b)));
+        let said_us = absent.statements.first().and_then(|at| context.statement(*at)).map_or(i64::MAX, |s| s.said_us);
+        let mut against = section.entries.iter().map(|(g, _)| g).filter(|g| concerns(context, absent.absence, g));
+        absent.outdated = absent.contradicted && against.all(|g| began(context, g).is_some_and(|us| us > said_us));
     }
     out.sort_by_key(|a| SECTIONS.absence.iter().position(|row| std::ptr::eq(row, a.absence)));
     out
+}
+
+/// When an entry began, at the latest that its onset leaves open, in µs; `None` when no document says: it may always have been so.
+fn began(context: &Context<'_>, group: &Group) -> Option<i64> {
+    group.affirming().filter_map(|at| context.statement(at)).filter_map(|s| time::range(s.when)).map(|(_, end)| end).min()
 }
 
 /// Whether an entry is of what the absence speaks of; a scoped absence only speaks of entries known to be of its category.

@@ -10,9 +10,9 @@ use super::group::Group;
 use super::line::Context;
 use super::rank::{Asked, Ranked, ranked};
 use super::score::{self, SCORE};
-use super::section::Filled;
+use super::section::{Absent, Filled};
 use super::tables::{SECTIONS, Section};
-use super::{Known, sections};
+use super::{Known, narrative, sections};
 use crate::fhir::anchor::{fragment_anchor, path_anchor};
 
 /// Extension of a derived resource: where in its document it stands.
@@ -43,7 +43,8 @@ impl Viewer<'_> {
         let mut out = Map::new();
         out.insert("new".into(), json!(count(&|r| r.new)));
         out.insert("alerts".into(), json!(count(&|r| r.alert)));
-        out.insert("conflicts".into(), json!(count(&|r| score::conflicts(self.context, r.group))));
+        let disputed = filled.iter().filter(|f| disputed(f).next().is_some()).count();
+        out.insert("conflicts".into(), json!(disputed + count(&|r| score::conflicts(self.context, r.group))));
         let wanted = SCORE.order.iter().filter(|key| self.asked.section.is_none_or(|s| s == key.as_str()));
         let shown: Vec<Value> = wanted.filter_map(|key| SECTIONS.section.iter().find(|s| s.key == *key)).map(|row| self.section(row, &ranked)).collect();
         out.insert("sections".into(), Value::Array(shown));
@@ -67,6 +68,9 @@ impl Viewer<'_> {
         if !said.is_empty() {
             out.insert("said".into(), json!(said));
         }
+        if let Some((filled, _)) = own {
+            self.disputed(filled, &mut out);
+        }
         let shown: Vec<Value> = lines.iter().skip(self.asked.offset).take(self.asked.most).map(|r| self.line(r)).collect();
         let more = lines.len().saturating_sub(self.asked.offset + shown.len());
         out.insert("total".into(), json!(lines.len()));
@@ -75,6 +79,21 @@ impl Viewer<'_> {
             out.insert("more".into(), json!(more));
         }
         Value::Object(out)
+    }
+
+    /// Documents that declare "there is none" beside lines that say otherwise: a conflict of the section, each with its place.
+    fn disputed(&self, filled: &Filled, out: &mut Map<String, Value>) {
+        let said: Vec<String> = disputed(filled).map(|absent| narrative::disagreement(self.context, absent)).collect();
+        if said.is_empty() {
+            return;
+        }
+        out.insert("said".into(), json!(said.join(" ")));
+        out.insert("conflict".into(), json!(true));
+        let (sources, more) = self.sources(disputed(filled).flat_map(|absent| absent.statements.iter().copied()));
+        out.insert("sources".into(), Value::Array(sources));
+        if more > 0 {
+            out.insert("moreSources".into(), json!(more));
+        }
     }
 
     /// Present, known absent, not found, or not for this profession; with a sentence for what is not there.
@@ -119,7 +138,8 @@ impl Viewer<'_> {
         if self.asked.explain {
             out.insert("reasons".into(), json!(r.weighed.reasons));
         }
-        let (sources, more) = self.sources(r.group);
+        let members = r.group.shown().chain(r.group.against.iter().copied()).chain(r.group.merged.iter().copied());
+        let (sources, more) = self.sources(members);
         out.insert("sources".into(), Value::Array(sources));
         if more > 0 {
             out.insert("moreSources".into(), json!(more));
@@ -128,11 +148,11 @@ impl Viewer<'_> {
         Value::Object(out)
     }
 
-    /// The documents of a line with the place in each, the newest first, those that deny it before its repeats; and how many more there are.
-    fn sources(&self, group: &Group) -> (Vec<Value>, usize) {
+    /// The documents of statements with the place in each, in their order; and how many more there are. Of a line the newest comes first,
+    /// who denies it before its repeats.
+    fn sources(&self, members: impl Iterator<Item = usize>) -> (Vec<Value>, usize) {
         let mut seen = HashSet::new();
         let mut out = Vec::new();
-        let members = group.shown().chain(group.against.iter().copied()).chain(group.merged.iter().copied());
         for s in members.filter_map(|at| self.context.statement(at)) {
             let Some(source) = s.source.filter(|at| !seen.contains(at)).and_then(|at| Some((at, self.context.sources.get(at)?))) else { continue };
             seen.insert(source.0);
@@ -153,6 +173,11 @@ impl Viewer<'_> {
     fn id(&self, group: &Group) -> &str {
         self.context.statement(group.lead).map(|s| text(s.resource, "/id")).unwrap_or_default()
     }
+}
+
+/// Absences of a section that its lines contradict; not those that were true before what the lines tell.
+fn disputed(filled: &Filled) -> impl Iterator<Item = &Absent> {
+    filled.absences.iter().filter(|a| a.contradicted && !a.outdated)
 }
 
 /// The anchor of a derived resource on the page of its document: its words, else its entry.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::line::{Extent, line};
+use super::line::{Extent, line, link};
 use super::links::Links;
 use super::value::{count, flag, grouped, list, long, text};
 use crate::fhir::html::Html;
@@ -57,8 +57,17 @@ pub(super) fn said(of: &Value, links: Links<'_>, out: &mut Html) {
     if words.is_empty() {
         return;
     }
-    out.open("p", &[("class", if state == "not-permitted" { "absent locked" } else { "absent" })]);
+    let class = match state {
+        "not-permitted" => "absent locked",
+        _ if flag(of, "conflict") => "remark disputed",
+        _ => "absent",
+    };
+    out.open("p", &[("class", class)]);
     out.text(words);
+    for source in list(of, "sources") {
+        out.text(" ");
+        link(source, links, out);
+    }
     if state == "not-permitted" {
         out.text(" ");
         out.leaf("a", &[("href", &links.why(text(of, "key")))], "Pourquoi ?");
