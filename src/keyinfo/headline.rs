@@ -104,14 +104,14 @@ fn told(entry: &DocumentEntry) -> Option<Told> {
     of_type.or_else(of_class).map(|r| r.told)
 }
 
-fn conclusion(context: &Context<'_>, filled: &[Filled]) -> Option<String> {
+fn conclusion(context: &Context<'_>, filled: &[Filled<'_>]) -> Option<String> {
     let groups = filled.iter().flat_map(|s| &s.entries).filter_map(|(group, _)| context.statement(group.lead));
     let said = groups.filter(|s| s.kind == "DiagnosticReport").find_map(|s| report::conclusion(s.resource))?;
     Some(short(&said, MAX_CHARS))
 }
 
 /// `HbA1c 8,1 % (élevé)` of each result that the laboratory flagged.
-fn results(context: &Context<'_>, filled: &[Filled]) -> Vec<String> {
+fn results(context: &Context<'_>, filled: &[Filled<'_>]) -> Vec<String> {
     let lines = filled.iter().filter(|s| s.row.key == "results").flat_map(|s| &s.entries).filter(|(_, line)| line.abnormal);
     let told = lines.filter_map(|(group, line)| {
         let resource = context.statement(group.lead)?.resource;
@@ -121,7 +121,7 @@ fn results(context: &Context<'_>, filled: &[Filled]) -> Vec<String> {
     told.collect()
 }
 
-fn labels(filled: &[Filled], key: &str) -> Vec<String> {
+fn labels(filled: &[Filled<'_>], key: &str) -> Vec<String> {
     filled.iter().filter(|s| s.row.key == key).flat_map(|s| &s.entries).map(|(_, line)| line.label.clone()).filter(|l| !l.is_empty()).collect()
 }
 

@@ -286,7 +286,7 @@ fn the_order_of_facts_and_documents_does_not_matter() {
         assert_eq!(view_of(&shuffled), want);
     }
     let last = record.sources.len() - 1;
-    let mut turned = Record { facts: record.facts.clone(), sources: record.sources.iter().rev().cloned().collect() };
+    let mut turned = Record { facts: record.facts.clone(), sources: record.sources.iter().rev().cloned().collect(), texts: Vec::new() };
     turned.facts.iter_mut().for_each(|f| f.0 = f.0.map(|s| last - s));
     assert_eq!(view_of(&turned), want);
 }

@@ -5,17 +5,19 @@ use std::cmp::{Ordering, Reverse};
 use super::concept::{items, text};
 use super::group::Group;
 use super::line::{self, Context, Line};
-use super::report;
 use super::statement::{Statement, settle};
 use super::tables::{Absence, Need, SECTIONS, Section};
+use super::{report, texts};
 use crate::fhir::time;
 
 /// A section with its lines.
-pub(super) struct Filled {
+pub(super) struct Filled<'a> {
     pub row: &'static Section,
     pub entries: Vec<(Group, Line)>,
     /// "There is none", said by a source; the newest statement of each kind with its repeats.
     pub absences: Vec<Absent>,
+    /// What documents say of it in words alone.
+    pub texts: Vec<texts::Told<'a>>,
 }
 
 /// Statements of one absence, newest first.
@@ -29,8 +31,9 @@ pub(super) struct Absent {
 }
 
 /// All sections that the Bundle will hold, in reading order.
-pub(super) fn fill(context: &Context<'_>, groups: Vec<Group>) -> Vec<Filled> {
-    let mut sections: Vec<Filled> = SECTIONS.section.iter().map(|row| Filled { row, entries: Vec::new(), absences: Vec::new() }).collect();
+pub(super) fn fill<'a>(context: &Context<'a>, groups: Vec<Group>) -> Vec<Filled<'a>> {
+    let found = texts::read(context);
+    let mut sections: Vec<Filled<'a>> = SECTIONS.section.iter().map(|row| Filled { row, entries: Vec::new(), absences: Vec::new(), texts: texts::of(&found, &row.key) }).collect();
     for group in groups {
         let place = context.statement(group.lead).and_then(|s| s.section);
         if let Some(section) = place.and_then(|p| sections.get_mut(p)) {
@@ -50,7 +53,7 @@ pub(super) fn fill(context: &Context<'_>, groups: Vec<Group>) -> Vec<Filled> {
         });
         section.entries = ranked.into_iter().map(|(_, group, line)| (group, line)).collect();
     }
-    sections.retain(|s| s.row.need != Need::Optional || !s.entries.is_empty() || !s.absences.is_empty());
+    sections.retain(|s| s.row.need != Need::Optional || !s.entries.is_empty() || !s.absences.is_empty() || !s.texts.is_empty());
     sections
 }
 
@@ -76,7 +79,7 @@ fn day(at_us: i64) -> i64 {
     at_us.saturating_add(2 * HOUR_US).div_euclid(24 * HOUR_US)
 }
 
-fn absences(context: &Context<'_>, section: &Filled) -> Vec<Absent> {
+fn absences(context: &Context<'_>, section: &Filled<'_>) -> Vec<Absent> {
     let mut out: Vec<Absent> = Vec::new();
     for (at, s) in context.statements.iter().enumerate() {
         let Some(absence) = s.absence.filter(|a| a.section == section.row.key || (a.section == "*" && section.row.pick.iter().any(|p| p.kind == s.kind))) else { continue };

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::fhir::SectionText;
 
 pub(super) const NOW: &str = "2026-11-25T09:30:00Z";
 pub(super) const BASE: &str = "https://passerelle.example/fhir";
@@ -12,6 +13,8 @@ pub(super) struct Record {
     /// Resources, each with the place of its source.
     pub facts: Vec<(Option<usize>, Value)>,
     pub sources: Vec<Source>,
+    /// What sections of each source say in words alone.
+    pub texts: Vec<(usize, SectionText)>,
 }
 
 impl Record {
@@ -28,7 +31,7 @@ impl Record {
             source("d1", "Compte rendu de biologie", "Dr Paul Roche", "2026-03-14T08:00:00+01:00"),
             source("d2", "Lettre de liaison", "Dr Anne Leroy", "2025-06-02"),
         ];
-        Self { facts: Vec::new(), sources }
+        Self { facts: Vec::new(), sources, texts: Vec::new() }
     }
 
     pub fn with(mut self, source: Option<usize>, resource: Value) -> Self {
@@ -40,11 +43,19 @@ impl Record {
         self
     }
 
+    pub fn worded(mut self, source: usize, code: &str, title: &str, words: &str) -> Self {
+        let text = SectionText { anchor: format!("p-section-{}", self.texts.len()), code: code.into(), title: title.into(), words: words.into() };
+        self.texts.push((source, text));
+        self
+    }
+
     /// What `make` makes of it: the resources of each source are the contents of one document.
     pub fn known<T>(&self, born: &str, make: impl FnOnce(&Known<'_>) -> T) -> T {
         let documents: Vec<Option<usize>> = std::iter::once(None).chain((0..self.sources.len()).map(Some)).collect();
         let of = |source: Option<usize>| self.facts.iter().filter(move |f| f.0 == source).map(|f| &f.1);
-        let contents: Vec<Contents<'_>> = documents.iter().map(|source| Contents::of(of(*source), BASE)).collect();
+        let worded = |source: &Option<usize>| -> Vec<SectionText> { self.texts.iter().filter(|(at, _)| Some(*at) == *source).map(|(_, text)| text.clone()).collect() };
+        let texts: Vec<Vec<SectionText>> = documents.iter().map(worded).collect();
+        let contents: Vec<Contents<'_>> = documents.iter().zip(&texts).map(|(source, texts)| Contents::of(of(*source), BASE).with_texts(texts)).collect();
         let held: Vec<Held<'_>> = documents.iter().zip(&contents).map(|(source, contents)| Held { contents, source: *source }).collect();
         let sources: Vec<&Source> = self.sources.iter().collect();
         make(&Known { held: &held, sources: &sources, base_url: BASE, now: NOW, born, apart: false })
@@ -657,4 +668,50 @@ fn allergies_coded_by_their_kind_alone_are_told_apart_by_their_words() {
     let bundle = Record::new().with(Some(0), allergy(kind("Ivabradine"))).with(Some(0), allergy(kind("Aspirine"))).with(Some(2), allergy(kind("aspirine"))).bundle();
     assert_eq!(references(&bundle, "48765-2").len(), 2);
     assert!(told(&bundle, "48765-2").contains("• Ivabradine ["), "{}", told(&bundle, "48765-2"));
+}
+
+#[test]
+fn what_is_said_in_words_alone_is_named_with_its_place_and_never_made_a_fact() {
+    let record = Record::new()
+        .worded(2, "48765-2", "Allergies", "pénicilline (choc en 2003)")
+        .worded(1, "10160-0", "Traitements", "Néant")
+        .with(Some(0), condition("I10", "Hypertension", "active"))
+        .worded(1, "11450-4", "Pathologies", "Goutte");
+    let bundle = record.bundle();
+    let allergies = section(&bundle, "48765-2");
+    assert_eq!(told(&bundle, "48765-2").trim(), "En texte seul dans : Lettre de liaison, Dr Anne Leroy, 02/06/2025.");
+    assert!(
+        allergies["extension"][0]["url"] == "urn:passerelle:text-only" && allergies["extension"][0]["valueReference"]["reference"] == format!("{BASE}/DocumentReference/d2"),
+        "{allergies}"
+    );
+    assert!(told(&bundle, "11450-4").ends_with("Aussi en texte seul dans : Compte rendu de biologie, Dr Paul Roche, 14/03/2026."), "{}", told(&bundle, "11450-4"));
+    let sections = super::merge_tests::view_of(&record)["sections"].clone();
+    let of = |key: &str| sections.as_array().unwrap().iter().find(|s| s["key"] == key).unwrap();
+    let allergies = of("allergies");
+    assert!(allergies["state"] == "text-only" && allergies["said"] == "En texte seul dans : Lettre de liaison, Dr Anne Leroy, 02/06/2025.", "{allergies}");
+    assert_eq!((&allergies["lines"], &allergies["sources"][0]["anchor"]), (&json!([]), &json!("p-section-0")));
+    assert_eq!(allergies["sources"][0]["quote"], "pénicilline (choc en 2003)");
+    assert_eq!((&of("medications")["state"], &of("problems")["state"]), (&json!("not-found"), &json!("present")), "« Néant » says nothing");
+}
+
+#[test]
+fn what_the_author_warns_of_is_quoted_among_the_alerts_once_with_every_source() {
+    let words = "Pas d'AINS ; INR cible 2,5";
+    let record = Record::new().worded(2, "30954-2", "Points de vigilance", words).worded(0, "44944-7", "Points de vigilance", words).worded(
+        1,
+        "44944-7",
+        "",
+        "Aucun point de vigilance particulier.",
+    );
+    let bundle = record.bundle();
+    assert!(
+        told(&bundle, "104605-1").contains("• Points de vigilance : « Pas d'AINS ; INR cible 2,5 » [Synthèse médicale, Dr Claire Martin, 12/09/2026 ; Lettre de liaison"),
+        "{bundle}"
+    );
+    assert!(section(&bundle, "30954-2")["text"].to_string().contains("Rien de connu"), "it is no result");
+    let view = super::merge_tests::view_of(&record);
+    let alerts = view["sections"].as_array().unwrap().iter().find(|s| s["key"] == "alerts").unwrap();
+    let line = &alerts["lines"][0];
+    assert_eq!((&view["alerts"], &alerts["state"], &alerts["total"], &line["quotation"]), (&json!(1), &json!("present"), &json!(1), &json!(true)), "{alerts}");
+    assert_eq!(line["sources"].as_array().unwrap().iter().map(|s| s["document"].as_str().unwrap()).collect::<Vec<_>>(), ["DocumentReference/d0", "DocumentReference/d2"]);
 }

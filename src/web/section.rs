@@ -64,10 +64,7 @@ pub(super) fn said(of: &Value, links: Links<'_>, out: &mut Html) {
     };
     out.open("p", &[("class", class)]);
     out.text(words);
-    for source in list(of, "sources") {
-        out.text(" ");
-        link(source, links, out);
-    }
+    sources(of, links, out);
     if state == "not-permitted" {
         out.text(" ");
         out.leaf("a", &[("href", &links.why(text(of, "key")))], "Pourquoi ?");
@@ -75,11 +72,25 @@ pub(super) fn said(of: &Value, links: Links<'_>, out: &mut Html) {
     out.close("p");
 }
 
+/// The documents of the sentence, with their words where they tell of it in words alone.
+pub(super) fn sources(of: &Value, links: Links<'_>, out: &mut Html) {
+    for source in list(of, "sources") {
+        out.text(" ");
+        link(source, links, out);
+        let quote = text(source, "quote");
+        if !quote.is_empty() && text(of, "state") == "text-only" {
+            out.text(" ");
+            out.leaf("q", &[], quote);
+        }
+    }
+}
+
 /// What the view says, else what its state means; empty for lines that need no word.
 pub(super) fn sentence(of: &Value) -> &str {
     match (text(of, "said"), text(of, "state"), list(of, "lines").is_empty()) {
         ("", "not-permitted", _) => "Vos droits ne permettent pas de voir cette section.",
         ("", "absent", _) => "Absence déclarée.",
+        ("", "text-only", _) => "En texte seul.",
         ("", _, true) => "Aucune information dans les documents lisibles.",
         (said, ..) => said,
     }
