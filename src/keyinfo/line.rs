@@ -14,7 +14,7 @@ use super::stated::{Stated, only_a_kind};
 use super::statement::Statement;
 use super::tables::FRENCH;
 use super::words::fold;
-use super::{Source, dates, medication, numbers, observation, remark, report, request};
+use super::{Source, dates, medication, numbers, observation, plan, remark, report, request};
 
 /// What lines are made from.
 pub(super) struct Context<'a> {
@@ -95,7 +95,7 @@ pub(super) fn of(context: &Context<'_>, group: &Group) -> Line {
     let mut line = match lead.kind {
         "Observation" => result(context, group, lead),
         "DiagnosticReport" => report::line(context, lead),
-        "CarePlan" => report::plan(lead.resource, name(lead), date(lead).into_iter().chain(status(lead))),
+        "CarePlan" => plan::line(lead.resource, name(lead), date(lead).into_iter().chain(status(lead))),
         _ => listed(name(lead), details(context, lead)),
     };
     if lead.kind.starts_with("Medication") {
@@ -104,11 +104,22 @@ pub(super) fn of(context: &Context<'_>, group: &Group) -> Line {
         let dosage = dosage_besides(context, group, lead).map(|(dosage, at)| format!(", {dosage} (selon {})", context.who(at)));
         line.body.insert_str(0, &dosage.unwrap_or_default());
     }
-    line.second |= request::answered(context, lead).is_some();
+    line.second |= request::answered(context, lead).is_some() || is_over(lead);
+    if let Some(word) = lead.against {
+        line.second = true;
+        if !line.body.contains(word) {
+            line.body.push_str(&format!(", {word}"));
+        }
+    }
     line.sentences.extend(comment(lead, &line));
     line.remarks = remark::of(context, group, lead);
     line.source = sources(context, group);
     line
+}
+
+/// Whether what was aimed at or asked for is no longer to be done, as it says itself.
+fn is_over(lead: &Statement<'_>) -> bool {
+    matches!((lead.kind, text(lead.resource, "/lifecycleStatus")), ("Goal", "completed" | "cancelled" | "rejected"))
 }
 
 /// The dosage of a treatment that goes on and of which the newest word is a dispensing that says none: the newest of those in force.
@@ -194,6 +205,7 @@ fn details(context: &Context<'_>, s: &Statement<'_>) -> Vec<String> {
         "Immunization" => immunization(s),
         "Procedure" => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),
         "FamilyMemberHistory" => Vec::new(),
+        "Goal" => plan::goal(s.resource),
         kind if request::asks(kind) => sites(s).into_iter().chain(request::details(context, s)).chain(reasons(s)).chain(status(s)).collect(),
         kind if kind.starts_with("Medication") => medication::details(kind, s.resource, &name(s), context.now_us),
         _ => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),

@@ -33,6 +33,7 @@ mod moments;
 mod narrative;
 mod numbers;
 mod observation;
+mod plan;
 mod product;
 mod profile;
 mod profiles;

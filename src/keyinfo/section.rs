@@ -111,6 +111,7 @@ fn began(context: &Context<'_>, group: &Group) -> Option<i64> {
 
 /// Whether an entry is of what the absence speaks of; a scoped absence only speaks of entries known to be of its category.
 fn concerns(context: &Context<'_>, absence: &Absence, group: &Group) -> bool {
+    let Some(lead) = context.statement(group.lead).filter(|s| s.against.is_none()) else { return false };
     let Some(scope) = &absence.scope else { return true };
-    context.statement(group.lead).is_some_and(|s| items(s.resource, "category").any(|c| c.as_str() == Some(scope)))
+    items(lead.resource, "category").any(|c| c.as_str() == Some(scope))
 }

@@ -715,3 +715,38 @@ fn what_the_author_warns_of_is_quoted_among_the_alerts_once_with_every_source() 
     assert_eq!((&view["alerts"], &alerts["state"], &alerts["total"], &line["quotation"]), (&json!(1), &json!("present"), &json!(1), &json!(true)), "{alerts}");
     assert_eq!(line["sources"].as_array().unwrap().iter().map(|s| s["document"].as_str().unwrap()).collect::<Vec<_>>(), ["DocumentReference/d0", "DocumentReference/d2"]);
 }
+
+fn goal(words: &str, status: &str, target: Value) -> Value {
+    json!({"resourceType": "Goal", "lifecycleStatus": status, "description": {"text": words}, "target": [target]})
+}
+
+#[test]
+fn a_goal_says_what_it_aims_at_and_what_is_denied_is_not_to_do() {
+    let plan = |kind: Value| told(&Record::new().with(Some(0), kind).bundle(), "18776-5");
+    assert!(plan(goal("INR", "proposed", json!({"detailQuantity": {"value": 2.5}, "dueDate": "2026-12-01"}))).contains("• INR, objectif 2,5, pour le 01/12/2026 ["));
+    let driving = goal("Conduite automobile", "proposed", json!({"detailCodeableConcept": {"text": "Conduite formellement contre-indiquée"}}));
+    assert!(plan(driving).contains("• Conduite automobile, Conduite formellement contre-indiquée ["));
+    let later = |text: &str, line: &str| assert!(text.contains(&format!("Faits ou non prévus :\n  • {line}")), "{text}");
+    later(&plan(goal("Prévoir", "cancelled", json!({"detailCodeableConcept": {"text": "Séjour de répit"}}))), "Prévoir, Séjour de répit, noté non prévu [");
+    later(&plan(goal("Ventilation", "proposed", json!({"detailBoolean": false}))), "Ventilation, non, noté non prévu [");
+    later(&plan(goal("Sevrage", "rejected", json!({}))), "Sevrage, refusé [");
+}
+
+#[test]
+fn an_activity_says_how_it_stands_and_for_when_with_or_without_words() {
+    let plan = |detail: Value| {
+        let mut detail = detail;
+        detail["code"] = json!({"text": "Plaquettes"});
+        let plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "activity": [{"detail": detail}]});
+        told(&Record::new().with(Some(0), plan).bundle(), "18776-5")
+    };
+    let period = json!({"start": "2026-12-20"});
+    let open = plan(json!({"status": "not-started", "scheduledPeriod": period}));
+    assert!(open.contains("• Plaquettes : à partir du 20/12/2026 [") && !open.contains("non prévus"), "{open}");
+    let denied = plan(json!({"status": "cancelled", "description": "Contrôle à faire", "scheduledPeriod": period}));
+    assert!(denied.contains("Faits ou non prévus :\n  • Plaquettes : Contrôle à faire (à partir du 20/12/2026, non prévu) ["), "{denied}");
+    assert!(plan(json!({"status": "completed", "description": "Contrôle"})).contains("Faits ou non prévus :\n  • Plaquettes : Contrôle (fait) ["));
+    let request = json!({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "doNotPerform": true, "code": {"text": "IRM"}});
+    let text = told(&Record::new().with(Some(0), request).bundle(), "18776-5");
+    assert!(text.contains("Faits ou non prévus :\n  • IRM, à ne pas faire ["), "{text}");
+}
