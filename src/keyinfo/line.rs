@@ -266,6 +266,7 @@ pub(super) fn reaction(reaction: &Value) -> Option<String> {
 fn immunization(s: &Statement<'_>) -> Vec<String> {
     let r = s.resource;
     let mut out = vec![date(s).unwrap_or_else(|| match text(r, "/occurrenceString") {
+        said if FRENCH.is_unsaid(said) && s.against.is_some() => String::new(),
         said if FRENCH.is_unsaid(said) => "date inconnue".to_owned(),
         said => said.to_owned(),
     })];
@@ -282,6 +283,7 @@ fn immunization(s: &Statement<'_>) -> Vec<String> {
         out.push(format!("contre {}", diseases.join(", ")));
     }
     out.extend(filled(text(r, "/lotNumber")).map(|lot| format!("lot {lot}")));
+    out.extend(reasons(s));
     out
 }
 
@@ -290,7 +292,7 @@ fn date(s: &Statement<'_>) -> Option<String> {
 }
 
 fn reasons(s: &Statement<'_>) -> Option<String> {
-    let all: Vec<String> = items(s.resource, "reasonCode").filter_map(label).collect();
+    let all: Vec<String> = ["reasonCode", "statusReason"].iter().flat_map(|name| items(s.resource, name)).filter_map(label).collect();
     if all.is_empty() { None } else { Some(format!("motif : {}", all.join(", "))) }
 }
 

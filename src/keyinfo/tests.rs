@@ -177,8 +177,8 @@ fn a_refuted_condition_or_a_vaccination_not_done_is_not_present() {
     let vaccine = json!({"resourceType": "Immunization", "status": "not-done", "vaccineCode": {"text": "Grippe"}, "occurrenceDateTime": "2026-10-01"});
     let bundle = Record::new().with(Some(0), refuted).with(Some(0), vaccine).bundle();
     let text = french_text(&bundle, 100);
-    assert!(!text.contains("Hypertension") && !text.contains("Grippe"), "{text}");
-    assert_eq!(bundle["entry"].as_array().unwrap().len(), 3);
+    assert!(!text.contains("Hypertension") && told(&bundle, "11369-6").trim_start().starts_with("Non faits ou refusés :"), "{text}");
+    assert_eq!(bundle["entry"].as_array().unwrap().len(), 4, "the vaccination with its status alone");
 }
 
 #[test]
@@ -749,4 +749,23 @@ fn an_activity_says_how_it_stands_and_for_when_with_or_without_words() {
     let request = json!({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "doNotPerform": true, "code": {"text": "IRM"}});
     let text = told(&Record::new().with(Some(0), request).bundle(), "18776-5");
     assert!(text.contains("Faits ou non prévus :\n  • IRM, à ne pas faire ["), "{text}");
+}
+
+#[test]
+fn a_refusal_or_an_act_not_done_is_told_as_such_and_denies_no_absence() {
+    let refused = |status: &str| {
+        json!({"resourceType": "Immunization", "status": status, "vaccineCode": {"text": "SHINGRIX"}, "occurrenceDateTime": "2025-02-10",
+            "statusReason": {"coding": [{"code": "PATOBJ"}], "text": "refus du patient"}, "note": [{"text": "À reproposer."}]})
+    };
+    let text = told(&Record::new().with(Some(0), refused("not-done")).bundle(), "11369-6");
+    assert!(text.contains("Non faits ou refusés :\n  • SHINGRIX, le 10/02/2025, motif : refus du patient, noté non réalisé. À reproposer. ["), "{text}");
+    let screening = json!({"resourceType": "Procedure", "status": "not-done", "code": {"text": "Dépistage mucoviscidose"}});
+    let text = told(&Record::new().with(Some(0), screening.clone()).bundle(), "47519-4");
+    assert!(text.contains("Non faits ou refusés :\n  • Dépistage mucoviscidose, noté non réalisé ["), "{text}");
+    let none = json!({"resourceType": "Procedure", "status": "unknown", "code": coded("http://snomed.info/sct", "787480003", "No known procedures")});
+    let text = told(&Record::new().with(Some(0), screening).with(Some(1), none).bundle(), "47519-4");
+    assert!(!text.contains("Désaccord") && text.contains("Aucun acte ni intervention connu"), "{text}");
+    let done = json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": {"text": "SHINGRIX"}, "occurrenceDateTime": "2025-02-10"});
+    let text = told(&Record::new().with(Some(0), done).with(Some(1), refused("not-done")).bundle(), "11369-6");
+    assert!(text.contains("désaccord : affirmé par Dr Claire Martin") && !text.contains("refusés"), "{text}");
 }

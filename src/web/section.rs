@@ -8,7 +8,13 @@ use super::value::{count, flag, grouped, list, long, text};
 use crate::fhir::html::Html;
 
 /// Titles of the lines that come after the others of their section.
-const SECOND: &[(&str, &str)] = &[("medications", "Arrêtés ou terminés"), ("results", "Conclusions d'examens"), ("plan", "Faits ou non prévus")];
+const SECOND: &[(&str, &str)] = &[
+    ("medications", "Arrêtés ou terminés"),
+    ("results", "Conclusions d'examens"),
+    ("plan", "Faits ou non prévus"),
+    ("immunizations", "Non faits ou refusés"),
+    ("procedures", "Non faits ou refusés"),
+];
 
 /// The start of a section: heading with number, counts.
 pub(super) fn open(number: usize, title: &str, counts: &str, class: &str, out: &mut Html) {
