@@ -175,10 +175,18 @@ fn name(s: &Statement<'_>) -> String {
         "DeviceUseStatement" => s.concept.and_then(spoken).or_else(|| device(s)),
         kind if kind.starts_with("Medication") => s.concept.and_then(concept::product).or_else(|| filled(text(resource, "/medicationReference/display"))),
         "Immunization" => s.concept.and_then(spoken),
+        "Encounter" => s.concept.and_then(appointment),
         "AllergyIntolerance" if s.concept.is_some_and(only_a_kind) => s.concept.and_then(spoken),
         _ => s.concept.and_then(label).map(|l| concept::analyte(&l)),
     };
     said.or_else(|| ["/title", "/description", "/code/text", "/note/0/text"].iter().find_map(|p| filled(text(resource, p)))).unwrap_or_else(|| "sans libellé".to_owned())
+}
+
+/// A visit to come: of a class of visits (ambulatory, at home) or of words that it is one.
+fn appointment(concept: &Value) -> Option<String> {
+    let coded = |c: &Value| text(c, "/system") != "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+    let name = label(concept)?;
+    if items(concept, "coding").any(coded) { Some(name) } else { Some(format!("Rendez-vous : {}", concept::lower(&name))) }
 }
 
 fn filled(text: &str) -> Option<String> {
@@ -206,6 +214,7 @@ fn details(context: &Context<'_>, s: &Statement<'_>) -> Vec<String> {
         "Procedure" => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),
         "FamilyMemberHistory" => Vec::new(),
         "Goal" => plan::goal(s.resource),
+        "Encounter" => request::details(context, s),
         kind if request::asks(kind) => sites(s).into_iter().chain(request::details(context, s)).chain(reasons(s)).chain(status(s)).collect(),
         kind if kind.starts_with("Medication") => medication::details(kind, s.resource, &name(s), context.now_us),
         _ => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),

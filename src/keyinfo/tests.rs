@@ -769,3 +769,19 @@ fn a_refusal_or_an_act_not_done_is_told_as_such_and_denies_no_absence() {
     let text = told(&Record::new().with(Some(0), done).with(Some(1), refused("not-done")).bundle(), "11369-6");
     assert!(text.contains("désaccord : affirmé par Dr Claire Martin") && !text.contains("refusés"), "{text}");
 }
+
+#[test]
+fn a_planned_visit_is_to_come_with_its_day_and_urgency() {
+    let visit = |status: &str, more: Value| {
+        let mut out = json!({"resourceType": "Encounter", "status": status, "class": {"code": "AMB"}, "period": {"start": "2026-12-05"},
+            "type": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"}], "text": "Ambulatoire"}]});
+        out.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        told(&Record::new().with(Some(0), out).bundle(), "18776-5")
+    };
+    assert!(visit("planned", json!({})).contains("• Rendez-vous : ambulatoire, prévu le 05/12/2026 ["), "{}", visit("planned", json!({})));
+    let reason = json!({"reasonCode": [{"text": "Consultation de cardiologie pour HTA"}], "priority": {"coding": [{"code": "UR"}]}});
+    assert!(visit("planned", reason.clone()).contains("• Rendez-vous : consultation de cardiologie pour HTA, prévu le 05/12/2026, urgent ["), "{}", visit("planned", reason));
+    assert_eq!(visit("finished", json!({})), "");
+    let request = json!({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "priority": "stat", "code": {"text": "IRM"}});
+    assert!(told(&Record::new().with(Some(0), request).bundle(), "18776-5").contains("• IRM, en urgence immédiate ["));
+}
