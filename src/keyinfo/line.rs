@@ -14,7 +14,7 @@ use super::stated::{Stated, only_a_kind};
 use super::statement::Statement;
 use super::tables::FRENCH;
 use super::words::fold;
-use super::{Source, dates, medication, numbers, observation, plan, remark, report, request};
+use super::{Source, dates, effects, medication, numbers, observation, plan, remark, report, request};
 
 /// What lines are made from.
 pub(super) struct Context<'a> {
@@ -95,6 +95,7 @@ pub(super) fn of(context: &Context<'_>, group: &Group) -> Line {
     let mut line = match lead.kind {
         "Observation" => result(context, group, lead),
         "DiagnosticReport" => report::line(context, lead),
+        "Goal" => plan::goal(lead.resource, name(lead)),
         "CarePlan" => plan::line(lead.resource, name(lead), date(lead).into_iter().chain(status(lead))),
         _ => listed(name(lead), details(context, lead)),
     };
@@ -179,7 +180,8 @@ fn name(s: &Statement<'_>) -> String {
         "AllergyIntolerance" if s.concept.is_some_and(only_a_kind) => s.concept.and_then(spoken),
         _ => s.concept.and_then(label).map(|l| concept::analyte(&l)),
     };
-    said.or_else(|| ["/title", "/description", "/code/text", "/note/0/text"].iter().find_map(|p| filled(text(resource, p)))).unwrap_or_else(|| "sans libellé".to_owned())
+    said.or_else(|| ["/title", "/description", "/code/text", "/note/0/text"].iter().find_map(|p| filled(text(resource, p))))
+        .unwrap_or_else(|| if s.kind == "AdverseEvent" { "Effet indésirable" } else { "sans libellé" }.to_owned())
 }
 
 /// A visit to come: of a class of visits (ambulatory, at home) or of words that it is one.
@@ -213,7 +215,7 @@ fn details(context: &Context<'_>, s: &Statement<'_>) -> Vec<String> {
         "Immunization" => immunization(s),
         "Procedure" => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),
         "FamilyMemberHistory" => Vec::new(),
-        "Goal" => plan::goal(s.resource),
+        "AdverseEvent" => effects::details(s.resource).into_iter().chain(date(s)).collect(),
         "Encounter" => request::details(context, s),
         kind if request::asks(kind) => sites(s).into_iter().chain(request::details(context, s)).chain(reasons(s)).chain(status(s)).collect(),
         kind if kind.starts_with("Medication") => medication::details(kind, s.resource, &name(s), context.now_us),
@@ -293,6 +295,7 @@ fn immunization(s: &Statement<'_>) -> Vec<String> {
     }
     out.extend(filled(text(r, "/lotNumber")).map(|lot| format!("lot {lot}")));
     out.extend(reasons(s));
+    out.extend(effects::after(r));
     out
 }
 

@@ -21,6 +21,7 @@ mod dates;
 mod devices;
 mod document;
 mod doubt;
+mod effects;
 mod french;
 mod group;
 mod headline;

@@ -60,12 +60,14 @@ fn standing(detail: &Value) -> Option<String> {
     FRENCH.status("CarePlan.activity", text(detail, "/status")).filter(|w| !w.is_empty()).map(str::to_owned)
 }
 
-/// What a goal aims at: `objectif 65 kg, pour le 01/12/2026` of each target, how it stands.
-pub(super) fn goal(goal: &Value) -> Vec<String> {
-    let targets = items(goal, "target").filter_map(target);
+/// What a goal aims at, how it stands: `Poids : objectif 65 kg, pour le 01/12/2026`.
+pub(super) fn goal(goal: &Value, name: String) -> Line {
+    let targets: Vec<String> = items(goal, "target").filter_map(target).collect();
     let start = Some(text(goal, "/startDate")).filter(|d| !d.is_empty()).map(dates::since);
     let status = FRENCH.status("Goal", text(goal, "/lifecycleStatus")).filter(|w| !w.is_empty()).map(str::to_owned);
-    targets.chain(start).chain(status).collect()
+    let more: String = start.into_iter().chain(status).map(|d| format!(", {d}")).collect();
+    let colon = if targets.is_empty() { "" } else { " : " };
+    Line { label: name, body: format!("{colon}{}{more}", targets.join(" ; ")), ..Line::default() }
 }
 
 fn target(target: &Value) -> Option<String> {

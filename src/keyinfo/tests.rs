@@ -723,12 +723,12 @@ fn goal(words: &str, status: &str, target: Value) -> Value {
 #[test]
 fn a_goal_says_what_it_aims_at_and_what_is_denied_is_not_to_do() {
     let plan = |kind: Value| told(&Record::new().with(Some(0), kind).bundle(), "18776-5");
-    assert!(plan(goal("INR", "proposed", json!({"detailQuantity": {"value": 2.5}, "dueDate": "2026-12-01"}))).contains("• INR, objectif 2,5, pour le 01/12/2026 ["));
+    assert!(plan(goal("INR", "proposed", json!({"detailQuantity": {"value": 2.5}, "dueDate": "2026-12-01"}))).contains("• INR : objectif 2,5, pour le 01/12/2026 ["));
     let driving = goal("Conduite automobile", "proposed", json!({"detailCodeableConcept": {"text": "Conduite formellement contre-indiquée"}}));
-    assert!(plan(driving).contains("• Conduite automobile, Conduite formellement contre-indiquée ["));
+    assert!(plan(driving).contains("• Conduite automobile : Conduite formellement contre-indiquée ["));
     let later = |text: &str, line: &str| assert!(text.contains(&format!("Faits ou non prévus :\n  • {line}")), "{text}");
-    later(&plan(goal("Prévoir", "cancelled", json!({"detailCodeableConcept": {"text": "Séjour de répit"}}))), "Prévoir, Séjour de répit, noté non prévu [");
-    later(&plan(goal("Ventilation", "proposed", json!({"detailBoolean": false}))), "Ventilation, non, noté non prévu [");
+    later(&plan(goal("Prévoir", "cancelled", json!({"detailCodeableConcept": {"text": "Séjour de répit"}}))), "Prévoir : Séjour de répit, noté non prévu [");
+    later(&plan(goal("Ventilation", "proposed", json!({"detailBoolean": false}))), "Ventilation : non [");
     later(&plan(goal("Sevrage", "rejected", json!({}))), "Sevrage, refusé [");
 }
 
@@ -784,4 +784,16 @@ fn a_planned_visit_is_to_come_with_its_day_and_urgency() {
     assert_eq!(visit("finished", json!({})), "");
     let request = json!({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "priority": "stat", "code": {"text": "IRM"}});
     assert!(told(&Record::new().with(Some(0), request).bundle(), "18776-5").contains("• IRM, en urgence immédiate ["));
+}
+
+#[test]
+fn an_effect_names_its_culprit_and_a_vaccination_what_followed_it() {
+    let event = json!({"resourceType": "AdverseEvent", "actuality": "actual", "event": {"text": "Nausée"}, "date": "2021-12-04", "outcome": {"text": "Guérison"},
+        "suspectEntity": [{"instance": {"display": "AMOXICILLINE 1 g"}, "causality": [{"assessment": {"text": "Probable"}}]}]});
+    let text = told(&Record::new().with(Some(0), event).bundle(), "44939-7");
+    assert!(text.contains("• Nausée, en cause : AMOXICILLINE 1 g (imputabilité : probable), évolution : guérison, le 04/12/2021 ["), "{text}");
+    let vaccine = json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": {"text": "REVAXIS"}, "occurrenceDateTime": "2009-08-25",
+        "contained": [{"resourceType": "Observation", "id": "r", "status": "final", "code": {"text": "Fièvre"}}], "reaction": [{"date": "2009-08-26", "detail": {"reference": "#r"}}]});
+    let text = told(&Record::new().with(Some(0), vaccine).bundle(), "11369-6");
+    assert!(text.contains("REVAXIS, le 25/08/2009, réaction : fièvre (26/08/2009) ["), "{text}");
 }
