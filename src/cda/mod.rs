@@ -32,6 +32,7 @@ mod reaction;
 mod read;
 mod render;
 mod report;
+mod section_text;
 mod statement;
 mod table;
 mod transform;
@@ -56,6 +57,7 @@ pub use maps::{add_maps, mapping_version};
 pub use media::FILE;
 pub use read::{ClinicalDocument, read};
 pub use render::{Attachment, File, Heading, MAX_FILES, Rendered, attachment, attachment_within, files, fragment_anchor, path_anchor, render, words, xhtml};
+pub use section_text::section_texts;
 pub use table::unexercised;
 
 /// A resource made from one statement of the document, without `id`.

@@ -53,6 +53,7 @@ mod retrieve;
 mod rights;
 mod rules;
 mod search;
+mod section_texts;
 mod sent_parameters;
 mod statements;
 mod summary;

@@ -32,7 +32,7 @@ pub(super) fn of(app: &App, block: Arc<FactBlock>) -> Arc<Prepared> {
         return held;
     }
     let bytes = block.bytes;
-    let made = Arc::new(Prepared::new(block, |block| Contents::of(block.resources.iter(), &app.base_url)));
+    let made = Arc::new(Prepared::new(block, |block| Contents::of(block.resources.iter(), &app.base_url).with_texts(&block.texts)));
     app.prepared.put(key, Arc::clone(&made), bytes);
     made
 }

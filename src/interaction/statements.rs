@@ -9,8 +9,8 @@ use super::document::Slots;
 use super::patient::Chosen;
 use super::planning::to_bytes;
 use super::registry::registry;
-use super::{App, Call, resource};
-use crate::fhir::{DocumentEntry, Fault, FaultKind, Issue, IssueType, Result, Severity, gate, r4, time};
+use super::{App, Call, resource, section_texts};
+use crate::fhir::{DocumentEntry, Fault, FaultKind, Issue, IssueType, Result, SectionText, Severity, gate, r4, time};
 use crate::store::Facts;
 use crate::{cda, xds};
 
@@ -18,6 +18,8 @@ use crate::{cda, xds};
 #[derive(Default)]
 pub(super) struct Statements {
     pub resources: Vec<cda::DerivedResource>,
+    /// What sections say in words alone.
+    pub texts: Vec<SectionText>,
     pub warnings: Vec<Issue>,
     /// What is wrong with a CDA.
     pub findings: Findings,
@@ -99,7 +101,8 @@ pub(super) fn of_cda(document: &cda::ClinicalDocument, slots: &Slots, chosen: &C
     let told = broken.iter().map(|r| Issue::warning(IssueType::Informational, &r.path, "the statement cannot be written as a valid resource; it stays in the document only"));
     let findings = Findings::of(document);
     let warnings = derived.warnings.into_iter().chain(told).chain(findings.remarks()).collect();
-    Statements { resources, warnings, findings }
+    let texts = cda::section_texts(document, &resources);
+    Statements { resources, texts, warnings, findings }
 }
 
 /// Whether a derived resource is what FHIR R4 says it must be.
@@ -110,12 +113,13 @@ pub fn is_valid(resource: &Value) -> bool {
 /// The facts of a FHIR document.
 pub(super) fn of_bundle(bundle: &Value, chosen: &Chosen) -> Statements {
     let found = xds::statements_of_document(bundle, &chosen.reference(), |kind| registry().is_statement(kind));
-    Statements { resources: found.into_iter().map(|(path, resource)| cda::DerivedResource { path, resource }).collect(), ..Statements::default() }
+    let resources = found.into_iter().map(|(path, resource)| cda::DerivedResource { path, resource }).collect();
+    Statements { resources, texts: section_texts::of_bundle(bundle), ..Statements::default() }
 }
 
-/// The block of facts: ids given, placeholders resolved, one Provenance for all.
+/// The block of facts: ids given, placeholders resolved, one Provenance for all; none of a document that only says something in words.
 pub(super) fn block(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, entry: &DocumentEntry, statements: Statements) -> Result<Option<Facts>> {
-    if statements.resources.is_empty() {
+    if statements.resources.is_empty() && statements.texts.is_empty() {
         return Ok(None);
     }
     let mut names = HashMap::new();
@@ -135,11 +139,14 @@ pub(super) fn block(app: &App, call: &Call, slots: &Slots, chosen: &Chosen, entr
         files.extend(file(app, slots, &mut value)?);
         resources.push(resource::dated(value, id, 1, &now));
     }
-    let id = app.derived_id(slots.number, "provenance")?;
-    let provenance = provenance(&id, &now, slots, entry, &ids);
-    ids.push(("Provenance".to_owned(), id));
+    let mut provenance_of = None;
+    if !ids.is_empty() {
+        let id = app.derived_id(slots.number, "provenance")?;
+        provenance_of = Some(provenance(&id, &now, slots, entry, &ids));
+        ids.push(("Provenance".to_owned(), id));
+    }
     ids.extend(files.into_iter().map(|id| ("Binary".to_owned(), id)));
-    let block = to_bytes(&json!({"provenance": provenance, "resources": resources}))?;
+    let block = to_bytes(&json!({"provenance": provenance_of, "resources": resources, "texts": statements.texts}))?;
     Ok(Some(Facts { record: chosen.record, document: slots.number, mapping: cda::mapping_version(), ids, block }))
 }
 

@@ -30,6 +30,9 @@ const DISAGREEMENT: &str = "urn:passerelle:disagreement";
 /// what it lets be there once.
 const TOLD: &str = "urn:passerelle:told";
 
+/// On `Composition.section`: a document that tells of it in words alone.
+const TEXT_ONLY: &str = "urn:passerelle:text-only";
+
 /// On `Composition.section.entry`, where lines are weighed: 0–100.
 const SCORE: &str = "urn:passerelle:score";
 /// Why it weighs what it does, in French, one each.
@@ -48,7 +51,12 @@ const OUTSIDE: &[&str] = &["Patient", "DocumentReference", "Binary", "List", "Co
 const MAX_STEPS: usize = 4;
 
 /// Writes of the Bundle what `write` makes of it.
-pub(super) fn compose<T>(input: &mut SummaryInput<'_>, context: &Context<'_>, (sections, marks): (&[Filled], &HashMap<usize, Marks>), write: impl FnOnce(&Bundle<'_>) -> T) -> T {
+pub(super) fn compose<T>(
+    input: &mut SummaryInput<'_>,
+    context: &Context<'_>,
+    (sections, marks): (&[Filled<'_>], &HashMap<usize, Marks>),
+    write: impl FnOnce(&Bundle<'_>) -> T,
+) -> T {
     let ids = Ids { bundle: (input.new_id)(), composition: (input.new_id)(), author: (input.new_id)() };
     let (patient, base_url) = (input.patient, input.known.base_url);
     let chosen = chosen(context, sections);
@@ -84,7 +92,12 @@ fn device(id: &str) -> Device<'_> {
     Device { resource_type: "Device", id, device_name: [DeviceName { name: "Passerelle", r#type: "user-friendly-name" }] }
 }
 
-fn composition<'a>(context: &'a Context<'a>, (sections, marks): (&'a [Filled], &'a HashMap<usize, Marks>), ids: &'a Ids, (patient_url, only): (&'a str, &str)) -> Composition<'a> {
+fn composition<'a>(
+    context: &'a Context<'a>,
+    (sections, marks): (&'a [Filled<'a>], &'a HashMap<usize, Marks>),
+    ids: &'a Ids,
+    (patient_url, only): (&'a str, &str),
+) -> Composition<'a> {
     let mut named = Naming { named: Named::new(context.sources), marks };
     let documents = context.facts.held().filter(|(held, _)| held.source.is_some() && !held.contents.facts.is_empty()).count();
     Composition {
@@ -110,7 +123,7 @@ struct Naming<'a> {
     marks: &'a HashMap<usize, Marks>,
 }
 
-fn section<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, filled: &'a Filled) -> Section<'a> {
+fn section<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, filled: &'a Filled<'a>) -> Section<'a> {
     let (mut extension, mut entry) = (Vec::new(), Vec::new());
     let spare = spare(context, filled);
     for (group, _) in &filled.entries {
@@ -125,6 +138,8 @@ fn section<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, filled: &'a Fil
     for absent in &filled.absences {
         told_absent(named, context, filled, absent, (&mut extension, &mut entry));
     }
+    let texts = filled.texts.iter().flat_map(|told| &told.sources).map(|(source, _)| *source);
+    extension.extend(texts.filter_map(|source| named.named.document(context, source)).map(|r| Extension::reference(TEXT_ONLY, r)));
     // A section that only tells resources the profile keeps from section.entry is not empty: ips-comp-1 does not bind it.
     let empty_reason = (entry.is_empty() && filled.entries.is_empty()).then(|| empty_reason(filled));
     Section {
@@ -138,7 +153,7 @@ fn section<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, filled: &'a Fil
 }
 
 /// Statements of what the profile lets be an entry once, but for the newest.
-fn spare(context: &Context<'_>, filled: &Filled) -> HashSet<usize> {
+fn spare(context: &Context<'_>, filled: &Filled<'_>) -> HashSet<usize> {
     let when = |at: &usize| context.statement(*at).map(|s| Reverse(s.when_us.unwrap_or(s.said_us)));
     let of = |code: &String| {
         let is = |at: &usize| context.statement(*at).and_then(|s| s.concept).is_some_and(|c| codes(c).any(|c| c == code));
@@ -150,7 +165,7 @@ fn spare(context: &Context<'_>, filled: &Filled) -> HashSet<usize> {
 }
 
 /// A statement of absence: an entry when nothing contradicts it, else a disagreement beside the entries.
-fn told_absent<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, filled: &'a Filled, absent: &'a Absent, out: (&mut Vec<Extension<'a>>, &mut Vec<Reference<'a>>)) {
+fn told_absent<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, filled: &'a Filled<'a>, absent: &'a Absent, out: (&mut Vec<Extension<'a>>, &mut Vec<Reference<'a>>)) {
     let (extensions, entries) = out;
     if absent.contradicted {
         for at in &absent.statements {
@@ -169,13 +184,13 @@ fn told_absent<'a>(named: &mut Naming<'a>, context: &'a Context<'a>, filled: &'a
 }
 
 /// A denied "none known" reads as a double negation, and "nothing known" is what emptyReason is for: neither is an entry.
-fn is_entry(context: &Context<'_>, filled: &Filled, absent: &Absent, at: usize) -> bool {
+fn is_entry(context: &Context<'_>, filled: &Filled<'_>, absent: &Absent, at: usize) -> bool {
     let told = |s: &Statement<'_>| s.against.is_none() && filled.row.entry_types.iter().any(|t| t == s.kind);
     absent.absence.known && !absent.contradicted && context.statement(at).is_some_and(told)
 }
 
 /// nilknown only when a source says so.
-fn empty_reason(filled: &Filled) -> Concept<'static> {
+fn empty_reason(filled: &Filled<'_>) -> Concept<'static> {
     let none = filled.absences.iter().any(|a| a.absence.known && a.absence.scope.is_none() && !a.contradicted);
     let (code, display) = if none { ("nilknown", "Nil Known") } else { ("unavailable", "Unavailable") };
     Concept::one("http://terminology.hl7.org/CodeSystem/list-empty-reason", code, display)
@@ -209,7 +224,7 @@ fn marked(marks: &Marks) -> impl Iterator<Item = Extension<'_>> {
 }
 
 /// Facts that the Bundle holds: every entry, then what they name, without repeats.
-fn chosen(context: &Context<'_>, sections: &[Filled]) -> Vec<usize> {
+fn chosen(context: &Context<'_>, sections: &[Filled<'_>]) -> Vec<usize> {
     let mut out = Vec::new();
     let mut seen = HashSet::new();
     let mut add = |at: usize, out: &mut Vec<usize>| {

@@ -107,12 +107,17 @@ impl<'a> Named<'a> {
     }
 
     fn one(&mut self, context: &'a Context<'a>, source: usize) -> Option<Extension<'a>> {
+        Some(Extension::reference(SOURCE, self.document(context, source)?))
+    }
+
+    /// A reference to a document.
+    pub fn document(&mut self, context: &'a Context<'a>, source: usize) -> Option<Reference<'a>> {
         let mut reference = Reference::to(context.document_urls.get(source)?.as_str());
         if let Some(told) = self.told.get_mut(source).filter(|told| !**told) {
             *told = true;
             reference.display = Cow::Owned(self.sources.get(source).map(|s| display(s)).unwrap_or_default());
         }
-        Some(Extension::reference(SOURCE, reference))
+        Some(reference)
     }
 }
 

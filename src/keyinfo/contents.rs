@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::concept::{Index, str_of};
 use super::stated::{self, Stated};
+use crate::fhir::SectionText;
 
 /// A resource that says something of the patient.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Contents<'a> {
     pub(super) stated: Vec<Stated<'a>>,
     /// Something is named that is not among the facts: it may be elsewhere.
     pub(super) open: bool,
+    /// What sections of the document say in words alone.
+    pub(super) texts: &'a [SectionText],
 }
 
 /// Contents as one reader finds them.
@@ -41,7 +44,13 @@ impl<'a> Contents<'a> {
     pub(super) fn read(facts: Vec<Fact<'a>>, base_url: &str, elsewhere: &dyn Fn(&str) -> Option<&'a Value>) -> Self {
         let index = Index::new(&facts, base_url);
         let (stated, open) = stated::read(&facts, &index, elsewhere);
-        Self { facts, index, stated, open }
+        Self { facts, index, stated, open, texts: &[] }
+    }
+
+    /// With what sections of the document say in words alone.
+    #[must_use]
+    pub fn with_texts(self, texts: &'a [SectionText]) -> Self {
+        Self { texts, ..self }
     }
 }
 
@@ -83,5 +92,5 @@ impl<'a> Facts<'a> {
 /// Contents that name something outside are read again among all that this reader may see.
 pub(super) fn read_again<'a>(held: &'a [Held<'a>], base_url: &str) -> Vec<Option<Contents<'a>>> {
     let elsewhere = |reference: &str| held.iter().find_map(|h| h.contents.facts.get(h.contents.index.find(reference)?)).map(|f| f.resource);
-    held.iter().map(|h| h.contents.open.then(|| Contents::read(h.contents.facts.clone(), base_url, &elsewhere))).collect()
+    held.iter().map(|h| h.contents.open.then(|| Contents::read(h.contents.facts.clone(), base_url, &elsewhere).with_texts(h.contents.texts))).collect()
 }

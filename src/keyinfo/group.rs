@@ -9,6 +9,7 @@ use super::apart::{days_between, split};
 use super::codes::IDENTITY;
 use super::regimen::Regimen;
 use super::statement::{Statement, settle};
+use super::tables::SECTIONS;
 use super::{identity, series};
 
 /// Statements of one thing. All are indices into the statements.
@@ -46,7 +47,7 @@ impl Group {
     }
 }
 
-/// Groups; statements of absence and groups of denials alone are not among them.
+/// Groups; statements of absence are not among them, nor groups of denials alone but for those that are told of themselves.
 pub(super) fn form(statements: &[Statement<'_>]) -> Vec<Group> {
     let classes = identity::classes(statements);
     let most = classes.iter().flatten().max().map_or(0, |m| m + 1);
@@ -91,13 +92,23 @@ fn groups(statements: &[Statement<'_>], list: Vec<usize>, order: &impl Fn(&usize
     let newest = |at: &usize| statements.get(*at).map(|s| (Reverse(s.said_us), Reverse(s.when_us)));
     affirming.sort_by(|a, b| newest(a).cmp(&newest(b)).then_with(|| order(a, b)));
     let mut rest = affirming.into_iter();
-    let Some(lead) = rest.next() else { return Vec::new() };
-    vec![Group { lead, merged: rest.collect(), against, ..Group::default() }]
+    match rest.next() {
+        Some(lead) => vec![Group { lead, merged: rest.collect(), against, ..Group::default() }],
+        None => denied(statements, against, newest),
+    }
+}
+
+/// What is only denied, where that is to be told of itself: refused, not done, not to be done.
+fn denied<K: Ord>(statements: &[Statement<'_>], against: Vec<usize>, newest: impl Fn(&usize) -> K) -> Vec<Group> {
+    let mut told: Vec<usize> = against.into_iter().filter(|at| statements.get(*at).is_some_and(|s| SECTIONS.tells_alone(s.kind, s.resource))).collect();
+    told.sort_by_key(newest);
+    let mut rest = told.into_iter();
+    rest.next().map(|lead| Group { lead, merged: rest.collect(), ..Group::default() }).into_iter().collect()
 }
 
 /// Marks vaccinations of one valence that follow each other too closely to be two doses.
 fn too_near(statements: &[Statement<'_>], doses: &mut [Group]) {
-    let day = |g: &Group| statements.get(g.lead).filter(|s| s.kind == "Immunization" && s.when.len() >= 10).and_then(|s| Some((s.when_us?, g.lead)));
+    let day = |g: &Group| statements.get(g.lead).filter(|s| s.kind == "Immunization" && s.against.is_none() && s.when.len() >= 10).and_then(|s| Some((s.when_us?, g.lead)));
     let mut days: Vec<(i64, usize)> = doses.iter().filter_map(day).collect();
     days.sort_unstable();
     for group in doses.iter_mut() {

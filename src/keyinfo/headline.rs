@@ -90,9 +90,9 @@ fn matters(entry: &DocumentEntry, stated: &[(&str, &Value)], now: &str) -> Optio
     sections(&known, |context, filled| match told {
         Told::Conclusion => conclusion(context, &filled),
         Told::Abnormal => named(results(context, &filled)),
-        Told::Medications => named(labels(&filled, "medications").into_iter().map(product).collect()),
-        Told::Immunizations => named(labels(&filled, "immunizations").into_iter().map(product).collect()),
-        Told::Problems => named(labels(&filled, "problems")),
+        Told::Medications => named(labels(context, &filled, "medications").into_iter().map(product).collect()),
+        Told::Immunizations => named(labels(context, &filled, "immunizations").into_iter().map(product).collect()),
+        Told::Problems => named(labels(context, &filled, "problems")),
     })
 }
 
@@ -104,14 +104,14 @@ fn told(entry: &DocumentEntry) -> Option<Told> {
     of_type.or_else(of_class).map(|r| r.told)
 }
 
-fn conclusion(context: &Context<'_>, filled: &[Filled]) -> Option<String> {
+fn conclusion(context: &Context<'_>, filled: &[Filled<'_>]) -> Option<String> {
     let groups = filled.iter().flat_map(|s| &s.entries).filter_map(|(group, _)| context.statement(group.lead));
     let said = groups.filter(|s| s.kind == "DiagnosticReport").find_map(|s| report::conclusion(s.resource))?;
     Some(short(&said, MAX_CHARS))
 }
 
 /// `HbA1c 8,1 % (élevé)` of each result that the laboratory flagged.
-fn results(context: &Context<'_>, filled: &[Filled]) -> Vec<String> {
+fn results(context: &Context<'_>, filled: &[Filled<'_>]) -> Vec<String> {
     let lines = filled.iter().filter(|s| s.row.key == "results").flat_map(|s| &s.entries).filter(|(_, line)| line.abnormal);
     // What is printed again is not what the document is about.
     let lines = lines.filter(|(group, _)| context.statement(group.lead).is_some_and(|s| !s.prior));
@@ -123,8 +123,11 @@ fn results(context: &Context<'_>, filled: &[Filled]) -> Vec<String> {
     told.collect()
 }
 
-fn labels(filled: &[Filled], key: &str) -> Vec<String> {
-    filled.iter().filter(|s| s.row.key == key).flat_map(|s| &s.entries).map(|(_, line)| line.label.clone()).filter(|l| !l.is_empty()).collect()
+/// The names of a section; not those of what was refused or not done.
+fn labels(context: &Context<'_>, filled: &[Filled<'_>], key: &str) -> Vec<String> {
+    let lines = filled.iter().filter(|s| s.row.key == key).flat_map(|s| &s.entries);
+    let told = lines.filter(|(group, _)| context.statement(group.lead).is_some_and(|s| s.against.is_none()));
+    told.map(|(_, line)| line.label.clone()).filter(|l| !l.is_empty()).collect()
 }
 
 /// `APIXABAN 5 mg` of `APIXABAN 5 mg, comprimé pelliculé`: a list wants the product, not its form.

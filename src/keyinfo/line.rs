@@ -14,7 +14,7 @@ use super::stated::{Stated, only_a_kind};
 use super::statement::Statement;
 use super::tables::FRENCH;
 use super::words::fold;
-use super::{Source, dates, medication, numbers, observation, remark, report, request};
+use super::{Source, dates, effects, medication, numbers, observation, plan, remark, report, request};
 
 /// What lines are made from.
 pub(super) struct Context<'a> {
@@ -95,7 +95,8 @@ pub(super) fn of(context: &Context<'_>, group: &Group) -> Line {
     let mut line = match lead.kind {
         "Observation" => result(context, group, lead),
         "DiagnosticReport" => report::line(context, lead),
-        "CarePlan" => report::plan(lead.resource, name(lead), date(lead).into_iter().chain(status(lead))),
+        "Goal" => plan::goal(lead.resource, name(lead)),
+        "CarePlan" => plan::line(lead.resource, name(lead), date(lead).into_iter().chain(status(lead))),
         _ => listed(name(lead), details(context, lead)),
     };
     if lead.kind.starts_with("Medication") {
@@ -104,11 +105,22 @@ pub(super) fn of(context: &Context<'_>, group: &Group) -> Line {
         let dosage = dosage_besides(context, group, lead).map(|(dosage, at)| format!(", {dosage} (selon {})", context.who(at)));
         line.body.insert_str(0, &dosage.unwrap_or_default());
     }
-    line.second |= request::answered(context, lead).is_some();
+    line.second |= request::answered(context, lead).is_some() || is_over(lead);
+    if let Some(word) = lead.against {
+        line.second = true;
+        if !line.body.contains(word) {
+            line.body.push_str(&format!(", {word}"));
+        }
+    }
     line.sentences.extend(comment(lead, &line));
     line.remarks = remark::of(context, group, lead);
     line.source = sources(context, group);
     line
+}
+
+/// Whether what was aimed at or asked for is no longer to be done, as it says itself.
+fn is_over(lead: &Statement<'_>) -> bool {
+    matches!((lead.kind, text(lead.resource, "/lifecycleStatus")), ("Goal", "completed" | "cancelled" | "rejected"))
 }
 
 /// The dosage of a treatment that goes on and of which the newest word is a dispensing that says none: the newest of those in force.
@@ -166,10 +178,19 @@ fn name(s: &Statement<'_>) -> String {
         "DeviceUseStatement" => s.concept.and_then(spoken).or_else(|| device(s)),
         kind if kind.starts_with("Medication") => s.concept.and_then(concept::product).or_else(|| filled(text(resource, "/medicationReference/display"))),
         "Immunization" => s.concept.and_then(spoken),
+        "Encounter" => s.concept.and_then(appointment),
         "AllergyIntolerance" if s.concept.is_some_and(only_a_kind) => s.concept.and_then(spoken),
         _ => s.concept.and_then(label).map(|l| concept::analyte(&l)),
     };
-    said.or_else(|| ["/title", "/description", "/code/text", "/note/0/text"].iter().find_map(|p| filled(text(resource, p)))).unwrap_or_else(|| "sans libellé".to_owned())
+    said.or_else(|| ["/title", "/description", "/code/text", "/note/0/text"].iter().find_map(|p| filled(text(resource, p))))
+        .unwrap_or_else(|| if s.kind == "AdverseEvent" { "Effet indésirable" } else { "sans libellé" }.to_owned())
+}
+
+/// A visit to come: of a class of visits (ambulatory, at home) or of words that it is one.
+fn appointment(concept: &Value) -> Option<String> {
+    let coded = |c: &Value| text(c, "/system") != "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+    let name = label(concept)?;
+    if items(concept, "coding").any(coded) { Some(name) } else { Some(format!("Rendez-vous : {}", concept::lower(&name))) }
 }
 
 fn filled(text: &str) -> Option<String> {
@@ -196,6 +217,8 @@ fn details(context: &Context<'_>, s: &Statement<'_>) -> Vec<String> {
         "Immunization" => immunization(s),
         "Procedure" => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),
         "FamilyMemberHistory" => Vec::new(),
+        "AdverseEvent" => effects::details(s.resource).into_iter().chain(date(s)).collect(),
+        "Encounter" => request::details(context, s),
         kind if request::asks(kind) => sites(s).into_iter().chain(request::details(context, s)).chain(reasons(s)).chain(status(s)).collect(),
         kind if kind.starts_with("Medication") => medication::details(kind, s.resource, &name(s), context.now_us),
         _ => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),
@@ -256,6 +279,7 @@ pub(super) fn reaction(reaction: &Value) -> Option<String> {
 fn immunization(s: &Statement<'_>) -> Vec<String> {
     let r = s.resource;
     let mut out = vec![date(s).unwrap_or_else(|| match text(r, "/occurrenceString") {
+        said if FRENCH.is_unsaid(said) && s.against.is_some() => String::new(),
         said if FRENCH.is_unsaid(said) => "date inconnue".to_owned(),
         said => said.to_owned(),
     })];
@@ -272,6 +296,8 @@ fn immunization(s: &Statement<'_>) -> Vec<String> {
         out.push(format!("contre {}", diseases.join(", ")));
     }
     out.extend(filled(text(r, "/lotNumber")).map(|lot| format!("lot {lot}")));
+    out.extend(reasons(s));
+    out.extend(effects::after(r));
     out
 }
 
@@ -280,7 +306,7 @@ fn date(s: &Statement<'_>) -> Option<String> {
 }
 
 fn reasons(s: &Statement<'_>) -> Option<String> {
-    let all: Vec<String> = items(s.resource, "reasonCode").filter_map(label).collect();
+    let all: Vec<String> = ["reasonCode", "statusReason"].iter().flat_map(|name| items(s.resource, name)).filter_map(label).collect();
     if all.is_empty() { None } else { Some(format!("motif : {}", all.join(", "))) }
 }
 

@@ -286,7 +286,7 @@ fn the_order_of_facts_and_documents_does_not_matter() {
         assert_eq!(view_of(&shuffled), want);
     }
     let last = record.sources.len() - 1;
-    let mut turned = Record { facts: record.facts.clone(), sources: record.sources.iter().rev().cloned().collect() };
+    let mut turned = Record { facts: record.facts.clone(), sources: record.sources.iter().rev().cloned().collect(), texts: Vec::new() };
     turned.facts.iter_mut().for_each(|f| f.0 = f.0.map(|s| last - s));
     assert_eq!(view_of(&turned), want);
 }
@@ -410,4 +410,31 @@ fn a_result_printed_again_is_a_repeat_of_its_original_and_else_the_value_before_
         let asked = Asked { profile: profiles.of("neutral").unwrap(), section: None, offset: 0, most: 100, explain: false, came: &[(2, true); 3], closed: &[], only: "" };
         assert_eq!(view(known, &asked)["new"], 0);
     });
+}
+
+#[test]
+fn an_absence_beside_what_it_denies_is_a_conflict_of_the_section_with_its_source() {
+    let none = allergy(coded(SNOMED, "716186003", "No known allergy"));
+    let penicillin = allergy(coded(SNOMED, "764146007", "Pénicilline"));
+    let record = Record::new().with(Some(0), none.clone()).with(Some(2), penicillin);
+    let view = view_of(&record);
+    let section = view["sections"].as_array().unwrap().iter().find(|s| s["key"] == "allergies").unwrap();
+    assert_eq!((&view["conflicts"], &section["state"], &section["conflict"]), (&json!(1), &json!("present"), &json!(true)), "{section}");
+    let said = section["said"].as_str().unwrap();
+    assert!(said.starts_with("Désaccord entre documents : « Aucune allergie connue » est déclaré par Dr Claire Martin"), "{said}");
+    assert_eq!(section["sources"][0]["document"], "DocumentReference/d0");
+    let alone = view_of(&Record::new().with(Some(0), none));
+    assert_eq!(alone["conflicts"], 0);
+}
+
+#[test]
+fn an_absence_that_was_true_before_what_came_later_is_no_conflict() {
+    let none = allergy(coded(SNOMED, "716186003", "No known allergy"));
+    let mut later = allergy(coded(SNOMED, "764146007", "Pénicilline"));
+    let conflicts = |allergy: &Value| view_of(&Record::new().with(Some(1), none.clone()).with(Some(0), allergy.clone()))["conflicts"].clone();
+    assert_eq!(conflicts(&later), 1, "nobody says since when: it may always have been so");
+    later["onsetDateTime"] = json!("2026-03");
+    assert_eq!(conflicts(&later), 0, "began in the month in which there was none");
+    later["onsetDateTime"] = json!("2019");
+    assert_eq!(conflicts(&later), 1, "it was there already");
 }

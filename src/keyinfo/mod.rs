@@ -21,6 +21,7 @@ mod dates;
 mod devices;
 mod document;
 mod doubt;
+mod effects;
 mod french;
 mod group;
 mod headline;
@@ -33,6 +34,7 @@ mod moments;
 mod narrative;
 mod numbers;
 mod observation;
+mod plan;
 mod product;
 mod profile;
 mod profiles;
@@ -56,6 +58,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
+mod texts;
 mod trend;
 mod units;
 mod view;
@@ -131,7 +134,8 @@ pub struct SummaryInput<'a> {
 /// One entry per merged line: the newest statement; its repeats are named by `urn:passerelle:merged`, the documents by
 /// `urn:passerelle:source`, both on `Composition.section.entry`. Of a series of results the newest value and the one before
 /// are entries, older ones are named by `urn:passerelle:earlier`. A denial or a contradicted absence is named by
-/// `urn:passerelle:disagreement`; what the profile keeps from section.entry by `urn:passerelle:told` on the section.
+/// `urn:passerelle:disagreement`; what the profile keeps from section.entry by `urn:passerelle:told` on the section,
+/// documents that tell of it in words alone by `urn:passerelle:text-only`.
 /// Where lines are weighed, each carries `urn:passerelle:score`, `reason`, `conflict`, `new` and `first-seen`.
 /// A document has its display where it is first named. [`summary_bytes`] writes the same without copying the facts.
 /// Spec: IPS 2.0.1 OperationDefinition/summary.
@@ -163,7 +167,7 @@ fn told<T>(input: &mut SummaryInput<'_>, write: impl FnOnce(&document::Bundle<'_
 }
 
 /// The facts of some documents in their sections, each line told.
-fn sections<T>(known: &Known<'_>, then: impl FnOnce(&line::Context<'_>, Vec<section::Filled>) -> T) -> T {
+fn sections<T>(known: &Known<'_>, then: impl FnOnce(&line::Context<'_>, Vec<section::Filled<'_>>) -> T) -> T {
     let Known { held, sources, base_url, now, born, apart } = *known;
     let again = contents::read_again(held, base_url);
     let held: Vec<Held<'_>> = held.iter().zip(&again).map(|(h, again)| Held { contents: again.as_ref().unwrap_or(h.contents), ..*h }).collect();

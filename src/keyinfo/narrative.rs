@@ -5,21 +5,27 @@ use super::dates;
 use super::line::{Context, Line};
 use super::section::{Absent, Filled};
 use super::tables::FRENCH;
+use super::texts;
 
 const OPEN: &str = "<div xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"fr-FR\" xml:lang=\"fr-FR\">";
 
 /// The div of a section.
-pub(super) fn section(context: &Context<'_>, section: &Filled) -> String {
+pub(super) fn section(context: &Context<'_>, section: &Filled<'_>) -> String {
     let mut out = String::from(OPEN);
     // "No information" beside entries says nothing.
     for absent in section.absences.iter().filter(|a| a.absence.known || section.entries.is_empty()) {
         absence(context, absent, &mut out);
     }
     let nothing = section.entries.is_empty() && section.absences.is_empty();
-    if nothing {
+    if nothing && section.texts.is_empty() {
         paragraph(&format!("{}.", FRENCH.nothing), &mut out);
     }
+    quotations(context, section, &mut out);
     lines(section, &mut out);
+    match texts::sentence(context, &section.texts, !nothing) {
+        said if said.is_empty() => {}
+        said => paragraph(&said, &mut out),
+    }
     out.push_str("</div>");
     out
 }
@@ -39,7 +45,20 @@ pub(super) fn document(documents: usize, now: &str, only: &str) -> String {
     out
 }
 
-fn lines(section: &Filled, out: &mut String) {
+/// What is told in the words of its documents.
+fn quotations(context: &Context<'_>, section: &Filled<'_>, out: &mut String) {
+    let told: Vec<&texts::Told<'_>> = section.texts.iter().filter(|t| t.quoted).collect();
+    if told.is_empty() {
+        return;
+    }
+    out.push_str("<ul>");
+    for one in told {
+        item(&Line { label: one.label().to_owned(), body: one.quotation(), source: one.named(context), ..Line::default() }, out);
+    }
+    out.push_str("</ul>");
+}
+
+fn lines(section: &Filled<'_>, out: &mut String) {
     list(section, false, out);
     if section.entries.iter().any(|(_, line)| line.second) {
         paragraph(&format!("{} :", section.row.second), out);
@@ -48,7 +67,7 @@ fn lines(section: &Filled, out: &mut String) {
 }
 
 /// One part of a section: every flagged line and the first others.
-fn list(section: &Filled, second: bool, out: &mut String) {
+fn list(section: &Filled<'_>, second: bool, out: &mut String) {
     let mut left = section.row.first_view.unwrap_or(usize::MAX);
     let mut hidden = 0_usize;
     let mut any = false;
@@ -97,15 +116,20 @@ fn item(line: &Line, out: &mut String) {
 
 fn absence(context: &Context<'_>, absent: &Absent, out: &mut String) {
     let Some(newest) = absent.statements.first() else { return };
-    let who = context.who(*newest);
-    let text = match (absent.contradicted, absent.absence.known) {
-        (true, _) => format!("Désaccord entre documents : « {} » est déclaré par {who}, alors que des éléments figurent ci-dessous.", absent.absence.sentence),
-        (false, _) => format!("{} (déclaré par {who}).", absent.absence.sentence),
-    };
+    let text = if absent.contradicted { disagreement(context, absent) } else { format!("{} (déclaré par {}).", absent.absence.sentence, context.who(*newest)) };
     out.push_str("<p>");
     escape(&text, out);
     source(&context.named(*newest), out);
     out.push_str("</p>");
+}
+
+/// That a document states an absence which lines of the section contradict, or which was true before them.
+pub(super) fn disagreement(context: &Context<'_>, absent: &Absent) -> String {
+    let who = absent.statements.first().map(|at| context.who(*at)).unwrap_or_default();
+    if absent.outdated {
+        return format!("« {} » avait été déclaré par {who}, avant les éléments ci-dessous.", absent.absence.sentence);
+    }
+    format!("Désaccord entre documents : « {} » est déclaré par {who}, alors que des éléments figurent ci-dessous.", absent.absence.sentence)
 }
 
 fn source(source: &str, out: &mut String) {

@@ -42,7 +42,7 @@ pub(super) struct Ranked<'a> {
 
 /// The lines of a section, what weighs most first. What stands in the second part of a section stays there; ties go to the newer, then to
 /// the words: the same on every server.
-pub(super) fn ranked<'a>(context: &'a Context<'_>, asked: &Asked<'_>, filled: &'a Filled) -> Vec<Ranked<'a>> {
+pub(super) fn ranked<'a>(context: &'a Context<'_>, asked: &Asked<'_>, filled: &'a Filled<'a>) -> Vec<Ranked<'a>> {
     let mut out: Vec<Ranked<'a>> = filled.entries.iter().map(|(group, line)| rank(context, asked, filled, (group, line))).collect();
     out.sort_by_cached_key(|r| order(context, r));
     out
@@ -53,7 +53,7 @@ fn order(context: &Context<'_>, r: &Ranked<'_>) -> (bool, Reverse<i64>, Reverse<
     (r.line.second, Reverse(r.weighed.score), Reverse(day), [&r.line.label, "\n", &r.line.body, "\n", &r.line.source].concat())
 }
 
-fn rank<'a>(context: &'a Context<'_>, asked: &Asked<'_>, filled: &Filled, (group, line): (&'a Group, &'a Line)) -> Ranked<'a> {
+fn rank<'a>(context: &'a Context<'_>, asked: &Asked<'_>, filled: &Filled<'_>, (group, line): (&'a Group, &'a Line)) -> Ranked<'a> {
     let codes = score::about(context, group);
     let trend = trend::of(context, group, &codes);
     let new = is_new(context, asked, group);
@@ -83,7 +83,7 @@ pub(super) struct Marks {
 }
 
 /// Puts the lines of each section in their order, and gives the marks of each by its lead.
-pub(super) fn marks(context: &Context<'_>, asked: &Asked<'_>, sections: &mut [Filled]) -> HashMap<usize, Marks> {
+pub(super) fn marks(context: &Context<'_>, asked: &Asked<'_>, sections: &mut [Filled<'_>]) -> HashMap<usize, Marks> {
     let mut out = HashMap::new();
     for filled in sections {
         let leads: Vec<usize> = ranked(context, asked, filled)

@@ -133,7 +133,11 @@ fn a_history_of_reimbursements_is_evidence_of_dispensing_and_no_declaration() {
     let mut taken = medication("MedicationStatement", "active", "");
     taken["dosage"] = Value::Null;
     taken["effectiveDateTime"] = json!("2026-10-25");
-    state(Record { facts: Vec::new(), sources: history.sources.clone() }.with(Some(2), taken.clone()), "active", "délivré le 25/10/2026, pour une durée non précisée");
+    state(
+        Record { facts: Vec::new(), sources: history.sources.clone(), texts: Vec::new() }.with(Some(2), taken.clone()),
+        "active",
+        "délivré le 25/10/2026, pour une durée non précisée",
+    );
     taken["effectiveDateTime"] = Value::Null;
     let undated = told(history.with(Some(2), taken));
     assert_eq!((undated.0.as_str(), undated.3), ("uncertain", false), "what was once reimbursed is not said to be taken");

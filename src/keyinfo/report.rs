@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::concept::{codes, get, items, label, lower, short, str_of, text};
+use super::concept::{codes, items, label, short, str_of, text};
 use super::line::{Context, Line, sites, status};
 use super::statement::Statement;
 use super::tables::FRENCH;
@@ -72,28 +72,4 @@ pub(super) fn conclusion(report: &Value) -> Option<String> {
     let all = if words.is_empty() { coded.join(", ") } else { words.to_owned() };
     let attached = || items(report, "presentedForm").find_map(|f| str_of(f, "title")).map(|t| format!("document joint « {t} »"));
     if all.is_empty() { attached() } else { Some(short(&all, MAX_CONCLUSION)) }
-}
-
-/// What a plan holds: each activity in its own words with its date; the plan's own name is not told again.
-pub(super) fn plan(plan: &Value, name: String, details: impl Iterator<Item = String>) -> Line {
-    let activities: Vec<String> = items(plan, "activity").filter_map(|a| get(a, "detail")).filter_map(|d| activity(d, &name)).collect();
-    let more: String = details.map(|d| format!(", {d}")).collect();
-    let colon = if activities.is_empty() { "" } else { " : " };
-    Line { label: name, body: format!("{colon}{}{more}", activities.join(" ; ")), ..Line::default() }
-}
-
-fn activity(detail: &Value, plan: &str) -> Option<String> {
-    let named = get(detail, "code").and_then(label).filter(|n| n != plan);
-    let said = Some(text(detail, "/description")).filter(|t| !t.is_empty()).map(|t| short(t, MAX_CONCLUSION));
-    let words = match (named, said) {
-        (Some(name), Some(said)) if !fold(&said).contains(&fold(&name)) => format!("{} : {said}", lower(&name)),
-        (_, Some(said)) => said,
-        (Some(name), None) => lower(&name),
-        (None, None) => return None,
-    };
-    let scheduled = match (text(detail, "/scheduledPeriod/start"), text(detail, "/scheduledPeriod/end")) {
-        (start, "") if !start.is_empty() => Some(format!("à partir {}", dates::of(start))),
-        (start, end) => dates::span(start, end),
-    };
-    Some(scheduled.map_or_else(|| words.clone(), |when| format!("{words} ({when})")))
 }

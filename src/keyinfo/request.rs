@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::concept::{codes, get, items, label, str_of, text};
+use super::concept::{codes, get, items, label, lower, str_of, text};
 use super::dates;
 use super::line::{Context, sites};
 use super::statement::Statement;
@@ -20,6 +20,7 @@ struct Table {
     answered: Vec<System>,
     criterion: Vec<Word>,
     forecast: Vec<Word>,
+    priority: Vec<Word>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,7 +54,7 @@ const DONE: &[(&str, &[&str])] = &[
 
 /// Whether a type asks for something.
 pub(super) fn asks(kind: &str) -> bool {
-    matches!(kind, "ServiceRequest" | "DeviceRequest" | "ImmunizationRecommendation")
+    matches!(kind, "ServiceRequest" | "DeviceRequest" | "ImmunizationRecommendation" | "Encounter")
 }
 
 /// What was done, by the codes that something asks for.
@@ -99,7 +100,11 @@ fn coded(concept: &Value) -> impl Iterator<Item = (&str, &str)> {
 
 /// When it is to be done, "" when the request does not say.
 fn for_when(request: &Value) -> &str {
-    ["/occurrenceDateTime", "/occurrencePeriod/start", "/recommendation/0/dateCriterion/0/value"].iter().map(|p| text(request, p)).find(|t| !t.is_empty()).unwrap_or("")
+    ["/occurrenceDateTime", "/occurrencePeriod/start", "/period/start", "/recommendation/0/dateCriterion/0/value"]
+        .iter()
+        .map(|p| text(request, p))
+        .find(|t| !t.is_empty())
+        .unwrap_or("")
 }
 
 /// Day on which something done later answers the request; `None` where it stays to be done, or where it asks for several things.
@@ -111,6 +116,7 @@ pub(super) fn answered<'a>(context: &Context<'a>, request: &Statement<'a>) -> Op
 /// What is said of a request behind its name: for when, by whom, whether it is done.
 pub(super) fn details(context: &Context<'_>, s: &Statement<'_>) -> Vec<String> {
     let mut out: Vec<String> = if s.kind == "ImmunizationRecommendation" { recommended(s.resource, 0) } else { planned(s.resource).into_iter().collect() };
+    out.extend(urgency(s.resource));
     out.extend(asked(context, s));
     if s.kind == "ImmunizationRecommendation" {
         out.extend(further(s.resource));
@@ -120,11 +126,22 @@ pub(super) fn details(context: &Context<'_>, s: &Statement<'_>) -> Vec<String> {
 }
 
 fn planned(request: &Value) -> Option<String> {
-    let end = text(request, "/occurrencePeriod/end");
+    let end = ["/occurrencePeriod/end", "/period/end"].iter().map(|p| text(request, p)).find(|t| !t.is_empty()).unwrap_or("");
+    let word = if str_of(request, "resourceType") == Some("Encounter") { "prévu" } else { "à faire" };
     match (for_when(request), end) {
         ("", "") => None,
-        (start, "") => Some(format!("à faire {}", dates::on(start))),
-        (start, end) => dates::span(start, end).map(|span| format!("à faire {span}")),
+        (start, "") => Some(format!("{word} {}", dates::on(start))),
+        (start, end) => dates::span(start, end).map(|span| format!("{word} {span}")),
+    }
+}
+
+/// How urgent it is; `None` for what is routine or says nothing.
+fn urgency(request: &Value) -> Option<String> {
+    let said = get(request, "priority")?;
+    let coded = said.as_str().into_iter().chain(codes(said)).find_map(|c| TABLE.priority.iter().find(|w| w.code == c));
+    match coded {
+        Some(word) => Some(word.words.clone()).filter(|w| !w.is_empty()),
+        None => label(said).map(|l| lower(&l)),
     }
 }
 
@@ -171,6 +188,6 @@ mod tests {
 
     #[test]
     fn the_table_is_read() {
-        assert_eq!((TABLE.answered.len(), TABLE.criterion.len(), TABLE.forecast.len()), (5, 4, 4));
+        assert_eq!((TABLE.answered.len(), TABLE.criterion.len(), TABLE.forecast.len(), TABLE.priority.len()), (5, 4, 4, 9));
     }
 }

@@ -189,6 +189,18 @@ pub(super) fn of(context: &Context<'_>, group: &Group, line: &Line, profile: &Pr
     out
 }
 
+/// Points of words that a document gives a section of their own for: what their author wants to be read first.
+pub(super) fn of_words(profile: &Profile, section: &str, new: bool) -> Weighed {
+    let mut out = Weighed::default();
+    let (weight, why) = profile.weight(section, &[]);
+    out.add("profile", why.unwrap_or("place de la rubrique pour cette spécialité"), weight);
+    out.add("safety", "signalé par l'auteur du document", SCORE.points.safety);
+    if new {
+        out.add("new", "nouveau depuis votre dernière visite", SCORE.points.new);
+    }
+    out
+}
+
 fn said_by_several(context: &Context<'_>, group: &Group) -> bool {
     let mut authors = group.affirming().filter_map(|at| context.statement(at)).map(|s| context.citation(s)).filter(|c| !c.author.is_empty());
     authors.next().is_some_and(|first| authors.any(|other| other.author != first.author))

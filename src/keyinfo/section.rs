@@ -5,16 +5,19 @@ use std::cmp::{Ordering, Reverse};
 use super::concept::{items, text};
 use super::group::Group;
 use super::line::{self, Context, Line};
-use super::report;
 use super::statement::{Statement, settle};
 use super::tables::{Absence, Need, SECTIONS, Section};
+use super::{report, texts};
+use crate::fhir::time;
 
 /// A section with its lines.
-pub(super) struct Filled {
+pub(super) struct Filled<'a> {
     pub row: &'static Section,
     pub entries: Vec<(Group, Line)>,
     /// "There is none", said by a source; the newest statement of each kind with its repeats.
     pub absences: Vec<Absent>,
+    /// What documents say of it in words alone.
+    pub texts: Vec<texts::Told<'a>>,
 }
 
 /// Statements of one absence, newest first.
@@ -23,11 +26,14 @@ pub(super) struct Absent {
     pub statements: Vec<usize>,
     /// An entry of the section says otherwise.
     pub contradicted: bool,
+    /// Whatever says otherwise began after it was last stated: it was true then.
+    pub outdated: bool,
 }
 
 /// All sections that the Bundle will hold, in reading order.
-pub(super) fn fill(context: &Context<'_>, groups: Vec<Group>) -> Vec<Filled> {
-    let mut sections: Vec<Filled> = SECTIONS.section.iter().map(|row| Filled { row, entries: Vec::new(), absences: Vec::new() }).collect();
+pub(super) fn fill<'a>(context: &Context<'a>, groups: Vec<Group>) -> Vec<Filled<'a>> {
+    let found = texts::read(context);
+    let mut sections: Vec<Filled<'a>> = SECTIONS.section.iter().map(|row| Filled { row, entries: Vec::new(), absences: Vec::new(), texts: texts::of(&found, &row.key) }).collect();
     for group in groups {
         let place = context.statement(group.lead).and_then(|s| s.section);
         if let Some(section) = place.and_then(|p| sections.get_mut(p)) {
@@ -47,7 +53,7 @@ pub(super) fn fill(context: &Context<'_>, groups: Vec<Group>) -> Vec<Filled> {
         });
         section.entries = ranked.into_iter().map(|(_, group, line)| (group, line)).collect();
     }
-    sections.retain(|s| s.row.need != Need::Optional || !s.entries.is_empty() || !s.absences.is_empty());
+    sections.retain(|s| s.row.need != Need::Optional || !s.entries.is_empty() || !s.absences.is_empty() || !s.texts.is_empty());
     sections
 }
 
@@ -73,25 +79,39 @@ fn day(at_us: i64) -> i64 {
     at_us.saturating_add(2 * HOUR_US).div_euclid(24 * HOUR_US)
 }
 
-fn absences(context: &Context<'_>, section: &Filled) -> Vec<Absent> {
+fn absences(context: &Context<'_>, section: &Filled<'_>) -> Vec<Absent> {
     let mut out: Vec<Absent> = Vec::new();
     for (at, s) in context.statements.iter().enumerate() {
         let Some(absence) = s.absence.filter(|a| a.section == section.row.key || (a.section == "*" && section.row.pick.iter().any(|p| p.kind == s.kind))) else { continue };
         match out.iter_mut().find(|a| std::ptr::eq(a.absence, absence)) {
             Some(known) => known.statements.push(at),
-            None => out.push(Absent { absence, statements: vec![at], contradicted: absence.known && section.entries.iter().any(|(g, _)| concerns(context, absence, g)) }),
+            None => out.push(Absent {
+                absence,
+                statements: vec![at],
+                contradicted: absence.known && section.entries.iter().any(|(g, _)| concerns(context, absence, g)),
+                outdated: false,
+            }),
         }
     }
     for absent in &mut out {
         let newest = |a: &Statement<'_>, b: &Statement<'_>| b.said_us.cmp(&a.said_us).then_with(|| settle(a, b));
         absent.statements.sort_by(|a, b| context.statement(*a).zip(context.statement(*b)).map_or(Ordering::Equal, |(a, b)| newest(a, b)));
+        let said_us = absent.statements.first().and_then(|at| context.statement(*at)).map_or(i64::MAX, |s| s.said_us);
+        let mut against = section.entries.iter().map(|(g, _)| g).filter(|g| concerns(context, absent.absence, g));
+        absent.outdated = absent.contradicted && against.all(|g| began(context, g).is_some_and(|us| us > said_us));
     }
     out.sort_by_key(|a| SECTIONS.absence.iter().position(|row| std::ptr::eq(row, a.absence)));
     out
 }
 
+/// When an entry began, at the latest that its onset leaves open, in µs; `None` when no document says: it may always have been so.
+fn began(context: &Context<'_>, group: &Group) -> Option<i64> {
+    group.affirming().filter_map(|at| context.statement(at)).filter_map(|s| time::range(s.when)).map(|(_, end)| end).min()
+}
+
 /// Whether an entry is of what the absence speaks of; a scoped absence only speaks of entries known to be of its category.
 fn concerns(context: &Context<'_>, absence: &Absence, group: &Group) -> bool {
+    let Some(lead) = context.statement(group.lead).filter(|s| s.against.is_none()) else { return false };
     let Some(scope) = &absence.scope else { return true };
-    context.statement(group.lead).is_some_and(|s| items(s.resource, "category").any(|c| c.as_str() == Some(scope)))
+    items(lead.resource, "category").any(|c| c.as_str() == Some(scope))
 }

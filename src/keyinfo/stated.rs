@@ -76,6 +76,7 @@ const ABOUT: &[(&str, &[&str])] = &[
     ("Immunization", &["/vaccineCode"]),
     ("AdverseEvent", &["/event", "/resultingCondition"]),
     ("Goal", &["/description"]),
+    ("Encounter", &["/reasonCode/0", "/type/0", "/serviceType"]),
     ("CarePlan", &["/category/0", "/activity/0/detail/code"]),
     ("Consent", &["/provision/code/0", "/category/0"]),
     ("FamilyMemberHistory", &["/condition/0/code", "/relationship"]),
@@ -103,6 +104,7 @@ const WHEN: &[(&str, &[&str])] = &[
     ("CarePlan", &["/period/start"]),
     ("Flag", &["/period/start"]),
     ("Consent", &["/dateTime"]),
+    ("Encounter", &["/period/start"]),
 ];
 
 const EFFECTIVE: &[&str] = &["/effectiveDateTime", "/effectivePeriod/start", "/effectiveInstant", "/issued"];

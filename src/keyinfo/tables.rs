@@ -101,6 +101,16 @@ pub(super) struct Rule {
     /// How a statement against is told.
     #[serde(default)]
     pub word: String,
+    /// A statement against that is told though nothing is there which it denies.
+    #[serde(default)]
+    alone: bool,
+}
+
+impl Sections {
+    /// Whether a statement against is told of itself.
+    pub fn tells_alone(&self, kind: &str, resource: &Value) -> bool {
+        self.against.iter().any(|rule| rule.alone && rule.takes(kind, resource))
+    }
 }
 
 #[derive(Debug, Deserialize)]

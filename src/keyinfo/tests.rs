@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::fhir::SectionText;
 
 pub(super) const NOW: &str = "2026-11-25T09:30:00Z";
 pub(super) const BASE: &str = "https://passerelle.example/fhir";
@@ -12,6 +13,8 @@ pub(super) struct Record {
     /// Resources, each with the place of its source.
     pub facts: Vec<(Option<usize>, Value)>,
     pub sources: Vec<Source>,
+    /// What sections of each source say in words alone.
+    pub texts: Vec<(usize, SectionText)>,
 }
 
 impl Record {
@@ -28,7 +31,7 @@ impl Record {
             source("d1", "Compte rendu de biologie", "Dr Paul Roche", "2026-03-14T08:00:00+01:00"),
             source("d2", "Lettre de liaison", "Dr Anne Leroy", "2025-06-02"),
         ];
-        Self { facts: Vec::new(), sources }
+        Self { facts: Vec::new(), sources, texts: Vec::new() }
     }
 
     pub fn with(mut self, source: Option<usize>, resource: Value) -> Self {
@@ -40,11 +43,19 @@ impl Record {
         self
     }
 
+    pub fn worded(mut self, source: usize, code: &str, title: &str, words: &str) -> Self {
+        let text = SectionText { anchor: format!("p-section-{}", self.texts.len()), code: code.into(), title: title.into(), words: words.into() };
+        self.texts.push((source, text));
+        self
+    }
+
     /// What `make` makes of it: the resources of each source are the contents of one document.
     pub fn known<T>(&self, born: &str, make: impl FnOnce(&Known<'_>) -> T) -> T {
         let documents: Vec<Option<usize>> = std::iter::once(None).chain((0..self.sources.len()).map(Some)).collect();
         let of = |source: Option<usize>| self.facts.iter().filter(move |f| f.0 == source).map(|f| &f.1);
-        let contents: Vec<Contents<'_>> = documents.iter().map(|source| Contents::of(of(*source), BASE)).collect();
+        let worded = |source: &Option<usize>| -> Vec<SectionText> { self.texts.iter().filter(|(at, _)| Some(*at) == *source).map(|(_, text)| text.clone()).collect() };
+        let texts: Vec<Vec<SectionText>> = documents.iter().map(worded).collect();
+        let contents: Vec<Contents<'_>> = documents.iter().zip(&texts).map(|(source, texts)| Contents::of(of(*source), BASE).with_texts(texts)).collect();
         let held: Vec<Held<'_>> = documents.iter().zip(&contents).map(|(source, contents)| Held { contents, source: *source }).collect();
         let sources: Vec<&Source> = self.sources.iter().collect();
         make(&Known { held: &held, sources: &sources, base_url: BASE, now: NOW, born, apart: false })
@@ -164,8 +175,8 @@ fn a_refuted_condition_or_a_vaccination_not_done_is_not_present() {
     let vaccine = json!({"resourceType": "Immunization", "status": "not-done", "vaccineCode": {"text": "Grippe"}, "occurrenceDateTime": "2026-10-01"});
     let bundle = Record::new().with(Some(0), refuted).with(Some(0), vaccine).bundle();
     let text = french_text(&bundle, 100);
-    assert!(!text.contains("Hypertension") && !text.contains("Grippe"), "{text}");
-    assert_eq!(bundle["entry"].as_array().unwrap().len(), 3);
+    assert!(!text.contains("Hypertension") && told(&bundle, "11369-6").trim_start().starts_with("Non faits ou refusés :"), "{text}");
+    assert_eq!(bundle["entry"].as_array().unwrap().len(), 4, "the vaccination with its status alone");
 }
 
 #[test]
@@ -655,4 +666,132 @@ fn allergies_coded_by_their_kind_alone_are_told_apart_by_their_words() {
     let bundle = Record::new().with(Some(0), allergy(kind("Ivabradine"))).with(Some(0), allergy(kind("Aspirine"))).with(Some(2), allergy(kind("aspirine"))).bundle();
     assert_eq!(references(&bundle, "48765-2").len(), 2);
     assert!(told(&bundle, "48765-2").contains("• Ivabradine ["), "{}", told(&bundle, "48765-2"));
+}
+
+#[test]
+fn what_is_said_in_words_alone_is_named_with_its_place_and_never_made_a_fact() {
+    let record = Record::new()
+        .worded(2, "48765-2", "Allergies", "pénicilline (choc en 2003)")
+        .worded(1, "10160-0", "Traitements", "Néant")
+        .with(Some(0), condition("I10", "Hypertension", "active"))
+        .worded(1, "11450-4", "Pathologies", "Goutte");
+    let bundle = record.bundle();
+    let allergies = section(&bundle, "48765-2");
+    assert_eq!(told(&bundle, "48765-2").trim(), "En texte seul dans : Lettre de liaison, Dr Anne Leroy, 02/06/2025.");
+    assert!(
+        allergies["extension"][0]["url"] == "urn:passerelle:text-only" && allergies["extension"][0]["valueReference"]["reference"] == format!("{BASE}/DocumentReference/d2"),
+        "{allergies}"
+    );
+    assert!(told(&bundle, "11450-4").ends_with("Aussi en texte seul dans : Compte rendu de biologie, Dr Paul Roche, 14/03/2026."), "{}", told(&bundle, "11450-4"));
+    let sections = super::merge_tests::view_of(&record)["sections"].clone();
+    let of = |key: &str| sections.as_array().unwrap().iter().find(|s| s["key"] == key).unwrap();
+    let allergies = of("allergies");
+    assert!(allergies["state"] == "text-only" && allergies["said"] == "En texte seul dans : Lettre de liaison, Dr Anne Leroy, 02/06/2025.", "{allergies}");
+    assert_eq!((&allergies["lines"], &allergies["sources"][0]["anchor"]), (&json!([]), &json!("p-section-0")));
+    assert_eq!(allergies["sources"][0]["quote"], "pénicilline (choc en 2003)");
+    assert_eq!((&of("medications")["state"], &of("problems")["state"]), (&json!("not-found"), &json!("present")), "« Néant » says nothing");
+}
+
+#[test]
+fn what_the_author_warns_of_is_quoted_among_the_alerts_once_with_every_source() {
+    let words = "Pas d'AINS ; INR cible 2,5";
+    let record = Record::new().worded(2, "30954-2", "Points de vigilance", words).worded(0, "44944-7", "Points de vigilance", words).worded(
+        1,
+        "44944-7",
+        "",
+        "Aucun point de vigilance particulier.",
+    );
+    let bundle = record.bundle();
+    assert!(
+        told(&bundle, "104605-1").contains("• Points de vigilance : « Pas d'AINS ; INR cible 2,5 » [Synthèse médicale, Dr Claire Martin, 12/09/2026 ; Lettre de liaison"),
+        "{bundle}"
+    );
+    assert!(section(&bundle, "30954-2")["text"].to_string().contains("Rien de connu"), "it is no result");
+    let view = super::merge_tests::view_of(&record);
+    let alerts = view["sections"].as_array().unwrap().iter().find(|s| s["key"] == "alerts").unwrap();
+    let line = &alerts["lines"][0];
+    assert_eq!((&view["alerts"], &alerts["state"], &alerts["total"], &line["quotation"]), (&json!(1), &json!("present"), &json!(1), &json!(true)), "{alerts}");
+    assert_eq!(line["sources"].as_array().unwrap().iter().map(|s| s["document"].as_str().unwrap()).collect::<Vec<_>>(), ["DocumentReference/d0", "DocumentReference/d2"]);
+}
+
+fn goal(words: &str, status: &str, target: Value) -> Value {
+    json!({"resourceType": "Goal", "lifecycleStatus": status, "description": {"text": words}, "target": [target]})
+}
+
+#[test]
+fn a_goal_says_what_it_aims_at_and_what_is_denied_is_not_to_do() {
+    let plan = |kind: Value| told(&Record::new().with(Some(0), kind).bundle(), "18776-5");
+    assert!(plan(goal("INR", "proposed", json!({"detailQuantity": {"value": 2.5}, "dueDate": "2026-12-01"}))).contains("• INR : objectif 2,5, pour le 01/12/2026 ["));
+    let driving = goal("Conduite automobile", "proposed", json!({"detailCodeableConcept": {"text": "Conduite formellement contre-indiquée"}}));
+    assert!(plan(driving).contains("• Conduite automobile : Conduite formellement contre-indiquée ["));
+    let later = |text: &str, line: &str| assert!(text.contains(&format!("Faits ou non prévus :\n  • {line}")), "{text}");
+    later(&plan(goal("Prévoir", "cancelled", json!({"detailCodeableConcept": {"text": "Séjour de répit"}}))), "Prévoir : Séjour de répit, noté non prévu [");
+    later(&plan(goal("Ventilation", "proposed", json!({"detailBoolean": false}))), "Ventilation : non [");
+    later(&plan(goal("Sevrage", "rejected", json!({}))), "Sevrage, refusé [");
+}
+
+#[test]
+fn an_activity_says_how_it_stands_and_for_when_with_or_without_words() {
+    let plan = |detail: Value| {
+        let mut detail = detail;
+        detail["code"] = json!({"text": "Plaquettes"});
+        let plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "activity": [{"detail": detail}]});
+        told(&Record::new().with(Some(0), plan).bundle(), "18776-5")
+    };
+    let period = json!({"start": "2026-12-20"});
+    let open = plan(json!({"status": "not-started", "scheduledPeriod": period}));
+    assert!(open.contains("• Plaquettes : à partir du 20/12/2026 [") && !open.contains("non prévus"), "{open}");
+    let denied = plan(json!({"status": "cancelled", "description": "Contrôle à faire", "scheduledPeriod": period}));
+    assert!(denied.contains("Faits ou non prévus :\n  • Plaquettes : Contrôle à faire (à partir du 20/12/2026, non prévu) ["), "{denied}");
+    assert!(plan(json!({"status": "completed", "description": "Contrôle"})).contains("Faits ou non prévus :\n  • Plaquettes : Contrôle (fait) ["));
+    let request = json!({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "doNotPerform": true, "code": {"text": "IRM"}});
+    let text = told(&Record::new().with(Some(0), request).bundle(), "18776-5");
+    assert!(text.contains("Faits ou non prévus :\n  • IRM, à ne pas faire ["), "{text}");
+}
+
+#[test]
+fn a_refusal_or_an_act_not_done_is_told_as_such_and_denies_no_absence() {
+    let refused = |status: &str| {
+        json!({"resourceType": "Immunization", "status": status, "vaccineCode": {"text": "SHINGRIX"}, "occurrenceDateTime": "2025-02-10",
+            "statusReason": {"coding": [{"code": "PATOBJ"}], "text": "refus du patient"}, "note": [{"text": "À reproposer."}]})
+    };
+    let text = told(&Record::new().with(Some(0), refused("not-done")).bundle(), "11369-6");
+    assert!(text.contains("Non faits ou refusés :\n  • SHINGRIX, le 10/02/2025, motif : refus du patient, noté non réalisé. À reproposer. ["), "{text}");
+    let screening = json!({"resourceType": "Procedure", "status": "not-done", "code": {"text": "Dépistage mucoviscidose"}});
+    let text = told(&Record::new().with(Some(0), screening.clone()).bundle(), "47519-4");
+    assert!(text.contains("Non faits ou refusés :\n  • Dépistage mucoviscidose, noté non réalisé ["), "{text}");
+    let none = json!({"resourceType": "Procedure", "status": "unknown", "code": coded("http://snomed.info/sct", "787480003", "No known procedures")});
+    let text = told(&Record::new().with(Some(0), screening).with(Some(1), none).bundle(), "47519-4");
+    assert!(!text.contains("Désaccord") && text.contains("Aucun acte ni intervention connu"), "{text}");
+    let done = json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": {"text": "SHINGRIX"}, "occurrenceDateTime": "2025-02-10"});
+    let text = told(&Record::new().with(Some(0), done).with(Some(1), refused("not-done")).bundle(), "11369-6");
+    assert!(text.contains("désaccord : énoncé affirmé par Dr Claire Martin") && !text.contains("refusés"), "{text}");
+}
+
+#[test]
+fn a_planned_visit_is_to_come_with_its_day_and_urgency() {
+    let visit = |status: &str, more: Value| {
+        let mut out = json!({"resourceType": "Encounter", "status": status, "class": {"code": "AMB"}, "period": {"start": "2026-12-05"},
+            "type": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"}], "text": "Ambulatoire"}]});
+        out.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        told(&Record::new().with(Some(0), out).bundle(), "18776-5")
+    };
+    assert!(visit("planned", json!({})).contains("• Rendez-vous : ambulatoire, prévu le 05/12/2026 ["), "{}", visit("planned", json!({})));
+    let reason = json!({"reasonCode": [{"text": "Consultation de cardiologie pour HTA"}], "priority": {"coding": [{"code": "UR"}]}});
+    assert!(visit("planned", reason.clone()).contains("• Rendez-vous : consultation de cardiologie pour HTA, prévu le 05/12/2026, urgent ["), "{}", visit("planned", reason));
+    assert_eq!(visit("finished", json!({})), "");
+    let request = json!({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "priority": "stat", "code": {"text": "IRM"}});
+    assert!(told(&Record::new().with(Some(0), request).bundle(), "18776-5").contains("• IRM, en urgence immédiate ["));
+}
+
+#[test]
+fn an_effect_names_its_culprit_and_a_vaccination_what_followed_it() {
+    let event = json!({"resourceType": "AdverseEvent", "actuality": "actual", "event": {"text": "Nausée"}, "date": "2021-12-04", "outcome": {"text": "Guérison"},
+        "suspectEntity": [{"instance": {"display": "AMOXICILLINE 1 g"}, "causality": [{"assessment": {"text": "Probable"}}]}]});
+    let text = told(&Record::new().with(Some(0), event).bundle(), "44939-7");
+    assert!(text.contains("• Nausée, en cause : AMOXICILLINE 1 g (imputabilité : probable), évolution : guérison, le 04/12/2021 ["), "{text}");
+    let vaccine = json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": {"text": "REVAXIS"}, "occurrenceDateTime": "2009-08-25",
+        "contained": [{"resourceType": "Observation", "id": "r", "status": "final", "code": {"text": "Fièvre"}}], "reaction": [{"date": "2009-08-26", "detail": {"reference": "#r"}}]});
+    let text = told(&Record::new().with(Some(0), vaccine).bundle(), "11369-6");
+    assert!(text.contains("REVAXIS, le 25/08/2009, réaction : fièvre (26/08/2009) ["), "{text}");
 }

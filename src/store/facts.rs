@@ -11,7 +11,7 @@ use super::conn::fault;
 use super::read::{Reader, unpack};
 use super::schema::{document, fact_block};
 use super::visible::visible;
-use crate::fhir::{Fault, FaultKind, Result};
+use crate::fhir::{Fault, FaultKind, Result, SectionText};
 
 /// The parsed blocks held, by document number and first commit.
 pub type FactCache = Cache<(i64, i64), FactBlock>;
@@ -26,6 +26,8 @@ pub struct FactBlock {
     pub provenance: Option<Value>,
     /// Derived resources with id and meta.
     pub resources: Vec<Value>,
+    /// What sections say in words alone; none of a document that was deposited before they were kept.
+    pub texts: Vec<SectionText>,
     /// Bytes of its JSON.
     pub bytes: usize,
 }
@@ -113,7 +115,9 @@ fn parse(document: i64, from: i64, json: &[u8]) -> Result<FactBlock> {
         _ => Vec::new(),
     };
     let resources = resources.into_iter().map(compact).collect();
-    Ok(FactBlock { document, from, provenance, resources, bytes: json.len() })
+    let texts = value.get_mut("texts").map(Value::take).map(serde_json::from_value).transpose();
+    let texts = texts.map_err(|e| Fault::new(FaultKind::Bug, 872, "the stored texts of sections are damaged").because(e))?.unwrap_or_default();
+    Ok(FactBlock { document, from, provenance, resources, texts, bytes: json.len() })
 }
 
 /// A value without the room that its objects and arrays grew into while they were read: it is held for long.

@@ -54,8 +54,15 @@ const NEEDED: &[(&str, &[&str])] = &[
 ];
 
 /// Extensions of ours whose references lead out of the Bundle, to the documents and the repeats of a line.
-const OUTSIDE: &[&str] =
-    &["urn:passerelle:source", "urn:passerelle:merged", "urn:passerelle:earlier", "urn:passerelle:disagreement", "urn:passerelle:told", "urn:passerelle:cda-source"];
+const OUTSIDE: &[&str] = &[
+    "urn:passerelle:source",
+    "urn:passerelle:merged",
+    "urn:passerelle:earlier",
+    "urn:passerelle:disagreement",
+    "urn:passerelle:told",
+    "urn:passerelle:cda-source",
+    "urn:passerelle:text-only",
+];
 
 #[derive(Default)]
 struct Check {

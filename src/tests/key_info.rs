@@ -186,3 +186,30 @@ fn a_hidden_document_takes_its_facts_along() {
     let whole = view(&mut server.holder("258053707098934"), &patient, "&maxPerSection=100");
     assert!(section(&whole, "results")["total"].as_u64().unwrap() > 5);
 }
+
+#[test]
+fn a_document_of_words_alone_is_named_where_the_words_are_and_states_no_fact() {
+    let server = TestServer::start(On::Sqlite);
+    let mut cabinet = server.cabinet();
+    let whole = String::from_utf8(sample("01-synthese-medicale.xml")).unwrap();
+    let section = |code: &str, title: &str, words: &str| {
+        format!("<component><section><code code=\"{code}\" codeSystem=\"2.16.840.1.113883.6.1\"/><title>{title}</title><text>{words}</text></section></component>")
+    };
+    let (from, upto) = (whole.find("<structuredBody>").unwrap(), whole.find("</structuredBody>").unwrap());
+    let body = section("48765-2", "Allergies", "Pénicilline (choc en 2003)") + &section("30954-2", "Points de vigilance", "INR cible 2,5");
+    let cda = format!("{}<structuredBody>{body}{}", &whole[..from], &whole[upto..]);
+    let patient = cabinet.deposited(cda.as_bytes())["subject"]["reference"].as_str().unwrap().to_owned();
+    let shown = view(&mut cabinet, &patient, "");
+    let allergies = self::section(&shown, "allergies");
+    assert!(allergies["state"] == "text-only" && allergies["total"] == 0 && allergies["said"].as_str().unwrap().starts_with("En texte seul dans : "), "{allergies}");
+    let warned = &self::section(&shown, "alerts")["lines"][0];
+    assert_eq!(warned["body"], " : « INR cible 2,5 »");
+    let page = text(&cabinet.call("GET", &format!("{}/$render", allergies["sources"][0]["document"].as_str().unwrap()), &[("Accept", "*/*")], b""));
+    for source in [&allergies["sources"][0], &warned["sources"][0]] {
+        assert!(page.contains(&format!("id=\"{}\"", source["anchor"].as_str().unwrap())), "{source}");
+    }
+    let summary = json(&cabinet.call("GET", &format!("{patient}/$key-info"), &[("Accept", FHIR_JSON)], b""));
+    let facts = summary["entry"].as_array().unwrap().iter().filter(|e| !["Composition", "Patient", "Device"].contains(&e["resource"]["resourceType"].as_str().unwrap()));
+    assert_eq!(facts.count(), 0);
+    assert_eq!(cabinet.get(&format!("{patient}/$everything")).status, 200);
+}

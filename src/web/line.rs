@@ -190,7 +190,7 @@ fn signed(source: &Value) -> String {
 }
 
 /// Author and day as the link, the whole title when the pointer rests on it.
-fn link(source: &Value, links: Links<'_>, out: &mut Html) {
+pub(super) fn link(source: &Value, links: Links<'_>, out: &mut Html) {
     let id = text(source, "document");
     let title = text(source, "title");
     let words = match (signed(source), title) {

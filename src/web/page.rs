@@ -7,7 +7,7 @@ use super::documents::documents;
 use super::fresh::{Placed, fresh, placed};
 use super::links::Links;
 use super::policy::{SCRIPT, STYLE};
-use super::section::{section, sentence, title};
+use super::section::{section, sentence, sources, title};
 use super::value::{list, text};
 use super::{Frame, dates};
 use crate::fhir::html::Html;
@@ -173,12 +173,14 @@ fn absences(sections: &[&Value], links: Links<'_>, out: &mut Html) {
     }
     out.own("<section class=\"box absences\" aria-labelledby=\"absences\"><h2 id=\"absences\">Rien à montrer dans</h2><dl>");
     let locked = |of: &Value| text(of, "state") == "not-permitted";
-    for group in sections.chunk_by(|a, b| sentence(a) == sentence(b) && !locked(a) && !locked(b)) {
+    let alone = |of: &Value| locked(of) || !list(of, "sources").is_empty();
+    for group in sections.chunk_by(|a, b| sentence(a) == sentence(b) && !alone(a) && !alone(b)) {
         let titles: Vec<&str> = group.iter().map(|of| title(of)).collect();
         out.leaf("dt", &[], &titles.join(", "));
         out.open("dd", &[]);
         let Some(of) = group.first() else { continue };
         out.text(sentence(of));
+        sources(of, links, out);
         if locked(of) {
             out.text(" ");
             out.leaf("a", &[("href", &links.why(text(of, "key")))], "Pourquoi ?");

@@ -2,13 +2,19 @@
 
 use serde_json::Value;
 
-use super::line::{Extent, line};
+use super::line::{Extent, line, link};
 use super::links::Links;
 use super::value::{count, flag, grouped, list, long, text};
 use crate::fhir::html::Html;
 
 /// Titles of the lines that come after the others of their section.
-const SECOND: &[(&str, &str)] = &[("medications", "Arrêtés ou terminés"), ("results", "Conclusions d'examens"), ("plan", "Déjà fait")];
+const SECOND: &[(&str, &str)] = &[
+    ("medications", "Arrêtés ou terminés"),
+    ("results", "Conclusions d'examens"),
+    ("plan", "Faits ou non prévus"),
+    ("immunizations", "Non faits ou refusés"),
+    ("procedures", "Non faits ou refusés"),
+];
 
 /// The start of a section: heading with number, counts.
 pub(super) fn open(number: usize, title: &str, counts: &str, class: &str, out: &mut Html) {
@@ -57,8 +63,14 @@ pub(super) fn said(of: &Value, links: Links<'_>, out: &mut Html) {
     if words.is_empty() {
         return;
     }
-    out.open("p", &[("class", if state == "not-permitted" { "absent locked" } else { "absent" })]);
+    let class = match state {
+        "not-permitted" => "absent locked",
+        _ if flag(of, "conflict") => "remark disputed",
+        _ => "absent",
+    };
+    out.open("p", &[("class", class)]);
     out.text(words);
+    sources(of, links, out);
     if state == "not-permitted" {
         out.text(" ");
         out.leaf("a", &[("href", &links.why(text(of, "key")))], "Pourquoi ?");
@@ -66,11 +78,25 @@ pub(super) fn said(of: &Value, links: Links<'_>, out: &mut Html) {
     out.close("p");
 }
 
+/// The documents of the sentence, with their words where they tell of it in words alone.
+pub(super) fn sources(of: &Value, links: Links<'_>, out: &mut Html) {
+    for source in list(of, "sources") {
+        out.text(" ");
+        link(source, links, out);
+        let quote = text(source, "quote");
+        if !quote.is_empty() && text(of, "state") == "text-only" {
+            out.text(" ");
+            out.leaf("q", &[], quote);
+        }
+    }
+}
+
 /// What the view says, else what its state means; empty for lines that need no word.
 pub(super) fn sentence(of: &Value) -> &str {
     match (text(of, "said"), text(of, "state"), list(of, "lines").is_empty()) {
         ("", "not-permitted", _) => "Vos droits ne permettent pas de voir cette section.",
         ("", "absent", _) => "Absence déclarée.",
+        ("", "text-only", _) => "En texte seul.",
         ("", _, true) => "Aucune information dans les documents lisibles.",
         (said, ..) => said,
     }
