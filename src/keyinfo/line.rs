@@ -150,6 +150,7 @@ fn result(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Line {
     let resource = lead.resource;
     let colon = if observation::is_measure(resource) { " " } else { " : " };
     let mut body = format!("{colon}{}", observation::dated(resource, lead.when));
+    body.push_str(&said_on(context, lead));
     let outside = if observation::abnormal(resource) { None } else { lead.reading().and_then(|r| r.drawn.as_ref()?.outside()) };
     let flag = outside.map(|side| observation::outside(resource, side)).or_else(|| observation::flag(resource).map(str::to_owned));
     for detail in flag.into_iter().chain(observation::reference_range(resource)).chain(status(lead)) {
@@ -168,6 +169,17 @@ fn result(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Line {
         _ => label,
     };
     Line { label, body, abnormal: outside.is_some() || observation::abnormal(resource), ..Line::default() }
+}
+
+/// Of a state without a day of its own the day of the document that says it, of one that ended its end.
+fn said_on(context: &Context<'_>, lead: &Statement<'_>) -> String {
+    let end = text(lead.resource, "/effectivePeriod/end");
+    let day = &context.citation(lead).date;
+    match (lead.when.is_empty(), end.is_empty()) {
+        (true, true) if !day.is_empty() => format!(" (noté le {day})"),
+        (_, false) if dates::french(end) != dates::french(lead.when) => format!(", {}", dates::until(end)),
+        _ => String::new(),
+    }
 }
 
 /// What a line is about.
@@ -215,6 +227,8 @@ fn details(context: &Context<'_>, s: &Statement<'_>) -> Vec<String> {
         "Condition" => condition(s),
         "AllergyIntolerance" => allergy(s),
         "Immunization" => immunization(s),
+        // What its document dates after itself had not begun.
+        "Procedure" if is_to_come(s) => sites(s).into_iter().chain(date(s).map(|on| format!("prévu {on}"))).chain(reasons(s)).collect(),
         "Procedure" => sites(s).into_iter().chain(date(s)).chain(reasons(s)).chain(status(s)).collect(),
         "FamilyMemberHistory" => Vec::new(),
         "AdverseEvent" => effects::details(s.resource).into_iter().chain(date(s)).collect(),
@@ -299,6 +313,12 @@ fn immunization(s: &Statement<'_>) -> Vec<String> {
     out.extend(reasons(s));
     out.extend(effects::after(r));
     out
+}
+
+/// Whether an act that is said to go on is of a day after the one on which that was said.
+pub(super) fn is_to_come(s: &Statement<'_>) -> bool {
+    const DAY_US: i64 = 86_400_000_000;
+    text(s.resource, "/status") == "in-progress" && s.when_us.is_some_and(|us| us > s.said_us.saturating_add(DAY_US))
 }
 
 fn date(s: &Statement<'_>) -> Option<String> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::concept::{self, get, items, label, text};
 use super::group::Group;
-use super::line::{Context, dosage_besides, onset, reaction, status};
+use super::line::{Context, dosage_besides, is_to_come, onset, reaction, status};
 use super::stated::Stated;
 use super::statement::Statement;
 use super::tables::FRENCH;
@@ -13,7 +13,8 @@ use super::{course, dates, medication, observation};
 
 /// Differences between the statements of a group, with their authors.
 pub(super) fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Vec<String> {
-    let mut out: Vec<String> = lead.doubt.iter().map(|d| (*d).to_owned()).collect();
+    // A day to come is no mistake of what is planned.
+    let mut out: Vec<String> = lead.doubt.iter().filter(|_| !is_to_come(lead)).map(|d| (*d).to_owned()).collect();
     if lead.prior {
         out.push("antériorité imprimée dans ce document, dont l'original n'est pas dans le dossier".to_owned());
     }

@@ -795,3 +795,28 @@ fn an_effect_names_its_culprit_and_a_vaccination_what_followed_it() {
     let text = told(&Record::new().with(Some(0), vaccine).bundle(), "11369-6");
     assert!(text.contains("REVAXIS, le 25/08/2009, réaction : fièvre (26/08/2009) ["), "{text}");
 }
+
+#[test]
+fn an_act_that_its_document_dates_after_itself_is_planned() {
+    let place = json!([{"url": "urn:passerelle:cda-source", "extension": [{"url": "section", "valueString": "18776-5"}]}]);
+    let act = json!({"resourceType": "Procedure", "status": "in-progress", "code": {"text": "Coronarographie"}, "performedDateTime": "2026-12-01", "extension": place});
+    let bundle = Record::new().with(Some(0), act.clone()).bundle();
+    assert!(told(&bundle, "18776-5").contains("• Coronarographie, prévu le 01/12/2026 [") && section(&bundle, "47519-4")["entry"].is_null(), "{bundle}");
+    let mut past = act;
+    past["performedDateTime"] = json!("2026-09-01");
+    past["extension"] = json!([]);
+    assert!(told(&Record::new().with(Some(0), past).bundle(), "47519-4").contains("• Coronarographie, le 01/09/2026, en cours ["));
+}
+
+#[test]
+fn an_undated_state_says_of_what_day_it_is_and_an_ended_one_its_end() {
+    let state = |code: &str, words: &str, more: Value| {
+        let mut out = json!({"resourceType": "Observation", "status": "final", "category": [{"coding": [{"code": "social-history"}]}],
+            "code": {"coding": [{"system": "http://loinc.org", "code": code}], "text": words}, "valueCodeableConcept": {"text": "oui"}});
+        out.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Record::new().with(Some(2), out).bundle()
+    };
+    assert!(told(&state("82810-3", "Statut de grossesse", json!({})), "10162-6").contains("• Statut de grossesse : oui (noté le 02/06/2025) ["));
+    let smoked = state("72166-2", "Statut tabagique", json!({"effectivePeriod": {"start": "2017", "end": "2022"}}));
+    assert!(told(&smoked, "29762-2").contains("• Statut tabagique : oui (2017), jusqu'en 2022 ["), "{}", told(&smoked, "29762-2"));
+}
