@@ -2,10 +2,12 @@
 //! Spec: `fhir-profiles/key-information/texts.toml`.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::concept::text;
 use super::line::Context;
 use super::words::fold;
 use super::{citation, dates};
@@ -57,7 +59,8 @@ pub(super) fn read<'a>(context: &Context<'a>) -> Vec<Found<'a>> {
     let held = context.facts.held().filter_map(|(held, _)| Some((held.source?, held.contents.texts)));
     let mut out: Vec<Found<'a>> = held.flat_map(|(source, texts)| texts.iter().filter_map(move |text| Some(Found { source, text, row: row(text)? }))).collect();
     out.sort_by_cached_key(|found| {
-        let named = context.sources.get(found.source).map(|s| (Reverse(dates::start_us(&s.date)), s.title.clone(), s.author.clone(), s.document_reference.clone()));
+        let named =
+            context.sources.get(found.source).map(|s| (Reverse(dates::start_us(&s.date)), s.title.clone(), s.author.clone(), text(&s.listed, "/identifiers/uniqueId").to_owned()));
         (named, found.text.anchor.clone())
     });
     out
@@ -66,9 +69,11 @@ pub(super) fn read<'a>(context: &Context<'a>) -> Vec<Found<'a>> {
 /// What of it is told by a section; of a document once, but for what is quoted: the same words are told once for all their documents.
 pub(super) fn of<'a>(found: &[Found<'a>], key: &str) -> Vec<Told<'a>> {
     let mut out: Vec<Told<'a>> = Vec::new();
+    let mut places: HashMap<(Option<usize>, String), usize> = HashMap::new();
     for Found { source, text, row } in found.iter().filter(|f| f.row.sections.iter().any(|k| k == key)) {
-        let same = |t: &Told<'_>| t.quoted == row.quoted && if t.quoted { fold(&t.text.words) == fold(&text.words) } else { t.names(*source) };
-        match out.iter_mut().find(|t| same(t)) {
+        let same = if row.quoted { (None, fold(&text.words)) } else { (Some(*source), String::new()) };
+        let place = *places.entry(same).or_insert(out.len());
+        match out.get_mut(place) {
             Some(known) if !known.names(*source) => known.sources.push((*source, text)),
             Some(_) => {}
             None => out.push(Told { quoted: row.quoted, text, sources: vec![(*source, text)] }),
