@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::concept::text;
 use super::line::Context;
 use super::words::fold;
 use super::{citation, dates};
@@ -57,8 +58,9 @@ pub(super) fn read<'a>(context: &Context<'a>) -> Vec<Found<'a>> {
     let held = context.facts.held().filter_map(|(held, _)| Some((held.source?, held.contents.texts)));
     let mut out: Vec<Found<'a>> = held.flat_map(|(source, texts)| texts.iter().filter_map(move |text| Some(Found { source, text, row: row(text)? }))).collect();
     out.sort_by_cached_key(|found| {
-        let named = context.sources.get(found.source).map(|s| (Reverse(dates::start_us(&s.date)), s.title.clone(), s.author.clone(), s.document_reference.clone()));
-        (named, found.text.anchor.clone())
+        let named = context.sources.get(found.source).map(|s| (Reverse(dates::start_us(&s.date)), s.title.clone(), s.author.clone(), text(&s.listed, "/identifiers/uniqueId").to_owned()));
+        // The same on every server: never by an address.
+        (named, found.text.words.clone(), found.text.anchor.clone())
     });
     out
 }
