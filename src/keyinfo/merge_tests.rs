@@ -438,3 +438,11 @@ fn an_absence_that_was_true_before_what_came_later_is_no_conflict() {
     later["onsetDateTime"] = json!("2019");
     assert_eq!(conflicts(&later), 1, "it was there already");
 }
+
+#[test]
+fn of_one_report_the_conclusion_is_read_before_the_comparison() {
+    let part = |code: &str, words: &str| json!({"resourceType": "DiagnosticReport", "status": "final", "code": coded("http://loinc.org", code, "x"), "effectiveDateTime": "2026-03-14", "conclusion": words});
+    let record = Record::new().with(Some(1), part("18834-2", "Stable.")).with(Some(1), part("19005-8", "Nodule bénin."));
+    let found: Vec<String> = lines(&record, "results").iter().map(|l| l["body"].as_str().unwrap().to_owned()).collect();
+    assert!(found[0].contains("Nodule bénin.") && found[1].contains("Stable."), "{found:?}");
+}

@@ -12,7 +12,25 @@ pub(super) fn decimal(value: &Value) -> Option<String> {
         Value::String(s) => s.clone(),
         _ => return None,
     };
-    Some(digits.replace('.', ","))
+    Some(grouped(&digits).replace('.', ","))
+}
+
+/// `120 000`: from five digits on, thousands are set apart.
+fn grouped(digits: &str) -> String {
+    let sign = digits.len() - digits.trim_start_matches(['-', '+']).len();
+    let (sign, digits) = digits.split_at(sign);
+    let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
+    if whole.len() < 5 || !whole.bytes().all(|b| b.is_ascii_digit()) {
+        return [sign, whole, rest].concat();
+    }
+    let mut out = String::from(sign);
+    for (at, digit) in whole.char_indices() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            out.push('\u{a0}');
+        }
+        out.push(digit);
+    }
+    out + rest
 }
 
 /// `7,2 %`, `< 1,0 mg/L`; `None` without a value.
@@ -56,7 +74,7 @@ fn count_noun(value: &str, unit: &str) -> String {
     if !unit.contains("(s)") {
         return unit.to_owned();
     }
-    let whole = value.trim_start_matches(|c: char| !c.is_ascii_digit()).split(',').next().and_then(|n| n.parse::<u64>().ok());
+    let whole = value.trim_start_matches(|c: char| !c.is_ascii_digit()).split(',').next().and_then(|n| n.replace('\u{a0}', "").parse::<u64>().ok());
     unit.replace("(s)", if whole.is_some_and(|n| n >= 2) { "s" } else { "" })
 }
 
@@ -96,6 +114,10 @@ mod tests {
         assert_eq!(quantity(&json!({"value": 4, "code": "{glass}/d"})).as_deref(), Some("4 verres/jour"));
         assert_eq!(quantity(&json!({"value": -1.5, "code": "[diop]"})).as_deref(), Some("-1,5 dioptrie"));
         assert_eq!(quantity(&json!({"value": 150, "code": "[lb_av]"})).as_deref(), Some("150 lb"));
+        assert_eq!(quantity(&json!({"value": 120_000, "code": "/mL"})).as_deref(), Some("120\u{a0}000/mL"));
+        assert_eq!(quantity(&json!({"value": 12_500.5, "unit": "UI"})).as_deref(), Some("12\u{a0}500,5 UI"));
+        assert_eq!(quantity(&json!({"value": 1234, "unit": "mg"})).as_deref(), Some("1234 mg"));
+        assert_eq!(quantity(&json!({"value": 10_000, "code": "{tablet}"})).as_deref(), Some("10\u{a0}000 comprimés"));
         assert_eq!(quantity(&json!({"value": 2, "code": "{tablet}"})).as_deref(), Some("2 comprimés"));
         assert_eq!(quantity(&json!({"value": 1.5, "code": "{tablet}"})).as_deref(), Some("1,5 comprimé"));
     }

@@ -8,7 +8,7 @@ use super::line::{Context, Line};
 use super::profile::Profile;
 use super::score::{self, Around, Weighed};
 use super::section::Filled;
-use super::trend;
+use super::{report, trend};
 use crate::fhir::time;
 
 /// How an answer is asked for.
@@ -41,16 +41,18 @@ pub(super) struct Ranked<'a> {
 }
 
 /// The lines of a section, what weighs most first. What stands in the second part of a section stays there; ties go to the newer, then to
-/// the words: the same on every server.
+/// the conclusion of a report before its other parts, then to the words: the same on every server.
 pub(super) fn ranked<'a>(context: &'a Context<'_>, asked: &Asked<'_>, filled: &'a Filled<'a>) -> Vec<Ranked<'a>> {
     let mut out: Vec<Ranked<'a>> = filled.entries.iter().map(|(group, line)| rank(context, asked, filled, (group, line))).collect();
     out.sort_by_cached_key(|r| order(context, r));
     out
 }
 
-fn order(context: &Context<'_>, r: &Ranked<'_>) -> (bool, Reverse<i64>, Reverse<i64>, String) {
-    let day = context.statement(r.group.lead).map_or(i64::MIN, |s| s.when_us.unwrap_or(s.said_us).div_euclid(86_400_000_000));
-    (r.line.second, Reverse(r.weighed.score), Reverse(day), [&r.line.label, "\n", &r.line.body, "\n", &r.line.source].concat())
+fn order(context: &Context<'_>, r: &Ranked<'_>) -> (bool, Reverse<i64>, Reverse<i64>, usize, String) {
+    let lead = context.statement(r.group.lead);
+    let day = lead.map_or(i64::MIN, |s| s.when_us.unwrap_or(s.said_us).div_euclid(86_400_000_000));
+    let part = lead.filter(|s| s.kind == "DiagnosticReport").map_or(0, report::order);
+    (r.line.second, Reverse(r.weighed.score), Reverse(day), part, [&r.line.label, "\n", &r.line.body, "\n", &r.line.source].concat())
 }
 
 fn rank<'a>(context: &'a Context<'_>, asked: &Asked<'_>, filled: &Filled<'_>, (group, line): (&'a Group, &'a Line)) -> Ranked<'a> {

@@ -272,7 +272,7 @@ fn active_here_and_resolved_there_is_told_with_the_author() {
     let bundle = Record::new().with(Some(2), condition("J45", "Asthme", "active")).with(Some(0), condition("J45", "Asthme", "resolved")).bundle();
     assert!(section(&bundle, "11450-4")["entry"].is_null(), "the newest statement decides the section");
     let told = told(&bundle, "11348-0");
-    assert!(told.contains("Asthme, guéri") && told.contains("selon Dr Anne Leroy, 02/06/2025 : actif"), "{told}");
+    assert!(told.contains("Asthme, guérison") && told.contains("selon Dr Anne Leroy, 02/06/2025 : actif"), "{told}");
 }
 
 #[test]

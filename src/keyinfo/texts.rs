@@ -61,7 +61,8 @@ pub(super) fn read<'a>(context: &Context<'a>) -> Vec<Found<'a>> {
     out.sort_by_cached_key(|found| {
         let named =
             context.sources.get(found.source).map(|s| (Reverse(dates::start_us(&s.date)), s.title.clone(), s.author.clone(), text(&s.listed, "/identifiers/uniqueId").to_owned()));
-        (named, found.text.anchor.clone())
+        // The same on every server: never by an address.
+        (named, found.text.words.clone(), found.text.anchor.clone())
     });
     out
 }
