@@ -1,81 +1,42 @@
 //! What a clinician reads first: facts of many documents made one IPS document, each line with its sources.
 //!
 //! ```text
-//! facts of a document ─ stated (left out? against? absence? of what, when, where it belongs, what it is compared by): once, `Contents`
-//! all of what a reader may see ─ statement (said when, doubted?) ─ identity (codes) ─ group (repeats merged) ─ regimen (medicines)
-//!       ─ section (table) ─ line (French) ─ Bundle or view: at each call
+//! read   one document, once: what each fact is of, when, where it belongs, by what it is compared      (Contents)
+//! merge  all that a reader may see, at each call: which statements are of one thing, what keeps two apart, how a medicine stands
+//! tell   each group a line in French, in its section, with who says otherwise
+//! weigh  what a line weighs for this reader, and why
+//! write  the IPS document, the view model of a screen, titles and quotations
+//! language: the French tables, codes with their names, dates and numbers, for all of them
 //! ```
 //! Whatever depends on more than one document is worked out per call over what this caller may see; nothing merged is kept. The tables are
 //! `fhir-profiles/key-information/sections.toml` and `french.toml`.
 //! Spec: IPS 2.0.1 Composition-uv-ips, Bundle-uv-ips.
 
-mod analyte;
-mod apart;
-mod bundle;
-mod citation;
-mod codes;
-mod concept;
-mod contents;
-mod course;
-mod dates;
-mod devices;
-mod document;
-mod doubt;
-mod effects;
-mod french;
-mod group;
-mod headline;
-mod identity;
-mod line;
-mod medication;
+mod language;
+mod merge;
 #[cfg(test)]
 mod merge_tests;
-mod moments;
-mod narrative;
-mod numbers;
-mod observation;
-mod plan;
-mod product;
-mod profile;
-mod profiles;
-mod quotation;
-mod rank;
-mod references;
-mod regimen;
+mod read;
 #[cfg(test)]
 mod regimen_tests;
-mod remark;
-mod report;
-mod request;
-mod required;
-mod score;
-mod section;
-mod series;
-mod stated;
-mod statement;
-mod supply;
-mod tables;
+mod tell;
 #[cfg(test)]
 mod tests;
-mod text;
-mod texts;
-mod trend;
-mod units;
-mod view;
-mod words;
+mod weigh;
+mod write;
 
 use serde_json::Value;
 
-pub use codes::concept_maps;
-pub use contents::{Contents, Held};
-pub use headline::generated_title;
-pub use profile::{Boost, Profile, Situation};
-pub use profiles::Profiles;
-pub use quotation::{quotation, quoted_conclusion};
-pub use rank::Asked;
-pub use score::fed;
-pub use text::{french_text, known_title, title};
-pub use view::{is_section, section_keys, view};
+pub use language::text::{french_text, known_title, title};
+pub use read::codes::concept_maps;
+pub use read::contents::{Contents, Held};
+pub use weigh::profile::{Boost, Profile, Situation};
+pub use weigh::profiles::Profiles;
+pub use weigh::rank::Asked;
+pub use weigh::score::fed;
+pub use write::headline::generated_title;
+pub use write::quotation::{quotation, quoted_conclusion};
+pub use write::view::{is_section, section_keys, view};
 
 /// A document that facts were taken from, as a reader wants it named.
 #[derive(Debug, Clone, Default)]
@@ -158,29 +119,29 @@ pub fn summary_bytes(input: &mut SummaryInput<'_>) -> Vec<u8> {
     })
 }
 
-fn told<T>(input: &mut SummaryInput<'_>, write: impl FnOnce(&document::Bundle<'_>) -> T) -> T {
+fn told<T>(input: &mut SummaryInput<'_>, write: impl FnOnce(&write::document::Bundle<'_>) -> T) -> T {
     let known = input.known;
     sections(&known, |context, mut filled| {
-        let marks = input.asked.map(|asked| rank::marks(context, asked, &mut filled)).unwrap_or_default();
-        bundle::compose(input, context, (&filled, &marks), write)
+        let marks = input.asked.map(|asked| weigh::rank::marks(context, asked, &mut filled)).unwrap_or_default();
+        write::bundle::compose(input, context, (&filled, &marks), write)
     })
 }
 
 /// The facts of some documents in their sections, each line told.
-fn sections<T>(known: &Known<'_>, then: impl FnOnce(&line::Context<'_>, Vec<section::Filled<'_>>) -> T) -> T {
+fn sections<T>(known: &Known<'_>, then: impl FnOnce(&tell::line::Context<'_>, Vec<tell::section::Filled<'_>>) -> T) -> T {
     let Known { held, sources, base_url, now, born, apart } = *known;
-    let again = contents::read_again(held, base_url);
+    let again = read::contents::read_again(held, base_url);
     let held: Vec<Held<'_>> = held.iter().zip(&again).map(|(h, again)| Held { contents: again.as_ref().unwrap_or(h.contents), ..*h }).collect();
-    let facts = contents::Facts::new(&held);
-    let statements = statement::read(&facts, sources, &doubt::Life::new(born, now));
-    let groups = group::form(&statements);
-    let mut groups = if apart { group::apart(groups) } else { groups };
+    let facts = read::contents::Facts::new(&held);
+    let statements = merge::statement::read(&facts, sources, &read::doubt::Life::new(born, now));
+    let groups = merge::group::form(&statements);
+    let mut groups = if apart { merge::group::apart(groups) } else { groups };
     let document_urls: Vec<String> = sources.iter().map(|s| format!("{base_url}/{}", s.document_reference)).collect();
-    let citations: Vec<citation::Citation> = sources.iter().map(|s| citation::Citation::of(s)).collect();
-    let now_us = dates::start_us(now).unwrap_or(i64::MAX);
-    let done = request::Done::of(&statements);
-    let context = line::Context { done: &done, now, now_us, facts: &facts, sources, statements: &statements, citations: &citations, document_urls: &document_urls };
-    regimen::settle(&context, &mut groups);
-    let filled = section::fill(&context, groups);
+    let citations: Vec<tell::citation::Citation> = sources.iter().map(|s| tell::citation::Citation::of(s)).collect();
+    let now_us = language::dates::start_us(now).unwrap_or(i64::MAX);
+    let done = tell::request::Done::of(&statements);
+    let context = tell::line::Context { done: &done, now, now_us, facts: &facts, sources, statements: &statements, citations: &citations, document_urls: &document_urls };
+    merge::regimen::settle(&context, &mut groups);
+    let filled = tell::section::fill(&context, groups);
     then(&context, filled)
 }
