@@ -479,3 +479,17 @@ fn every_instruction_to_the_patient_is_kept_as_a_sentence() {
     let drug = format!("<entry><substanceAdministration moodCode='INT'>{DRUG}{}{}</substanceAdministration></entry>", told("À jeun"), told("Ne pas croquer."));
     assert_eq!(only(&of("57828-6", "", &drug))["dosageInstruction"][0]["patientInstruction"], "À jeun. Ne pas croquer.");
 }
+
+#[test]
+fn a_time_that_is_none_gives_no_date_and_is_kept_as_it_is_written() {
+    let at = |time: &str| format!("<entry><observation classCode='COND'><code code='195967001' {SNOMED} displayName='Asthma'/>{time}</observation></entry>");
+    let kept = |time: &str| {
+        let found = of("11348-0", "", &at(time));
+        let parts = only(&found)["extension"][0]["extension"].clone();
+        let raw = parts.as_array().unwrap().iter().find(|p| p["url"] == "unreadable-time").map(|p| p["valueString"].as_str().unwrap().to_owned());
+        (only(&found).get("onsetDateTime").is_some(), raw)
+    };
+    assert_eq!(kept("<effectiveTime value='20269999'/>"), (false, Some("20269999".into())));
+    assert_eq!(kept("<effectiveTime><low value='20261350'/></effectiveTime>"), (false, Some("20261350".into())));
+    assert_eq!((kept("<effectiveTime value='2026'/>"), kept("<effectiveTime nullFlavor='UNK'/>"), kept("")), ((true, None), (false, None), (false, None)));
+}

@@ -12,6 +12,10 @@ use crate::fhir::{Issue, IssueType};
 
 /// Extension that says where in the document a resource was taken from.
 const SOURCE: &str = "urn:passerelle:cda-source";
+/// Part of it: a time as it is written that is no day of the calendar, so that the resource has none from it.
+const UNREADABLE: &str = "unreadable-time";
+/// Characters of such a time that are kept.
+const MAX_RAW: usize = 40;
 /// Nested statements that are followed.
 pub(super) const MAX_DEPTH: usize = 24;
 /// Resources of one document.
@@ -122,6 +126,9 @@ impl<'a> Maker<'a> {
         if let Some(raw) = unzoned(e) {
             parts.push(json!({"url": "unzoned-time", "valueString": raw}));
         }
+        if let Some(raw) = unreadable(e) {
+            parts.push(json!({"url": UNREADABLE, "valueString": raw}));
+        }
         let mut out = Map::new();
         out.insert("resourceType".into(), json!(kind));
         out.insert("extension".into(), json!([{"url": SOURCE, "extension": parts}]));
@@ -167,6 +174,12 @@ impl<'a> Maker<'a> {
 }
 
 /// The raw text of a time of day without offset, which was read as Europe/Paris (kept and flagged).
+/// A time of a statement that is no time.
+fn unreadable(e: &Element) -> Option<String> {
+    let of = |t: &Element| attribute(t, "value").filter(|v| !v.trim().is_empty() && date_time(v).is_none()).map(|v| v.trim().chars().take(MAX_RAW).collect());
+    e.all("effectiveTime").find_map(|t| of(t).or_else(|| ["low", "high", "center"].iter().find_map(|name| t.child(name).and_then(of))))
+}
+
 fn unzoned(e: &Element) -> Option<&str> {
     let time = when::clinical_time(e)?;
     let raws = std::iter::once(time).chain(time.elements()).filter_map(|t| attribute(t, "value"));

@@ -446,3 +446,14 @@ fn of_one_report_the_conclusion_is_read_before_the_comparison() {
     let found: Vec<String> = lines(&record, "results").iter().map(|l| l["body"].as_str().unwrap().to_owned()).collect();
     assert!(found[0].contains("Nodule bénin.") && found[1].contains("Stable."), "{found:?}");
 }
+
+#[test]
+fn a_date_that_cannot_be_read_is_told_and_in_no_trend() {
+    let mut wrong = result("2823-3", "Potassium", 4.4, "mmol/L", "2026-09-14");
+    wrong["effectiveDateTime"] = Value::Null;
+    wrong["extension"] = json!([{"url": "urn:passerelle:cda-source", "extension": [{"url": "unreadable-time", "valueString": "20269999"}]}]);
+    let record = Record::new().with(Some(0), wrong).with(Some(1), result("2823-3", "Potassium", 4.1, "mmol/L", "2026-03-14"));
+    let found = lines(&record, "results");
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().any(|l| remarks(l).contains("date illisible") && l.get("trend").is_none()), "{found:?}");
+}

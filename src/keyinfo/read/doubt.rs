@@ -71,6 +71,11 @@ impl Life {
     }
 }
 
+/// Why a statement has no date, where its document writes one that cannot be read.
+pub fn unreadable() -> &'static str {
+    &DOUBTS.words.unreadable
+}
+
 /// Why a quantity of an analyte of the table cannot be: below zero, or in a unit that is not comparable.
 pub fn of_value(quantity: &Value, comparable: bool) -> Option<&'static str> {
     let value = get(quantity, "value").and_then(Value::as_f64)?;

@@ -153,6 +153,7 @@ impl<'a> Reader<'a, '_> {
         let key = concept.and_then(|c| by_words(kind, c).or_else(|| concept::key(c))).or_else(|| named(resource)).unwrap_or_else(|| Key::Words(format!("#{}", fact.full_url)));
         let isolate = self.isolates.get(&at).copied();
         let (conversion, odd) = measured(kind, resource, concept);
+        let odd = odd.or_else(|| part(resource, "unreadable-time").map(|_| doubt::unreadable()));
         Some(Stated {
             fact: at,
             resource,
@@ -291,8 +292,13 @@ const PLACE: &str = "urn:passerelle:cda-source";
 
 /// Where in its document a statement stands, "" for one that is of none.
 fn place(resource: &Value) -> &str {
-    let place = items(resource, "extension").find(|e| str_of(e, "url") == Some(PLACE));
-    place.into_iter().flat_map(|p| items(p, "extension")).find(|e| str_of(e, "url") == Some("path")).map_or("", |e| text(e, "/valueString"))
+    part(resource, "path").unwrap_or("")
+}
+
+/// A part of what a derived resource says of its place.
+fn part<'a>(resource: &'a Value, name: &str) -> Option<&'a str> {
+    let place = items(resource, "extension").find(|e| str_of(e, "url") == Some(PLACE))?;
+    items(place, "extension").find(|e| str_of(e, "url") == Some(name)).map(|e| text(e, "/valueString"))
 }
 
 /// A path in a form whose bytes are in the order of the document: `entry[2]` before `entry[10]`, by the length of a number before it.
