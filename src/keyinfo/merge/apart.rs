@@ -72,7 +72,11 @@ pub fn split(statements: &[Statement<'_>], mut list: Vec<usize>) -> Vec<Vec<usiz
 /// Observations of one code that a document tells apart by their names (two questions, two sites, two leads) are as many things; what
 /// is compared by its analyte is one, whatever it is called.
 fn questions(statements: &[Statement<'_>], list: Vec<usize>) -> Vec<Vec<usize>> {
-    let name = |at: usize| statements.get(at).filter(|s| s.conversion.is_none()).and_then(|s| s.reading()).map_or("", |r| r.name.as_str());
+    // What is compared by its analyte is so in all of the list: its unit was told apart before.
+    if list.first().and_then(|at| statements.get(*at)).is_some_and(|s| s.conversion.is_some()) {
+        return vec![list];
+    }
+    let name = |at: usize| statements.get(at).and_then(|s| s.reading()).map_or("", |r| r.name.as_str());
     let mut named: HashMap<Option<usize>, &str> = HashMap::new();
     let several = list.iter().any(|at| *named.entry(statements.get(*at).and_then(|s| s.source)).or_insert_with(|| name(*at)) != name(*at));
     if several { by(list, name) } else { vec![list] }
