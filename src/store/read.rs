@@ -94,7 +94,8 @@ pub struct Place {
 }
 
 impl Reader<'_> {
-    /// The commit this snapshot shows.
+    /// A commit that this snapshot shows: the last one that was published when it began. It may show one more, which is written and not
+    /// published yet; only what pages and cursors promise is measured by it, never whether something is here.
     pub fn commit(&self) -> i64 {
         self.commit
     }
@@ -174,7 +175,7 @@ impl Reader<'_> {
             .filter(version::record.eq(place.record))
             .filter(version::kind.eq(kind))
             .filter(version::rid.eq(place.rid))
-            .filter(version::from_commit.le(self.commit.min(self.moment)))
+            .filter(version::from_commit.le(self.moment))
             .select(VersionRow::as_select())
             .order(version::number.desc())
             .into_boxed();

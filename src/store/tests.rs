@@ -42,6 +42,7 @@ contract! {
     a_reference_to_a_hidden_document_is_cut
     a_page_follows_the_one_before
     waiting_writes_are_all_answered
+    what_is_written_is_found_before_it_is_published
     what_a_person_was_given_is_kept_until_the_record_ends
     the_condition_is_the_decision
 }
@@ -226,6 +227,16 @@ fn what_a_person_was_given_is_kept_until_the_record_ends(store: &Store) {
     assert_eq!((standing.len(), standing[0].id, standing[0].stated), (1, ids[0], set(0, &ids).documents[&ids[0]]));
     write(store, vec![Operation::Erase { record }]).unwrap();
     assert_eq!(kept("ps:1"), (None, None));
+}
+
+/// Between the commit of the database and the moment the process says so lies a moment in which others read already.
+fn what_is_written_is_found_before_it_is_published(store: &Store) {
+    let record = record(store);
+    write(store, vec![Operation::Put(Box::new(put(store, "Patient", "p", record, 1)))]).unwrap();
+    let mut conn = store.url.open().unwrap();
+    let behind = Counters::default();
+    let found = read::snapshot(&mut conn, &behind, &store.facts, &see("x"), |r| r.found("Patient", "p", None)).unwrap();
+    assert!(found.is_some());
 }
 
 fn waiting_writes_are_all_answered(store: &Store) {
