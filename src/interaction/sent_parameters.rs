@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::registry::registry;
 
 /// Bytes of a body that can be such a resource without a document in it.
-const MAX_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 4 << 20;
 /// Parameters that are read.
 const MAX: usize = 10_000;
 
@@ -16,7 +16,7 @@ pub(super) fn unreadable(body: &[u8]) -> Option<&'static str> {
         return None;
     }
     if body.len() > MAX_BYTES {
-        return Some("the body is over 1 MiB");
+        return Some("the body is over 4 MiB");
     }
     let Ok(value) = serde_json::from_slice::<Value>(body) else { return Some("the body is no JSON") };
     if value.get("resourceType").and_then(Value::as_str) != Some("Parameters") {

@@ -40,6 +40,7 @@ pub(super) fn by_identifier(app: &App, call: &Call) -> Result<Answer> {
 /// # Errors
 /// `MissingElement`, `Throttled`; when it looks: `MultipleMatches`.
 pub(super) fn by_given_identifier<'a>(app: &'a App, call: &'a Call) -> Result<impl FnOnce(&mut Reader<'_>) -> Result<Option<String>> + 'a> {
+    call.sent_is_readable()?;
     let missing = || Fault::new(FaultKind::MissingElement, 430, "at type level the parameter identifier=system|value is required").at("identifier");
     let identifier = Identifier::asked(call.parameter("identifier").ok_or_else(missing)?);
     app.throttle.check(call, Limit::UnknownPatient)?;
@@ -57,6 +58,7 @@ pub(super) fn by_given_identifier<'a>(app: &'a App, call: &'a Call) -> Result<im
 }
 
 fn summary(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<Option<String>>) -> Result<Answer> {
+    call.sent_is_readable()?;
     let gathered = app.store.read(&call.visibility, |reader| {
         let id = find(reader)?.ok_or_else(read::not_here)?;
         gather(app, reader, &id, false)

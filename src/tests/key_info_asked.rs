@@ -118,7 +118,9 @@ fn a_body_that_cannot_be_read_is_refused_and_not_taken_for_none() {
     let (patient, _) = patient_of(&server, &["01-synthese-medicale.xml"]);
     let mut cabinet = server.cabinet();
     for body in ["{", "[]", r#"{"resourceType": "Patient"}"#, r#"{"resourceType": "Parameters", "parameter": [{"name": "since"}]}"#] {
-        refused(&cabinet.call("POST", &format!("{patient}/$key-info"), &[("Content-Type", crate::support::FHIR_JSON)], body.as_bytes()), 400);
+        for operation in ["$key-info", "$summary", "$documents-delta"] {
+            refused(&cabinet.call("POST", &format!("{patient}/{operation}"), &[("Content-Type", crate::support::FHIR_JSON)], body.as_bytes()), 400);
+        }
     }
 }
 
