@@ -4,22 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::support::{FHIR_JSON, On, Session, TestServer, json as body_of, refused, resources, small_cda, text};
+use crate::enforced_on_both;
+use crate::support::{FHIR_JSON, Session, TestServer, json as body_of, refused, resources, small_cda, text};
 
 const INS: &str = "258027511234534";
 const SYSTEM: &str = "urn:oid:1.2.250.1.213.1.4.10";
 const CARDIOLOGIST: &[&str] = &["--rpps", "899700000001", "--profession", "10", "--specialty", "SM04"];
-
-macro_rules! enforced_on_both {
-    ($($name:ident)*) => {
-        mod on_sqlite {
-            $(#[test] fn $name() { super::$name(&super::TestServer::enforced(super::On::Sqlite)) })*
-        }
-        mod on_postgres {
-            $(#[test] fn $name() { if crate::support::postgres() { super::$name(&super::TestServer::enforced(super::On::Postgres)) } })*
-        }
-    };
-}
 
 enforced_on_both! {
     what_came_is_new_until_it_was_confirmed_as_shown

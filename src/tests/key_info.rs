@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{FHIR_JSON, On, Session, TestServer, json, refused, sample, text};
+use crate::support::{FHIR_JSON, On, Session, TestServer, json, refused, sample, settled, text};
 
 const SAMPLES: &[&str] = &[
     "01-synthese-medicale.xml",
@@ -37,24 +37,6 @@ fn section<'a>(view: &'a Value, key: &str) -> &'a Value {
 
 fn labels(view: &Value, key: &str) -> Vec<String> {
     section(view, key)["lines"].as_array().unwrap().iter().map(|l| l["label"].as_str().unwrap().to_owned()).collect()
-}
-
-/// Without what differs between two servers: ids, addresses, moments.
-fn settled(mut view: Value) -> Value {
-    fn walk(value: &mut Value) {
-        match value {
-            Value::Object(members) => {
-                for name in ["id", "patient", "generated", "document", "identifiers", "deposited", "logicalId"] {
-                    members.remove(name);
-                }
-                members.values_mut().for_each(walk);
-            }
-            Value::Array(items) => items.iter_mut().for_each(walk),
-            _ => {}
-        }
-    }
-    walk(&mut view);
-    view
 }
 
 #[test]

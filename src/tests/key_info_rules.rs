@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::desk::Desk;
 use crate::patients::{self, Record, Written};
+use crate::support::settled;
 
 /// The patients whose documents are many and say different things.
 pub const RICH: &[&str] = &["contradictions", "grossesse", "nourrisson", "diabete-cardio"];
@@ -18,24 +19,6 @@ fn view(desk: &Desk, patient: &str) -> Value {
 fn lines(view: &Value) -> impl Iterator<Item = (&str, &Value)> {
     let sections = view["sections"].as_array().unwrap().iter();
     sections.flat_map(|s| s["lines"].as_array().unwrap().iter().map(|l| (s["key"].as_str().unwrap(), l)))
-}
-
-/// Without what differs between two databases: ids, addresses, moments.
-fn settled(mut view: Value) -> Value {
-    fn walk(value: &mut Value) {
-        match value {
-            Value::Object(members) => {
-                for name in ["id", "patient", "generated", "document", "identifiers", "deposited"] {
-                    members.remove(name);
-                }
-                members.values_mut().for_each(walk);
-            }
-            Value::Array(items) => items.iter_mut().for_each(walk),
-            _ => {}
-        }
-    }
-    walk(&mut view);
-    view
 }
 
 /// Numbers that look random and are the same each time.

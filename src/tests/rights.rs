@@ -2,22 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{FHIR_JSON, On, Session, TestServer, json as body_of, refused, resources, small_cda, text};
+use crate::enforced_on_both;
+use crate::support::{FHIR_JSON, Session, TestServer, json as body_of, refused, resources, small_cda, text};
 
 const INS: &str = "258027511234534";
 const OTHER: &[&str] = &["--rpps", "899700000001", "--profession", "10", "--specialty", "SM04"];
 const DENTIST: &[&str] = &["--rpps", "899700000002", "--profession", "40"];
-
-macro_rules! enforced_on_both {
-    ($($name:ident)*) => {
-        mod on_sqlite {
-            $(#[test] fn $name() { super::$name(&super::TestServer::enforced(super::On::Sqlite)) })*
-        }
-        mod on_postgres {
-            $(#[test] fn $name() { if crate::support::postgres() { super::$name(&super::TestServer::enforced(super::On::Postgres)) } })*
-        }
-    };
-}
 
 enforced_on_both! {
     a_structure_alone_feeds_and_never_reads

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::enforced_on_both;
 use crate::support::{FHIR_JSON, Session, TestServer, json as body_of, refused, resources, small_cda, text};
 
 const INS: &str = "258027511234534";
@@ -9,17 +10,6 @@ const INS_SYSTEM: &str = "urn:oid:1.2.250.1.213.1.4.10";
 /// The stranger, at another structure.
 const STRANGER: &[&str] = &["--rpps", "899700777777", "--profession", "10", "--specialty", "SM26"];
 const LABEL: &str = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument";
-
-macro_rules! enforced_on_both {
-    ($($name:ident)*) => {
-        mod on_sqlite {
-            $(#[test] fn $name() { super::$name(&super::TestServer::enforced(crate::support::On::Sqlite)) })*
-        }
-        mod on_postgres {
-            $(#[test] fn $name() { if crate::support::postgres() { super::$name(&super::TestServer::enforced(crate::support::On::Postgres)) } })*
-        }
-    };
-}
 
 enforced_on_both! {
     a_patient_that_comes_with_a_document_decides_nothing

@@ -27,6 +27,35 @@ macro_rules! on_both {
     };
 }
 
+/// The same under the policy `enforced`.
+#[macro_export]
+macro_rules! enforced_on_both {
+    ($($name:ident)*) => {
+        mod on_sqlite {
+            $(#[test] fn $name() { super::$name(&$crate::support::TestServer::enforced($crate::support::On::Sqlite)) })*
+        }
+        mod on_postgres {
+            $(#[test] fn $name() { if $crate::support::postgres() { super::$name(&$crate::support::TestServer::enforced($crate::support::On::Postgres)) } })*
+        }
+    };
+}
+
+/// A view of key information without what differs between two databases: ids, addresses, moments.
+pub fn settled(mut view: Value) -> Value {
+    fn walk(value: &mut Value) {
+        match value {
+            Value::Object(members) => {
+                members.retain(|name, _| !["id", "patient", "generated", "document", "identifiers", "deposited", "logicalId"].contains(&name.as_str()));
+                members.values_mut().for_each(walk);
+            }
+            Value::Array(items) => items.iter_mut().for_each(walk),
+            _ => {}
+        }
+    }
+    walk(&mut view);
+    view
+}
+
 /// Whether a PostgreSQL server was named.
 pub fn postgres() -> bool {
     let there = std::env::var("PASSERELLE_TEST_POSTGRES").is_ok();
