@@ -493,3 +493,12 @@ fn a_time_that_is_none_gives_no_date_and_is_kept_as_it_is_written() {
     assert_eq!(kept("<effectiveTime><low value='20261350'/></effectiveTime>"), (false, Some("20261350".into())));
     assert_eq!((kept("<effectiveTime value='2026'/>"), kept("<effectiveTime nullFlavor='UNK'/>"), kept("")), ((true, None), (false, None), (false, None)));
 }
+
+#[test]
+fn a_planned_visit_keeps_its_words_and_its_urgency() {
+    let visit = "<entry><encounter classCode='ENC' moodCode='ARQ'><code code='AMB' codeSystem='2.16.840.1.113883.5.4' displayName='Ambulatoire'/><text>Consultation de cardiologie</text>\
+        <effectiveTime value='20260722'/><priorityCode code='UR' codeSystem='2.16.840.1.113883.5.7' displayName='Urgent'/></encounter></entry>";
+    let found = of("18776-5", "", visit);
+    let one = only(&found);
+    assert_eq!((&one["status"], &one["reasonCode"][0]["text"], &one["priority"]["coding"][0]["code"]), (&json!("planned"), &json!("Consultation de cardiologie"), &json!("UR")));
+}

@@ -166,8 +166,12 @@ impl<'a> Maker<'a> {
             }),
         );
         out.insert("class".into(), class.unwrap_or_else(|| json!({"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"})));
+        // What the visit is for stands in its words: its code is often no more than «ambulatory».
+        let words = self.words(e).filter(|w| named.get("text").and_then(Value::as_str) != Some(w));
         out.insert("type".into(), json!([named]));
         out.insert("subject".into(), self.subject());
+        out.extend(words.map(|w| ("reasonCode".to_owned(), json!([{"text": w}]))));
+        out.extend(e.child("priorityCode").and_then(|c| concept(c, &self.narrative)).map(|c| ("priority".to_owned(), c)));
         match when::moment(e) {
             Some(("DateTime", when)) => drop(out.insert("period".into(), json!({"start": when}))),
             Some((_, when)) => drop(out.insert("period".into(), when)),
