@@ -55,6 +55,14 @@ fn moment(text: &str) -> Option<(i64, i64)> {
     Some((low, low + width - 1))
 }
 
+/// The day that a document is known by, of FHIR dates: when its act ended, as far as it was over when the document was written, else when it
+/// began, else when it was written.
+pub fn of_the_act<'a>(start: Option<&'a str>, end: Option<&'a str>, written: Option<&'a str>) -> Option<&'a str> {
+    // A day without a time ends the day: both are held against each other by their beginning.
+    let over = end.filter(|end| written.is_none_or(|written| range(end).map(|r| r.0) <= range(written).map(|r| r.1)));
+    over.or(start).or(written)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +79,13 @@ mod tests {
         assert_eq!((instant(low), instant(high)), ("2024-12-31T23:00:00.000Z".into(), "2025-12-31T22:59:59.999Z".into()));
         assert_eq!(range("2025-13"), None);
         assert_eq!(range("2025-02-03T10:00:00+01:00").map(|r| r.1 - r.0), Some(999_999));
+    }
+
+    #[test]
+    fn a_stay_is_known_by_its_end_unless_it_was_to_come() {
+        let (start, end) = (Some("2026-08-20"), Some("2026-08-27"));
+        assert_eq!(of_the_act(start, end, Some("2026-08-27T10:00:00+02:00")), end);
+        assert_eq!(of_the_act(start, end, Some("2026-08-21T10:00:00+02:00")), start);
+        assert_eq!((of_the_act(start, None, Some("2026-09-01")), of_the_act(None, None, Some("2026-09-01"))), (start, Some("2026-09-01")));
     }
 }

@@ -38,14 +38,11 @@ pub(super) fn of(reference: &Value) -> Value {
     Value::Object(out)
 }
 
-/// The date that a list shows of a document: when the act ended, as far as it was over when the document was written, else when it began.
+/// The date that a list shows of a document.
 pub(super) fn date(reference: &Value) -> &str {
     let text = |path: &str| reference.pointer(path).and_then(Value::as_str).filter(|t| !t.is_empty());
-    let (start, end, written) = (text("/context/period/start"), text("/context/period/end"), text("/content/0/attachment/creation"));
-    // A day without a time ends the day: both are held against each other by their beginning.
-    let begins = |date: &str| time::range(date).map(|r| r.0);
-    let over = end.filter(|end| written.is_none_or(|written| begins(end) <= time::range(written).map(|r| r.1)));
-    over.or(start).or(written).or_else(|| text("/date")).unwrap_or("")
+    let act = time::of_the_act(text("/context/period/start"), text("/context/period/end"), text("/content/0/attachment/creation"));
+    act.or_else(|| text("/date")).unwrap_or("")
 }
 
 fn generated(reference: &Value) -> Option<&str> {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::fhir::{DocumentEntry, classification};
+use crate::fhir::{DocumentEntry, classification, time};
 use crate::keyinfo::language::concept::{short, text};
 use crate::keyinfo::language::dates;
 use crate::keyinfo::read::contents::{Contents, Fact, Held};
@@ -61,7 +61,7 @@ struct Frame {
 /// The generated title of a document, from its metadata and the resources it states (`path` and resource, as derived), else from what
 /// its one file says (a quotation, or why there is none); `now` is a FHIR instant. Empty when nothing is known of it.
 pub fn generated_title(entry: &DocumentEntry, stated: &[(&str, &Value)], file: &str, now: &str) -> String {
-    let date = entry.service_start.as_deref().or(entry.service_end.as_deref()).or(entry.creation.as_deref()).map(dates::french);
+    let date = time::of_the_act(entry.service_start.as_deref(), entry.service_end.as_deref(), entry.creation.as_deref()).map(dates::french);
     let parts = [kind(entry), speciality(entry), date, matters(entry, stated, now).or_else(|| Some(file.to_owned()))];
     parts.into_iter().flatten().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" · ")
 }
