@@ -6,6 +6,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::prepared::Prepared;
+use super::turns::Turns;
 use super::{Desk, Rules, Throttle};
 use crate::config::Config;
 use crate::fhir::{Fault, FaultKind, Result};
@@ -24,6 +25,8 @@ pub struct App {
     pub sources: Cache<(i64, i64), Source>,
     /// What documents state, by their number and the first commit of their facts.
     pub prepared: Cache<(i64, i64), Prepared>,
+    /// Summaries take turns.
+    pub turns: Turns,
     /// FHIR id of the patient of a record, for the trace.
     pub patients: Cache<i64, String>,
     /// `https://host:port/fhir`, no trailing slash.
@@ -49,6 +52,7 @@ impl App {
         Self {
             pdf: pdf_reader(&config),
             prepared: Cache::new(config.limits.facts_bytes),
+            turns: Turns::of_the_cores(),
             store,
             read_log,
             config,

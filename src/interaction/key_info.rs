@@ -80,6 +80,7 @@ fn answer(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<O
     call.is("key-info", Action::R);
     let wanted = Wanted::read(app, call)?;
     let held = held(app, call, &wanted, find)?;
+    let _turn = app.turns.wait();
     if wanted.view { view(app, call, &wanted, &held) } else { bundle(app, call, &wanted, &held) }
 }
 

@@ -59,6 +59,7 @@ mod statements;
 mod summary;
 mod throttle;
 mod transaction;
+mod turns;
 mod update;
 mod validate_cda;
 

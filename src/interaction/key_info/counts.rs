@@ -29,6 +29,7 @@ pub struct Counts {
 pub(in super::super) fn counts(app: &App, call: &Call, id: &str) -> Result<Counts> {
     let wanted = Wanted::of_the_reader(app, call)?;
     let held = held(app, call, &wanted, |_| Ok(Some(id.to_owned())))?;
+    let _turn = app.turns.wait();
     let counted = asked(app, call, &wanted, &held, keyinfo::view);
     let of = |name: &str| counted.get(name).and_then(Value::as_u64).unwrap_or(0);
     let size = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
