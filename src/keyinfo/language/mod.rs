@@ -3,6 +3,7 @@
 pub mod concept;
 pub mod dates;
 pub mod french;
+pub mod mark;
 pub mod numbers;
 pub mod tables;
 pub mod text;

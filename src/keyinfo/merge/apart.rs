@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::moments;
 use super::statement::{Statement, settle};
 use crate::keyinfo::language::concept::{self, at, get, items, str_of, text};
+use crate::keyinfo::language::mark::{Mark, Quick};
 use crate::keyinfo::language::words::fold;
 use crate::keyinfo::read::analyte;
 use crate::keyinfo::read::codes::{self, IDENTITY, system};
@@ -46,7 +47,7 @@ pub fn split(statements: &[Statement<'_>], mut list: Vec<usize>) -> Vec<Vec<usiz
         return vec![list];
     }
     let Some(kind) = list.first().and_then(|at| statements.get(*at)).map(|s| s.kind) else { return Vec::new() };
-    let told = |at: usize| statements.get(at).map_or("", |s| s.apart.as_str());
+    let told = |at: usize| statements.get(at).map(|s| s.apart_by);
     match kind {
         // What cannot be compared is in no series.
         "Observation" => by(list, |at| (told(at), statements.get(at).and_then(|s| s.doubt))).into_iter().flat_map(|l| questions(statements, l)).collect(),
@@ -76,8 +77,8 @@ fn questions(statements: &[Statement<'_>], list: Vec<usize>) -> Vec<Vec<usize>> 
     if list.first().and_then(|at| statements.get(*at)).is_some_and(|s| s.conversion.is_some()) {
         return vec![list];
     }
-    let name = |at: usize| statements.get(at).and_then(|s| s.reading()).map_or("", |r| r.name.as_str());
-    let mut named: HashMap<Option<usize>, &str> = HashMap::new();
+    let name = |at: usize| statements.get(at).and_then(|s| s.reading()).map(|r| r.name);
+    let mut named: HashMap<Option<usize>, Option<Mark>, Quick> = HashMap::default();
     let several = list.iter().any(|at| *named.entry(statements.get(*at).and_then(|s| s.source)).or_insert_with(|| name(*at)) != name(*at));
     if several { by(list, name) } else { vec![list] }
 }
@@ -85,7 +86,7 @@ fn questions(statements: &[Statement<'_>], list: Vec<usize>) -> Vec<Vec<usize>> 
 /// Events of the same words: dated ones by their day, or days so close; undated ones by their rank in their document.
 fn happened(statements: &[Statement<'_>], list: Vec<usize>, days: i64) -> Vec<Vec<usize>> {
     let mut out = Vec::new();
-    for same in by(list, |at| statements.get(at).map_or("", |s| s.apart.as_str())) {
+    for same in by(list, |at| statements.get(at).map(|s| s.apart_by)) {
         let (dated, undated): (Vec<usize>, Vec<usize>) = same.into_iter().partition(|at| statements.get(*at).is_some_and(|s| s.when_us.is_some()));
         out.extend(if days > 0 { moments::near(statements, dated, days) } else { by(dated, |at| statements.get(at).map_or("", |s| s.when.get(..10).unwrap_or(s.when))) });
         let mut met: HashMap<Option<usize>, usize> = HashMap::new();

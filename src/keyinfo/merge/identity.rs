@@ -7,13 +7,13 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
-use std::sync::LazyLock;
+use std::hash::Hash;
 
 use serde_json::Value;
 
 use super::statement::Statement;
 use crate::keyinfo::language::concept::{self, Key, items, str_of};
+use crate::keyinfo::language::mark::{Mark, Quick};
 use crate::keyinfo::language::tables::SECTIONS;
 use crate::keyinfo::language::words::fold;
 use crate::keyinfo::read::analyte;
@@ -29,82 +29,35 @@ pub fn family(kind: &'static str) -> &'static str {
 }
 
 /// A name of a thing that statements may share.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Hash)]
 enum Node<'a> {
     Meant(Meant<'a>),
     Raw(&'a str, &'a str),
-    Words(String),
+    Words(&'a str),
     /// ATC, strength, route.
-    Class(&'a str, String, &'static str),
+    Class(&'a str, &'a str, &'static str),
 }
 
-/// A node of a family, its hash worked out once: it is looked up at each call.
-struct Name<'a> {
-    hash: u64,
-    family: &'static str,
-    node: Node<'a>,
-}
-
-/// The key of this process: what documents say cannot be chosen to collide.
-static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-
-impl<'a> Name<'a> {
-    fn new(family: &'static str, node: Node<'a>) -> Self {
-        Self { hash: HASHES.hash_one((family, &node)), family, node }
+impl Node<'_> {
+    /// The mark of this name in a family.
+    fn of(&self, family: &'static str) -> Mark {
+        Mark::of(&(family, self))
     }
 }
-
-impl PartialEq for Name<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.family == other.family && self.node == other.node
-    }
-}
-
-impl Eq for Name<'_> {}
-
-impl Hash for Name<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
-    }
-}
-
-/// Takes the hash that a name brings along.
-#[derive(Default)]
-struct Brought(u64);
-
-impl Hasher for Brought {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|b| self.0 = self.0.rotate_left(8) ^ u64::from(*b));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = self.0.rotate_left(32) ^ hash;
-    }
-
-    fn write_usize(&mut self, n: usize) {
-        self.write_u64(u64::try_from(n).unwrap_or(u64::MAX).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    }
-}
-
-type Quick = BuildHasherDefault<Brought>;
 
 /// By what one statement is of a thing, as far as it says itself.
 pub struct Identity<'a> {
     /// Codings that identify, each with what it must not be joined with another of.
-    coded: Vec<(Name<'a>, Option<String>)>,
+    coded: Vec<(Mark, Option<String>)>,
     pub product: Option<Product<'a>>,
     /// Class and strength of a medicine, without and with its route.
-    class: Option<(Name<'a>, Name<'a>)>,
+    class: Option<(Mark, Mark)>,
     /// What identifies it when nothing else does: its first coding, else its words.
-    key: Name<'a>,
+    key: Mark,
     /// What it is called, where names say all.
-    name: Option<Name<'a>>,
-    /// The names of its codes, as they are written, with their hashes.
-    written: Vec<(u64, &'a str)>,
+    name: Option<Mark>,
+    /// The names of its codes, as they are written, with their marks.
+    written: Vec<(Mark, &'a str)>,
 }
 
 impl<'a> Identity<'a> {
@@ -116,27 +69,26 @@ impl<'a> Identity<'a> {
         let coded: Vec<_> = codings.filter_map(|(uri, code)| meaning(family, systems, uri, code)).collect();
         let known = product.as_ref().filter(|p| !p.strength.is_empty());
         let class = known.and_then(|p| Some((p, p.atc?))).map(|(p, atc)| {
-            let name = |route| Name::new(family, Node::Class(atc, p.strength.clone(), route));
+            let name = |route| Node::Class(atc, &p.strength, route).of(family);
             (name(""), name(p.route))
         });
         let spoken = || match &product {
             Some(p) => Some(p.name.clone()),
             None => concept.and_then(concept::spoken).map(|n| fold(&n)),
         };
-        let name = if NAMED_ALIKE.contains(&family) { spoken().filter(|n| !n.is_empty()).map(|n| Name::new(family, Node::Words(n))) } else { None };
+        let name = if NAMED_ALIKE.contains(&family) { spoken().filter(|n| !n.is_empty()).map(|n| Node::Words(&n).of(family)) } else { None };
         let written = match key {
-            Key::Code(..) => concept.into_iter().flat_map(concept::names).map(|raw| (HASHES.hash_one(raw), raw)).collect(),
+            Key::Code(..) => concept.into_iter().flat_map(concept::names).map(|raw| (Mark::of(raw), raw)).collect(),
             Key::Words(_) => Vec::new(),
         };
         Self { coded, class, key: by_key(family, concept, key), name, written, product }
     }
 
     /// Class, strength and route, where the routes met do not contradict each other.
-    fn class(&self, routes: &Routes<'a>) -> Option<&Name<'a>> {
-        let (any, own) = self.class.as_ref()?;
-        let product = self.product.as_ref()?;
-        let several = routes.get(&(product.atc?, product.strength.as_str())).is_some_and(|met| met.len() > 1);
-        match (several, product.route) {
+    fn class(&self, routes: &Routes) -> Option<Mark> {
+        let (any, own) = self.class?;
+        let several = routes.get(&any).is_some_and(|met| met.len() > 1);
+        match (several, self.product.as_ref()?.route) {
             (true, "") => None,
             (true, _) => Some(own),
             (false, _) => Some(any),
@@ -145,7 +97,7 @@ impl<'a> Identity<'a> {
 }
 
 /// The node of a coding that identifies, with what it must not be joined with another of.
-fn meaning<'a>(family: &'static str, systems: Option<&'static [String]>, uri: &'a str, code: &'a str) -> Option<(Name<'a>, Option<String>)> {
+fn meaning<'a>(family: &'static str, systems: Option<&'static [String]>, uri: &'a str, code: &'a str) -> Option<(Mark, Option<String>)> {
     let system = system(uri).filter(|s| systems.is_some_and(|all| all.iter().any(|known| known == s)))?;
     if names_nothing(system, code) || SECTIONS.kinds_of_allergy.iter().any(|k| k == code) {
         return None;
@@ -154,30 +106,28 @@ fn meaning<'a>(family: &'static str, systems: Option<&'static [String]>, uri: &'
     let meant = meant(system, analyte.map_or(code, |a| a.code()));
     // Two categories of the CIM-10, or two classes of codes, are two problems.
     let apart = (family == "Condition" && (system == "cim-10" || matches!(meant, Meant::Mapped(_)))).then(|| format!("{meant:?}"));
-    Some((Name::new(family, Node::Meant(meant)), apart))
+    Some((Node::Meant(meant).of(family), apart))
 }
 
 /// The node of a statement that no code of the table identifies: its first coding, else its words.
-fn by_key<'a>(family: &'static str, concept: Option<&'a Value>, key: &Key<'a>) -> Name<'a> {
-    let node = match key {
+fn by_key(family: &'static str, concept: Option<&Value>, key: &Key<'_>) -> Mark {
+    match key {
         Key::Code(uri, code) if system(uri).is_some_and(|name| names_nothing(name, code)) => {
-            Node::Words(fold(&concept.and_then(concept::spoken).unwrap_or_else(|| (*code).to_owned())))
+            Node::Words(&fold(&concept.and_then(concept::spoken).unwrap_or_else(|| (*code).to_owned()))).of(family)
         }
-        Key::Code(uri, code) => Node::Raw(uri, code),
-        Key::Words(words) => Node::Words(words.clone()),
-    };
-    Name::new(family, node)
+        Key::Code(uri, code) => Node::Raw(uri, code).of(family),
+        Key::Words(words) => Node::Words(words).of(family),
+    }
 }
 
 /// Routes met of one class and strength.
-type Routes<'a> = HashMap<(&'a str, &'a str), BTreeSet<&'static str>>;
+type Routes = HashMap<Mark, BTreeSet<&'static str>, Quick>;
 
-fn routes<'a>(statements: &'a [Statement<'a>]) -> Routes<'a> {
-    let mut out: Routes<'a> = HashMap::new();
-    for p in statements.iter().filter(|s| s.absence.is_none()).filter_map(|s| s.identity.product.as_ref()).filter(|p| !p.strength.is_empty()) {
-        if let Some(atc) = p.atc {
-            out.entry((atc, p.strength.as_str())).or_default().extend(Some(p.route).filter(|r| !r.is_empty()));
-        }
+fn routes(statements: &[Statement<'_>]) -> Routes {
+    let mut out = Routes::default();
+    let stated = statements.iter().filter(|s| s.absence.is_none()).map(|s| &s.stated().identity);
+    for (product, (any, _)) in stated.filter_map(|identity| identity.product.as_ref().zip(identity.class)) {
+        out.entry(any).or_default().extend(Some(product.route).filter(|r| !r.is_empty()));
     }
     out
 }
@@ -185,7 +135,7 @@ fn routes<'a>(statements: &'a [Statement<'a>]) -> Routes<'a> {
 /// Statements as nodes, and what joins them.
 #[derive(Default)]
 struct Graph<'a> {
-    nodes: HashMap<&'a Name<'a>, usize, Quick>,
+    nodes: HashMap<Mark, usize, Quick>,
     /// Of each node, what it must not be joined with another of.
     anchor: Vec<Option<Cow<'a, str>>>,
     /// Pairs of nodes that a statement joins.
@@ -209,10 +159,10 @@ pub fn classes<'a>(statements: &'a [Statement<'a>]) -> Vec<Option<usize>> {
 
 impl<'a> Graph<'a> {
     /// The first node of a statement; its others are linked to it.
-    fn place(&mut self, identity: &'a Identity<'a>, routes: &Routes<'a>) -> usize {
+    fn place(&mut self, identity: &'a Identity<'a>, routes: &Routes) -> usize {
         let mut first = None;
         for (name, apart) in &identity.coded {
-            let node = self.node(name);
+            let node = self.node(*name);
             if let (Some(apart), Some(slot)) = (apart, self.anchor.get_mut(node)) {
                 *slot = Some(Cow::Borrowed(apart));
             }
@@ -222,8 +172,8 @@ impl<'a> Graph<'a> {
             let node = self.node(name);
             self.link(&mut first, node);
         }
-        let first = first.unwrap_or_else(|| self.node(&identity.key));
-        if let Some(name) = &identity.name {
+        let first = first.unwrap_or_else(|| self.node(identity.key));
+        if let Some(name) = identity.name {
             let node = self.node(name);
             self.link(&mut Some(first), node);
         }
@@ -233,7 +183,7 @@ impl<'a> Graph<'a> {
         first
     }
 
-    fn node(&mut self, name: &'a Name<'a>) -> usize {
+    fn node(&mut self, name: Mark) -> usize {
         let next = self.anchor.len();
         let at = *self.nodes.entry(name).or_insert(next);
         if at == next {
@@ -296,10 +246,10 @@ impl<'a> Graph<'a> {
             return;
         }
         let families: BTreeSet<&str> = wanted.keys().map(|(family, _)| *family).collect();
-        let mut met: HashSet<(usize, u64), Quick> = HashSet::default();
+        let mut met: HashSet<(usize, Mark), Quick> = HashSet::default();
         for (s, first) in statements.iter().zip(&self.first).filter(|(s, _)| matches!(s.key, Key::Code(..)) && families.contains(family(s.kind))) {
             let Some(root) = first.map(|f| joined.root(f)) else { continue };
-            for (_, raw) in s.identity.written.iter().filter(|(hash, _)| met.insert((root, *hash))) {
+            for (_, raw) in s.identity.written.iter().filter(|(mark, _)| met.insert((root, *mark))) {
                 if let Some((_, roots)) = wanted.get_mut(&(family(s.kind), Cow::Owned(fold(raw)))) {
                     roots.insert(root);
                 }

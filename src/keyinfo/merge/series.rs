@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::group::Group;
 use super::statement::Statement;
 use crate::keyinfo::language::concept::{self, get, items, text};
+use crate::keyinfo::language::mark::{Mark, Quick};
 use crate::keyinfo::language::words::fold;
 use crate::keyinfo::read::analyte::{Conversion, half_step, written};
 use crate::keyinfo::weigh::trend::Drawn;
@@ -18,12 +19,12 @@ const MINUTE_US: i64 = 60_000_000;
 /// The value of an observation, as it is compared.
 pub struct Reading<'a> {
     /// What its document calls it, folded.
-    pub name: String,
+    pub name: Mark,
     /// In a form that two equal ones share: with flags and components.
-    value: String,
+    value: Mark,
     pub unit: &'a str,
     comparator: &'a str,
-    flags: String,
+    flags: Mark,
     /// Corrected before amended before final before preliminary.
     pub rank: u8,
     /// Value and precision in the unit of the analyte.
@@ -38,11 +39,11 @@ impl<'a> Reading<'a> {
         let value = quantity.and_then(|q| get(q, "value")).and_then(Value::as_f64);
         let compared = conversion.zip(quantity).zip(value).map(|((c, q), v)| (c.apply(v), half_step(q) * c.step() * (1.0 + 1e-9)));
         Self {
-            name: get(resource, "code").and_then(concept::spoken).map(|n| fold(&n)).unwrap_or_default(),
-            value: value_of(resource),
+            name: Mark::of(&get(resource, "code").and_then(concept::spoken).map(|n| fold(&n))),
+            value: Mark::of(&value_of(resource)),
             unit: quantity.map_or("", written),
             comparator: text(resource, "/valueQuantity/comparator"),
-            flags: flags(resource),
+            flags: Mark::of(&flags(resource)),
             rank: rank(resource),
             compared,
             drawn: Drawn::of(resource),
@@ -85,13 +86,14 @@ pub fn groups(statements: &[Statement<'_>], members: Vec<usize>, order: &impl Fn
 }
 
 /// Values by time, newest first; of one minute a corrected value comes first, then the one of the newest document.
-fn points(statements: &[Statement<'_>], mut members: Vec<usize>, order: &impl Fn(&usize, &usize) -> Ordering) -> Vec<Point> {
+fn points(statements: &[Statement<'_>], members: Vec<usize>, order: &impl Fn(&usize, &usize) -> Ordering) -> Vec<Point> {
     // What is printed again comes last: it is a repeat where its original is here.
-    let place = |at: &usize| statements.get(*at).map(|s| (s.prior, Reverse(minute(s)), s.reading.as_ref().map(|r| r.rank), Reverse(s.said_us)));
-    members.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| order(a, b)));
-    let mut places: HashMap<(i64, &str), usize> = HashMap::new();
+    let place = |at: usize| statements.get(at).map(|s| (s.prior, Reverse(minute(s)), s.reading.as_ref().map(|r| r.rank), Reverse(s.said_us)));
+    let mut placed: Vec<_> = members.into_iter().map(|at| (place(at), at)).collect();
+    placed.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| order(x, y)));
+    let mut places: HashMap<(i64, Mark), usize, Quick> = HashMap::default();
     let mut out: Vec<Point> = Vec::new();
-    for at in members {
+    for (_, at) in placed {
         let Some((s, reading)) = statements.get(at).and_then(|s| Some((s, s.reading.as_deref()?))) else { continue };
         // One undated value said again is a repeat, whenever it is said.
         let when = if s.when_us.is_some() { minute(s) } else { i64::MIN };
@@ -101,7 +103,7 @@ fn points(statements: &[Statement<'_>], mut members: Vec<usize>, order: &impl Fn
             (false, Some(_)) => reprinted(statements, &out, minute(s), reading),
             (false, None) => None,
         };
-        let place = *places.entry((when, reading.value.as_str())).or_insert_with(|| repeats().unwrap_or(new));
+        let place = *places.entry((when, reading.value)).or_insert_with(|| repeats().unwrap_or(new));
         match out.get_mut(place) {
             Some(point) => point.merged.push(at),
             None => out.push(Point { minute: minute(s), lead: at, merged: Vec::new() }),

@@ -11,12 +11,13 @@ use super::course::Taken;
 use super::doubt;
 use crate::keyinfo::language::concept::{self, Index, Key, at, get, items, str_of, text};
 use crate::keyinfo::language::dates;
+use crate::keyinfo::language::mark::Mark;
 use crate::keyinfo::language::tables::{ABSENCES, Absence, BY_TYPE, SECTIONS, TypeRules};
 use crate::keyinfo::language::words::fold;
 use crate::keyinfo::merge::apart;
 use crate::keyinfo::merge::identity::Identity;
 use crate::keyinfo::merge::series::Reading;
-use crate::keyinfo::tell::remark;
+use crate::keyinfo::tell::remark::{self, Variant};
 
 /// One fact that a summary looks at.
 pub struct Stated<'a> {
@@ -56,6 +57,8 @@ pub struct Stated<'a> {
     pub identity: Identity<'a>,
     /// What tells it from others of its code, besides the time: see `apart.rs`.
     pub apart: String,
+    /// The mark of `apart`.
+    pub apart_by: Mark,
     /// Where in its document it stands, in the order of the document.
     pub place: Vec<u8>,
     /// Of an observation: its value, as it is compared.
@@ -63,12 +66,12 @@ pub struct Stated<'a> {
     /// Of a medicine: how it goes on.
     pub taken: Option<Taken>,
     /// See [`Stated::variants`].
-    variants: OnceLock<Vec<String>>,
+    variants: OnceLock<Vec<Variant>>,
 }
 
 impl Stated<'_> {
     /// What another document may say differently of it, in words; worked out when something is merged with it.
-    pub fn variants(&self) -> &[String] {
+    pub fn variants(&self) -> &[Variant] {
         self.variants.get_or_init(|| remark::variants(self))
     }
 }
@@ -153,6 +156,7 @@ impl<'a> Reader<'a, '_> {
         let key = concept.and_then(|c| by_words(kind, c).or_else(|| concept::key(c))).or_else(|| named(resource)).unwrap_or_else(|| Key::Words(format!("#{}", fact.full_url)));
         let isolate = self.isolates.get(&at).copied();
         let (conversion, odd) = measured(kind, resource, concept);
+        let apart = apart::told(kind, resource, concept, &apart::Beside { dated: when_us.is_some(), isolate, device, comparable: conversion.is_some() });
         let odd = odd.or_else(|| part(resource, "unreadable-time").map(|_| doubt::unreadable()));
         Some(Stated {
             fact: at,
@@ -174,7 +178,8 @@ impl<'a> Reader<'a, '_> {
             section: section(kind, resource, rules),
             goes_on: goes_on(resource),
             lifelong: kind == "Condition" && concept.is_some_and(apart::lifelong),
-            apart: apart::told(kind, resource, concept, &apart::Beside { dated: when_us.is_some(), isolate, device, comparable: conversion.is_some() }),
+            apart_by: Mark::of(&apart),
+            apart,
             place: ordered(place(resource)),
             reading: (kind == "Observation").then(|| Box::new(Reading::of(resource, conversion))),
             taken: kind.starts_with("Medication").then(|| Taken::of(resource)),

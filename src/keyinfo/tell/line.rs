@@ -128,10 +128,10 @@ fn is_over(lead: &Statement<'_>) -> bool {
 /// The dosage of a treatment that goes on and of which the newest word is a dispensing that says none: the newest of those in force.
 pub fn dosage_besides<'a>(context: &Context<'a>, group: &Group, lead: &Statement<'_>) -> Option<(&'a str, usize)> {
     let open = group.regimen.as_ref().is_none_or(|r| r.state != State::Stopped);
-    let silent = lead.kind == "MedicationDispense" && lead.variants().first().is_none_or(String::is_empty);
+    let silent = lead.kind == "MedicationDispense" && lead.variants().first().is_none_or(|v| v.words.is_empty());
     let said = |at: &usize| {
         let s = context.statement(*at).filter(|s| s.taken.is_none_or(|t| t.at(context.now_us) == Course::Current))?;
-        s.stated().variants().first().map(|dosage| (dosage.as_str(), *at)).filter(|(dosage, _)| !dosage.is_empty())
+        s.stated().variants().first().map(|dosage| (dosage.words.as_str(), *at)).filter(|(dosage, _)| !dosage.is_empty())
     };
     if open && silent { group.merged.iter().find_map(said) } else { None }
 }

@@ -6,6 +6,7 @@ use super::line::{Context, dosage_besides, is_to_come, onset, reaction, status};
 use super::{medication, observation};
 use crate::keyinfo::language::concept::{self, get, items, label, text};
 use crate::keyinfo::language::dates;
+use crate::keyinfo::language::mark::{Mark, Quick};
 use crate::keyinfo::language::tables::FRENCH;
 use crate::keyinfo::language::words::fold;
 use crate::keyinfo::merge::group::Group;
@@ -47,19 +48,19 @@ pub fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Vec<Str
 fn told_otherwise(context: &Context<'_>, group: &Group, lead: &Statement<'_>, out: &mut Vec<String>) {
     let own = lead.variants();
     let besides = dosage_besides(context, group, lead).map(|(dosage, _)| dosage);
-    let mut told: Vec<String> = own.iter().map(String::as_str).chain(besides).map(fold).collect();
-    let mut met: HashSet<&str> = HashSet::new();
+    let mut told: Vec<String> = own.iter().map(|v| v.words.as_str()).chain(besides).map(fold).collect();
+    let mut met: HashSet<Mark, Quick> = HashSet::default();
     for (at, other) in group.merged.iter().filter_map(|at| Some((*at, context.statement(*at)?))) {
         let mut differs = Vec::new();
         for (place, (own, theirs)) in own.iter().zip(other.stated().variants()).enumerate() {
             // A name that the lead bears too is no other name.
-            if own == theirs || theirs.is_empty() || (place == 0 && is_named(lead.kind) && same_names(other, lead)) || !met.insert(theirs) {
+            if own == theirs || theirs.words.is_empty() || (place == 0 && is_named(lead.kind) && same_names(other, lead)) || !met.insert(theirs.mark) {
                 continue;
             }
-            let folded = fold(theirs);
+            let folded = fold(&theirs.words);
             if !told.iter().any(|t| says(t, &folded)) {
                 told.push(folded);
-                differs.push(theirs.as_str());
+                differs.push(theirs.words.as_str());
             }
         }
         if !differs.is_empty() {
@@ -82,8 +83,24 @@ fn is_named(kind: &str) -> bool {
     !kind.starts_with("Medication")
 }
 
-/// What two documents may say differently of one thing: its name, state, date, dosage, gravity.
-pub fn variants(s: &Stated<'_>) -> Vec<String> {
+/// What two documents may say differently of one thing.
+pub struct Variant {
+    pub words: String,
+    mark: Mark,
+}
+
+impl PartialEq for Variant {
+    fn eq(&self, other: &Self) -> bool {
+        self.mark == other.mark
+    }
+}
+
+/// What a document says of a thing that another may say differently: its name, state, date, dosage, gravity.
+pub fn variants(s: &Stated<'_>) -> Vec<Variant> {
+    in_words(s).into_iter().map(|words| Variant { mark: Mark::of(&words), words }).collect()
+}
+
+fn in_words(s: &Stated<'_>) -> Vec<String> {
     let r = s.resource;
     let own = |t: Option<String>| t.unwrap_or_default();
     let name = own(s.concept.filter(|_| is_named(s.kind)).and_then(label));

@@ -33,6 +33,7 @@ pub struct Absent {
 /// All sections that the Bundle will hold, in reading order.
 pub fn fill<'a>(context: &Context<'a>, groups: Vec<Group>) -> Vec<Filled<'a>> {
     let found = texts::read(context);
+    let absent: Vec<(usize, &'static Absence)> = context.statements.iter().enumerate().filter_map(|(at, s)| Some((at, s.absence?))).collect();
     let mut sections: Vec<Filled<'a>> = SECTIONS.section.iter().map(|row| Filled { row, entries: Vec::new(), absences: Vec::new(), texts: texts::of(&found, &row.key) }).collect();
     for group in groups {
         let place = context.statement(group.lead).and_then(|s| s.section);
@@ -42,7 +43,7 @@ pub fn fill<'a>(context: &Context<'a>, groups: Vec<Group>) -> Vec<Filled<'a>> {
         }
     }
     for section in &mut sections {
-        section.absences = absences(context, section);
+        section.absences = absences(context, section, &absent);
         let entries = std::mem::take(&mut section.entries);
         let mut ranked: Vec<_> = entries.into_iter().map(|(group, line)| (rank(context, &group, &line), group, line)).collect();
         // Lines that say the same differ by their documents: the order in which facts come never shows.
@@ -79,10 +80,11 @@ fn day(at_us: i64) -> i64 {
     at_us.saturating_add(2 * HOUR_US).div_euclid(24 * HOUR_US)
 }
 
-fn absences(context: &Context<'_>, section: &Filled<'_>) -> Vec<Absent> {
+/// What is absent of a section, of all statements of absence.
+fn absences(context: &Context<'_>, section: &Filled<'_>, all: &[(usize, &'static Absence)]) -> Vec<Absent> {
     let mut out: Vec<Absent> = Vec::new();
-    for (at, s) in context.statements.iter().enumerate() {
-        let Some(absence) = s.absence.filter(|a| a.section == section.row.key || (a.section == "*" && section.row.pick.iter().any(|p| p.kind == s.kind))) else { continue };
+    let picks = |at: usize| context.statement(at).is_some_and(|s| section.row.pick.iter().any(|p| p.kind == s.kind));
+    for (at, absence) in all.iter().copied().filter(|(at, a)| a.section == section.row.key || (a.section == "*" && picks(*at))) {
         match out.iter_mut().find(|a| std::ptr::eq(a.absence, absence)) {
             Some(known) => known.statements.push(at),
             None => out.push(Absent {
