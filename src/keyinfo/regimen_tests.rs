@@ -83,6 +83,36 @@ fn the_newest_document_stops_a_treatment_and_says_which_it_is() {
 }
 
 #[test]
+fn dosages_that_two_prescribers_give_differently_are_a_contradiction_with_both_names() {
+    let said = |date: &str, dosage: &str| record(date).with(Some(0), prescribed("2026-09-12")).with(Some(2), medication("MedicationStatement", "active", dosage));
+    let remarks =
+        |record: Record| lines(&record, "medications")[0]["remarks"].as_array().map(|r| r.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | ")).unwrap_or_default();
+    let differs = || said("2026-08-02", "1 comprimé le matin");
+    let both = "posologies différentes : 1 comprimé matin et soir (Dr Claire Martin, 12/09/2026) ; 1 comprimé le matin (Dr Anne Leroy, 02/08/2026)";
+    assert_eq!((told(differs()).2, remarks(differs())), (true, both.to_owned()), "said once");
+    // The same words, a dosage of long ago, an author who changed his own: nobody contradicts anybody.
+    assert!(!told(said("2026-08-02", "1 comprimé matin et soir.")).2);
+    let old = said("2025-06-02", "1 comprimé le matin");
+    assert!(!told(old).2);
+    let mut own = differs();
+    own.sources[2].author = own.sources[0].author.clone();
+    assert!(!told(own).2);
+}
+
+#[test]
+fn dosages_of_one_daily_dose_are_one_whatever_their_words() {
+    let structured = |frequency: u32, dose: f64, words: &str| {
+        let mut one = medication("MedicationStatement", "active", words);
+        one["dosage"][0]["timing"] = json!({"repeat": {"frequency": frequency, "period": 1, "periodUnit": "d"}});
+        one["dosage"][0]["doseAndRate"] = json!([{"doseQuantity": {"value": dose, "code": "{tablet}", "system": "http://unitsofmeasure.org"}}]);
+        one
+    };
+    let both = |other: Value| told(record("2026-08-02").with(Some(0), structured(2, 1.0, "un comprimé matin et soir")).with(Some(2), other)).2;
+    assert!(!both(structured(1, 2.0, "2 comprimés par jour")));
+    assert!(both(structured(1, 1.0, "un comprimé par jour")));
+}
+
+#[test]
 fn dispensed_or_listed_after_a_stop_is_a_contradiction_that_stays_in_sight() {
     let after = told(record("2026-11-01").with(Some(0), stopped("2026-09-10")).with(Some(2), dispensed("2026-11-01", 30)));
     assert_eq!(after.0, "uncertain");

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::dosages;
 use super::group::Group;
 use super::identity::family;
 use super::statement::Statement;
@@ -113,6 +114,8 @@ pub struct Regimen {
     pub conflict: bool,
     /// Over for longer than stopped treatments are of interest.
     pub past: bool,
+    /// Statements of dosages that differ, the newest first: one of each author.
+    pub dosages: Vec<usize>,
     /// Other medicines of the same substance that are not over.
     pub same_substance: Vec<String>,
 }
@@ -166,7 +169,12 @@ pub fn settle(context: &Context<'_>, groups: &mut [Group]) {
     let record_us = handed.values().map(|d| d.us).max().unwrap_or(i64::MIN);
     for group in groups.iter_mut().filter(|g| medicine(g)) {
         let evidence = Evidence::of(context, group, handed.get(&group.class).copied(), record_us);
-        group.regimen = Some(Box::new(evidence.regimen()));
+        let mut regimen = evidence.regimen();
+        if regimen.state != State::Stopped {
+            regimen.dosages = dosages::differing(context, group, evidence.ago(MEDICATIONS.windows.acute_months));
+            regimen.conflict |= !regimen.dosages.is_empty();
+        }
+        group.regimen = Some(Box::new(regimen));
     }
     same_substance(context, groups);
 }
@@ -212,7 +220,7 @@ impl<'a> Evidence<'a> {
         let (state, conflict, reason) = rule.map_or((State::Uncertain, false, String::new()), |r| (r.state, r.conflict, self.told(&r.reason)));
         let ended = self.stop.or(self.over).map(|s| self.end_us(s)).or(self.last.map(|l| l.us));
         let past = state == State::Stopped && ended.is_some_and(|us| us < self.ago(MEDICATIONS.windows.stopped_months));
-        Regimen { state, reason, conflict, past, same_substance: Vec::new() }
+        Regimen { state, reason, conflict, past, dosages: Vec::new(), same_substance: Vec::new() }
     }
 
     fn holds(&self, when: When) -> bool {

@@ -35,7 +35,7 @@ fn in_days(duration: &Value) -> Option<f64> {
 }
 
 /// Dose of a day and its unit; of steps that follow each other, none.
-fn per_day(resource: &Value) -> Option<(f64, &str)> {
+pub fn per_day(resource: &Value) -> Option<(f64, &str)> {
     let mut all = items(resource, "dosageInstruction").chain(items(resource, "dosage"));
     let (dosage, None) = (all.next()?, all.next()) else { return None };
     let dose = at(dosage, "/doseAndRate/0/doseQuantity")?;

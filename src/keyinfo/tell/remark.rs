@@ -24,6 +24,7 @@ pub fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Vec<Str
     if let Some(other) = group.near.and_then(|at| context.statement(at)) {
         out.push(format!("même vaccination notée {} : probablement une seule dose, saisie deux fois", dates::on(other.when)));
     }
+    out.extend(group.regimen.as_ref().and_then(|r| dosages(context, &r.dosages)));
     for other in group.regimen.iter().flat_map(|r| &r.same_substance) {
         out.push(format!("même substance que {other} : à vérifier"));
     }
@@ -44,12 +45,20 @@ pub fn of(context: &Context<'_>, group: &Group, lead: &Statement<'_>) -> Vec<Str
     out
 }
 
+/// `posologies différentes : 1 comprimé le matin (Dr Anne Leroy, 02/06/2026) ; 2 comprimés le matin (Dr Paul Roche, 14/05/2026)`
+fn dosages(context: &Context<'_>, differing: &[usize]) -> Option<String> {
+    let one = |at: &usize| Some(format!("{} ({})", context.statement(*at)?.stated().variants().first()?.words, context.who(*at)));
+    let all: Vec<String> = differing.iter().filter_map(one).collect();
+    (!all.is_empty()).then(|| format!("posologies différentes : {}", all.join(" ; ")))
+}
+
 /// What the repeats say that the lead does not, each said once.
 fn told_otherwise(context: &Context<'_>, group: &Group, lead: &Statement<'_>, out: &mut Vec<String>) {
     let own = lead.variants();
     let besides = dosage_besides(context, group, lead).map(|(dosage, _)| dosage);
     let mut told: Vec<String> = own.iter().map(|v| v.words.as_str()).chain(besides).map(fold).collect();
-    let mut met: HashSet<Mark, Quick> = HashSet::default();
+    let differing = group.regimen.iter().flat_map(|r| &r.dosages);
+    let mut met: HashSet<Mark, Quick> = differing.filter_map(|at| Some(context.statement(*at)?.stated().variants().first()?.mark)).collect();
     for (at, other) in group.merged.iter().filter_map(|at| Some((*at, context.statement(*at)?))) {
         let mut differs = Vec::new();
         for (place, (own, theirs)) in own.iter().zip(other.stated().variants()).enumerate() {

@@ -212,8 +212,8 @@ fn age_days(context: &Context<'_>, us: i64) -> f64 {
 }
 
 /// Whether documents contradict each other about a line: denied, another value at the same time, a problem or an allergy that is over
-/// in one and not in another, a treatment that is dispensed, prescribed or listed after it was stopped, two strengths of one substance that
-/// different documents list. What they add to each other is a remark.
+/// in one and not in another, a treatment that is dispensed, prescribed or listed after it was stopped or whose prescribers give different
+/// dosages, two strengths of one substance that different documents list. What they add to each other is a remark.
 pub fn conflicts(context: &Context<'_>, group: &Group) -> bool {
     let rank = |at: usize| context.statement(at).and_then(|s| s.reading()).map(|r| r.rank);
     // What was corrected, or preliminary, contradicts nothing.
