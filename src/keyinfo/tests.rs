@@ -190,6 +190,23 @@ fn a_denial_beside_an_affirmation_is_told_with_both_authors() {
 }
 
 #[test]
+fn none_in_a_history_of_reimbursements_says_that_nothing_was_reimbursed() {
+    let none = || json!({"resourceType": "Immunization", "status": "not-done", "vaccineCode": coded("http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips", "no-known-immunizations", "Pas de vaccin connu")});
+    let vaccine = json!({"resourceType": "Immunization", "status": "completed", "vaccineCode": {"text": "BOOSTRIXTETRA"}, "occurrenceDateTime": "2024-05-02"});
+    let of = |kind: &str, vaccine: Option<&Value>| {
+        let mut record = Record::new();
+        record.sources[2].kind = kind.into();
+        let record = record.with(Some(2), none());
+        told(&vaccine.into_iter().fold(record, |record, v| record.with(Some(0), v.clone())).bundle(), "11369-6")
+    };
+    assert!(of("REMB", None).contains("Aucun remboursement de vaccin retrouvé (déclaré par Dr Anne Leroy"), "{}", of("REMB", None));
+    assert!(of("34133-9", None).contains("Aucune vaccination connue (déclaré par Dr Anne Leroy"));
+    assert!(of("34133-9", Some(&vaccine)).contains("Désaccord entre documents"));
+    let beside = of("REMB", Some(&vaccine));
+    assert!(beside.contains("BOOSTRIXTETRA") && !beside.contains("Désaccord") && !beside.contains("Aucun"), "{beside}");
+}
+
+#[test]
 fn no_known_allergy_is_a_sentence_with_its_author() {
     let none = allergy(coded("http://snomed.info/sct", "716186003", "No known allergy"));
     let bundle = Record::new().with(Some(0), none.clone()).with(Some(2), none).bundle();
@@ -728,6 +745,13 @@ fn a_goal_says_what_it_aims_at_and_what_is_denied_is_not_to_do() {
     later(&plan(goal("Prévoir", "cancelled", json!({"detailCodeableConcept": {"text": "Séjour de répit"}}))), "Prévoir : Séjour de répit, noté non prévu [");
     later(&plan(goal("Ventilation", "proposed", json!({"detailBoolean": false}))), "Ventilation : non [");
     later(&plan(goal("Sevrage", "rejected", json!({}))), "Sevrage, refusé [");
+}
+
+#[test]
+fn goals_of_one_code_with_different_aims_are_two_and_with_the_same_one() {
+    let weight = |kg: u32| goal("Poids", "active", json!({"detailQuantity": {"value": kg, "unit": "kg"}}));
+    let both = |a: Value, b: Value| told(&Record::new().with(Some(0), a).with(Some(2), b).bundle(), "18776-5").matches("• Poids").count();
+    assert_eq!((both(weight(65), weight(70)), both(weight(65), weight(65))), (2, 1));
 }
 
 #[test]

@@ -130,6 +130,9 @@ pub struct When {
 #[derive(Debug, Deserialize)]
 pub struct Absence {
     pub codes: Vec<String>,
+    /// What an absence of its section means in a history of reimbursements.
+    #[serde(default)]
+    pub reimbursed: bool,
     pub section: String,
     pub known: bool,
     pub scope: Option<String>,

@@ -35,6 +35,7 @@ pub fn told(kind: &str, resource: &Value, concept: Option<&Value>, beside: &Besi
         "Immunization" => dose(resource),
         "DiagnosticReport" => fold(text(resource, "/conclusion")),
         "FamilyMemberHistory" => relative(resource),
+        "Goal" => aim(resource),
         "DeviceUseStatement" => device_name(beside.device, resource),
         kind if kind.starts_with("Medication") => medication::dosage(resource).map(|d| fold(&d)).unwrap_or_default(),
         _ => fold(text(resource, "/description")),
@@ -176,6 +177,14 @@ const LATERAL: &[&[u8]] = &[b"droi", b"gauc", b"bila"];
 fn dose(resource: &Value) -> String {
     let number = at(resource, "/protocolApplied/0/doseNumberPositiveInt").map(Value::to_string).unwrap_or_default();
     format!("{number}|{}|{}", text(resource, "/lotNumber"), fold(text(resource, "/occurrenceString")))
+}
+
+/// What a goal aims at: two aims of one code are two goals.
+fn aim(resource: &Value) -> String {
+    let measure = |target: &Value| get(target, "measure").and_then(concept::key).map(|key| format!("{key:?}")).unwrap_or_default();
+    let detail =
+        |target: &Value| target.as_object().into_iter().flatten().filter(|(name, _)| name.starts_with("detail")).map(|(_, value)| fold(&value.to_string())).collect::<String>();
+    items(resource, "target").map(|target| format!("{}={};", measure(target), detail(target))).collect()
 }
 
 fn relative(resource: &Value) -> String {

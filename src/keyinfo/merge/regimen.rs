@@ -184,9 +184,10 @@ fn is_dispensing(context: &Context<'_>, s: &Statement<'_>) -> bool {
     s.kind == "MedicationDispense" || reimbursed(context, s)
 }
 
-fn reimbursed(context: &Context<'_>, s: &Statement<'_>) -> bool {
+/// Whether a statement is of a history of reimbursements.
+pub fn reimbursed(context: &Context<'_>, s: &Statement<'_>) -> bool {
     let kind = s.source.and_then(|at| context.sources.get(at)).map_or("", |d| d.kind.as_str());
-    s.kind != "MedicationDispense" && MEDICATIONS.dispensed.types.iter().any(|t| t == kind)
+    MEDICATIONS.dispensed.types.iter().any(|t| t == kind)
 }
 
 /// The newer of two.

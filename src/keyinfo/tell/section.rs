@@ -8,6 +8,7 @@ use crate::fhir::time;
 use crate::keyinfo::language::concept::{items, text};
 use crate::keyinfo::language::tables::{Absence, Need, SECTIONS, Section};
 use crate::keyinfo::merge::group::Group;
+use crate::keyinfo::merge::regimen::reimbursed;
 use crate::keyinfo::merge::statement::{Statement, settle};
 
 /// A section with its lines.
@@ -33,7 +34,7 @@ pub struct Absent {
 /// All sections that the Bundle will hold, in reading order.
 pub fn fill<'a>(context: &Context<'a>, groups: Vec<Group>) -> Vec<Filled<'a>> {
     let found = texts::read(context);
-    let absent: Vec<(usize, &'static Absence)> = context.statements.iter().enumerate().filter_map(|(at, s)| Some((at, s.absence?))).collect();
+    let absent: Vec<(usize, &'static Absence)> = context.statements.iter().enumerate().filter_map(|(at, s)| Some((at, meant(context, s)?))).collect();
     let mut sections: Vec<Filled<'a>> = SECTIONS.section.iter().map(|row| Filled { row, entries: Vec::new(), absences: Vec::new(), texts: texts::of(&found, &row.key) }).collect();
     for group in groups {
         let place = context.statement(group.lead).and_then(|s| s.section);
@@ -78,6 +79,13 @@ fn rank(context: &Context<'_>, group: &Group, line: &Line) -> (bool, u8, Reverse
 fn day(at_us: i64) -> i64 {
     const HOUR_US: i64 = 3_600_000_000;
     at_us.saturating_add(2 * HOUR_US).div_euclid(24 * HOUR_US)
+}
+
+/// The absence that a statement means: of a history of reimbursements, that nothing was reimbursed.
+fn meant(context: &Context<'_>, s: &Statement<'_>) -> Option<&'static Absence> {
+    let stated = s.absence?;
+    let instead = || SECTIONS.absence.iter().find(|a| a.reimbursed && a.section == stated.section);
+    if stated.known && reimbursed(context, s) { Some(instead().unwrap_or(stated)) } else { Some(stated) }
 }
 
 /// What is absent of a section, of all statements of absence.
