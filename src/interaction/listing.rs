@@ -6,8 +6,9 @@ use super::document::GENERATED_TITLE;
 use super::summary::person_name;
 use crate::fhir::{classification, time};
 
-/// Members of the view model of key information for one document; what moves with the reader (`new`) is added by who lists it.
-pub(super) fn of(reference: &Value) -> Value {
+/// Members of the view model of key information for one document that came at `came_us`; what moves with the reader (`new`) is added by
+/// who lists it.
+pub(super) fn of(reference: &Value, came_us: i64) -> Map<String, Value> {
     let text = |path: &str| reference.pointer(path).and_then(Value::as_str).unwrap_or("");
     let contained = |kind: &str| reference.get("contained").and_then(Value::as_array).into_iter().flatten().find(|c| c.get("resourceType").and_then(Value::as_str) == Some(kind));
     let given = text("/content/0/attachment/title");
@@ -35,7 +36,8 @@ pub(super) fn of(reference: &Value) -> Value {
         out.insert("pdf".into(), json!(true));
     }
     out.insert("identifiers".into(), identifiers(reference));
-    Value::Object(out)
+    out.insert("deposited".into(), json!(time::instant(came_us)));
+    out
 }
 
 /// The date that a list shows of a document.
@@ -48,6 +50,11 @@ pub(super) fn date(reference: &Value) -> &str {
 fn generated(reference: &Value) -> Option<&str> {
     let all = reference.get("extension")?.as_array()?;
     all.iter().find(|e| e.get("url").and_then(Value::as_str) == Some(GENERATED_TITLE))?.get("valueString")?.as_str()
+}
+
+/// The uniqueId of a DocumentReference, "" without one.
+pub(super) fn unique_id(reference: &Value) -> &str {
+    reference.pointer("/masterIdentifier/value").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The entryUUID of a DocumentReference.

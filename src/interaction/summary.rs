@@ -146,7 +146,7 @@ fn source_of(app: &App, reader: &mut Reader<'_>, row: VersionRow) -> Result<Arc<
         return Ok(held);
     }
     let came_us = row.at_us;
-    let made = Arc::new(Source { came_us, ..source(&parse(&reader.with_body(row)?.body)?) });
+    let made = Arc::new(source(&parse(&reader.with_body(row)?.body)?, came_us));
     app.sources.put(key, Arc::clone(&made), 1);
     Ok(made)
 }
@@ -184,7 +184,7 @@ pub(super) fn composed(gathered: &Gathered, known: &Known<'_>, asked: Option<&As
 }
 
 /// What a reader wants to know of a document beside a fact taken from it.
-fn source(reference: &Value) -> Source {
+fn source(reference: &Value, came_us: i64) -> Source {
     let text = |path: &str| reference.pointer(path).and_then(Value::as_str).unwrap_or("").to_owned();
     let contained = |kind: &str| reference.get("contained").and_then(Value::as_array).into_iter().flatten().find(|c| c.get("resourceType").and_then(Value::as_str) == Some(kind));
     let person = contained("Practitioner").and_then(|p| p.get("name")?.get(0)).map(person_name).unwrap_or_default();
@@ -198,8 +198,9 @@ fn source(reference: &Value) -> Source {
         written: text("/content/0/attachment/creation"),
         type_display: text("/type/coding/0/display"),
         kind: text("/type/coding/0/code"),
-        listed: Arc::new(listing::of(reference)),
-        came_us: 0,
+        unique_id: listing::unique_id(reference).to_owned(),
+        listed: listing::of(reference, came_us),
+        came_us,
         in_force: text("/status") != "superseded" && !xds::is_archived(reference),
         by_patient: by_patient(reference),
         labels: labels::set(xds::label_codes(reference).iter().map(String::as_str)),

@@ -25,7 +25,7 @@ mod tests;
 mod weigh;
 mod write;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use language::text::{french_text, known_title, title};
 pub use read::codes::concept_maps;
@@ -53,8 +53,9 @@ pub struct Source {
     pub type_display: String,
     /// Code of its type.
     pub kind: String,
+    pub unique_id: String,
     /// What a list of documents shows of it, for the view model.
-    pub listed: std::sync::Arc<Value>,
+    pub listed: Map<String, Value>,
     /// When its DocumentReference last changed, µs UTC; 0 when that is not known.
     pub came_us: i64,
     /// Neither superseded nor archived, as its DocumentReference says.

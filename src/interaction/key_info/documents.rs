@@ -40,17 +40,15 @@ pub(super) fn listed<'a>(wanted: &'a Wanted, mut documents: Vec<Listed<'a>>) -> 
 
 /// Newest first, then by title, then by uniqueId: the same on every server.
 fn order(source: &Source) -> (Reverse<&str>, &str, &str) {
-    let listed = |path: &str| source.listed.pointer(path).and_then(Value::as_str).unwrap_or_default();
-    (Reverse(&source.date), listed("/title"), listed("/identifiers/uniqueId"))
+    (Reverse(&source.date), source.listed.get("title").and_then(Value::as_str).unwrap_or_default(), &source.unique_id)
 }
 
 impl Serialize for Listed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (name, value) in self.source.listed.as_object().into_iter().flatten() {
+        for (name, value) in &self.source.listed {
             map.serialize_entry(name, value)?;
         }
-        map.serialize_entry("deposited", &time::instant(self.source.came_us))?;
         if self.new {
             map.serialize_entry("new", &true)?;
         }

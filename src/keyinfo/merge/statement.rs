@@ -5,7 +5,6 @@ use std::ops::Deref;
 
 use super::series::Reading;
 use crate::keyinfo::Source;
-use crate::keyinfo::language::concept::text;
 use crate::keyinfo::language::dates;
 use crate::keyinfo::read::contents::Facts;
 use crate::keyinfo::read::doubt::Life;
@@ -79,7 +78,7 @@ fn ranks(sources: &[&Source]) -> Vec<usize> {
 }
 
 fn name(source: &Source) -> (&str, &str, &str) {
-    (&source.title, &source.author, text(&source.listed, "/identifiers/uniqueId"))
+    (&source.title, &source.author, &source.unique_id)
 }
 
 /// What decides between two statements that nothing else does: who says it in which document, the place in it, the address. So the

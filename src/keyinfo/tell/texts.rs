@@ -10,7 +10,6 @@ use serde::Deserialize;
 use super::citation;
 use super::line::Context;
 use crate::fhir::SectionText;
-use crate::keyinfo::language::concept::text;
 use crate::keyinfo::language::dates;
 use crate::keyinfo::language::words::fold;
 
@@ -60,8 +59,7 @@ pub fn read<'a>(context: &Context<'a>) -> Vec<Found<'a>> {
     let held = context.facts.held().filter_map(|(held, _)| Some((held.source?, held.contents.texts)));
     let mut out: Vec<Found<'a>> = held.flat_map(|(source, texts)| texts.iter().filter_map(move |text| Some(Found { source, text, row: row(text)? }))).collect();
     out.sort_by_cached_key(|found| {
-        let named =
-            context.sources.get(found.source).map(|s| (Reverse(dates::start_us(&s.date)), s.title.clone(), s.author.clone(), text(&s.listed, "/identifiers/uniqueId").to_owned()));
+        let named = context.sources.get(found.source).map(|s| (Reverse(dates::start_us(&s.date)), s.title.clone(), s.author.clone(), s.unique_id.clone()));
         // The same on every server: never by an address.
         (named, found.text.words.clone(), found.text.anchor.clone())
     });
