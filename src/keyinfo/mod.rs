@@ -14,11 +14,7 @@
 
 mod language;
 mod merge;
-#[cfg(test)]
-mod merge_tests;
 mod read;
-#[cfg(test)]
-mod regimen_tests;
 mod tell;
 #[cfg(test)]
 mod tests;

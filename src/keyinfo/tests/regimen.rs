@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::merge_tests::lines;
-use super::tests::{Record, medication};
+use super::*;
 
 /// A dispensing of the product of [`medication`].
 fn dispensed(when: &str, days: u32) -> Value {
