@@ -99,6 +99,6 @@ fn admitted(shared: &Shared, asked: &Asked) -> Result<Reply> {
             let guest = session::enter(shared, asked)?;
             steps::step(shared, asked, &guest, step)
         }
-        _ => Err(Fault::new(FaultKind::Forbidden, 768, "Cette adresse ne s'ouvre que depuis votre logiciel.")),
+        _ => Err(Fault::new(FaultKind::Forbidden, 768, "Cette adresse ne s'ouvre que depuis votre logiciel.").for_a_reader()),
     }
 }

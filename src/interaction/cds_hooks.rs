@@ -77,7 +77,7 @@ pub fn opens_pages(call: &Call) -> bool {
 
 fn permitted(call: &Call) -> Result<()> {
     let Some(rules) = call.visibility.rules() else { return Ok(()) };
-    may(rules.actor.role, &rules.actor.scopes, "Patient", "key-info").map_err(|rule| Fault::new(FaultKind::Forbidden, 807, rule.caller()).because(rule.code()))
+    may(rules.actor.role, &rules.actor.scopes, "Patient", "key-info").map_err(|rule| Fault::new(FaultKind::Forbidden, 807, rule.caller()).for_a_reader().because(rule.code()))
 }
 
 /// The patient here, and whether the traits of the software are those of another person.

@@ -133,7 +133,7 @@ pub(super) fn offered(call: &Call, row: &ResourceRow, interaction: &str) -> Resu
 /// Refuses what the caller's role or the scopes of its token do not cover.
 fn permitted(call: &Call, kind: &str, interaction: &str) -> Result<()> {
     let Some(rules) = call.visibility.rules() else { return Ok(()) };
-    may(rules.actor.role, &rules.actor.scopes, kind, interaction).map_err(|rule| Fault::new(FaultKind::Forbidden, 653, rule.caller()).because(rule.code()))
+    may(rules.actor.role, &rules.actor.scopes, kind, interaction).map_err(|rule| Fault::new(FaultKind::Forbidden, 653, rule.caller()).for_a_reader().because(rule.code()))
 }
 
 fn no_operation(_name: &str) -> Fault {

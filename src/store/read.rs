@@ -381,7 +381,7 @@ pub(super) fn refused(rule: Rule) -> Fault {
     if rule.equals_absence() {
         return Fault::new(FaultKind::NotFound, 231, "no such resource");
     }
-    Fault::new(FaultKind::Forbidden, 177, rule.caller()).because(rule.code())
+    Fault::new(FaultKind::Forbidden, 177, rule.caller()).for_a_reader().because(rule.code())
 }
 
 /// Largest size a stored block may unpack to: a document of 128 MiB and its frame.

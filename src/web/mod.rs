@@ -26,7 +26,7 @@ pub use documents::all as documents;
 pub use page::page;
 pub use policy::policy;
 pub use refused::refused;
-pub use small::{imported, more, sentence};
+pub use small::{failed, imported, more, sentence};
 
 /// What surrounds the view on the page, as the launching software or the main listener gives it. All texts are plain, never HTML.
 #[derive(Debug, Clone, Copy)]

@@ -43,11 +43,19 @@ pub fn imported(identifiers: &Value, frame: &Frame<'_>) -> String {
 
 /// One sentence under a title; `home` is the address of the record, empty where none is open.
 pub fn sentence(title: &str, text: &str, home: &str) -> String {
+    failed(title, (text, ""), home)
+}
+
+/// What did not go: a sentence for the practitioner, and a detail in English for whoever maintains the software.
+pub fn failed(title: &str, (text, detail): (&str, &str), home: &str) -> String {
     let mut body = Html::default();
     body.own("<section class=\"box\" aria-labelledby=\"said\"><h1 id=\"said\">");
     body.text(title);
     body.own("</h1>");
     body.leaf("p", &[("class", "reason")], &bound(text));
+    if !detail.is_empty() {
+        body.leaf("p", &[("class", "soft"), ("lang", "en")], detail);
+    }
     body.own("</section>");
     if !home.is_empty() {
         back(Links::new(&Frame { home, ..Frame::default() }), &mut body);

@@ -123,11 +123,11 @@ async fn visited(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Sh
     let asked = Asked::read(req, payload, shared).await?;
     // A card in a browser would let any site act; a token is sent by who means it.
     if asked.method == Method::Post && !asked.bearer {
-        return Err(refused(req, shared, &caller, Fault::new(FaultKind::Forbidden, 796, "Une action demande le jeton d'accès de la personne.")).await);
+        return Err(refused(req, shared, &caller, Fault::new(FaultKind::Forbidden, 796, "Une action demande le jeton d'accès de la personne.").for_a_reader()).await);
     }
     let ids = request_id(req, &shared.app);
     worked(shared, move |shared| {
-        let [_, patient, step @ ..] = asked.path.as_slice() else { return Err(Fault::new(FaultKind::NotFound, 797, "Dites quel patient : /consult/ID.")) };
+        let [_, patient, step @ ..] = asked.path.as_slice() else { return Err(Fault::new(FaultKind::NotFound, 797, "Dites quel patient : /consult/ID.").for_a_reader()) };
         let visit = visit(&caller, acting, patient.clone(), ids);
         let step: Vec<&str> = step.iter().map(String::as_str).collect();
         let home = format!("/consult/{}/", plain(patient)?);
@@ -138,5 +138,5 @@ async fn visited(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Sh
 
 fn plain(id: &str) -> Result<&str> {
     let plain = (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
-    if plain { Ok(id) } else { Err(Fault::new(FaultKind::NotFound, 798, "Aucun dossier à cette adresse.")) }
+    if plain { Ok(id) } else { Err(Fault::new(FaultKind::NotFound, 798, "Aucun dossier à cette adresse.").for_a_reader()) }
 }

@@ -81,7 +81,7 @@ impl Reply {
             400..=499 => "Demande non comprise",
             _ => "Service momentanément indisponible",
         };
-        Self::refused_on(fault, json, |reason| Self::sentence(status, title, reason, home))
+        Self::refused_on(fault, json, |reason| Self::page(status, web::failed(title, (reason, &fault.detail()), home)))
     }
 
     /// A refusal whose page, for who is no script, is made of its reason.
@@ -92,8 +92,7 @@ impl Reply {
         } else {
             tracing::debug!(fault.number = fault.number, fault.kind = ?fault.kind, "a request of the page was refused");
         }
-        let reason = fault.issues.first().map(|i| i.diagnostics.as_str()).unwrap_or_default();
-        let mut out = if json { Self::json(row.status, interaction::outcome_of(fault)) } else { page(reason) };
+        let mut out = if json { Self::json(row.status, interaction::outcome_of(fault)) } else { page(fault.told()) };
         out.retry_after_s = row.retry_after_s;
         out
     }

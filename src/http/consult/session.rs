@@ -24,7 +24,7 @@ pub(super) fn is_ticket(text: &str) -> bool {
 pub(super) fn begin(shared: &Shared, asked: &Asked, ticket: &str) -> Result<Reply> {
     let app = &shared.app;
     if asked.prefetch {
-        return Err(Fault::new(FaultKind::Forbidden, 772, "Ce lien s'ouvre une seule fois, et pas d'avance."));
+        return Err(Fault::new(FaultKind::Forbidden, 772, "Ce lien s'ouvre une seule fois, et pas d'avance.").for_a_reader());
     }
     let (cookie, token) = (app.new_secret()?, app.new_secret()?);
     let new = NewSession { cookie: &cookie, token: &token, agent: &asked.agent };
@@ -63,7 +63,7 @@ pub(super) fn enter(shared: &Shared, asked: &Asked) -> Result<Guest> {
 fn continues(shared: &Shared, cookie: &str, session: &Session) -> Result<()> {
     let visit = &session.visit;
     let now_s = shared.app.now_us() / 1_000_000;
-    let over = || Fault::new(FaultKind::Forbidden, 773, "Votre authentification s'est terminée. Ouvrez de nouveau le dossier depuis votre logiciel.");
+    let over = || Fault::new(FaultKind::Forbidden, 773, "Votre authentification s'est terminée. Ouvrez de nouveau le dossier depuis votre logiciel.").for_a_reader();
     let checked = match &shared.gate.authorization {
         _ if !shared.tls.still_valid(&visit.caller) => Err(over()),
         // A token of our own stands for a session at the identity provider: it is asked for again like at any call, and has an end.
@@ -89,7 +89,7 @@ fn own_change(shared: &Shared, asked: &Asked, session: &Session) -> Result<()> {
     if same_site && same(&asked.token, &session.token) {
         return Ok(());
     }
-    Err(Fault::new(FaultKind::Forbidden, 774, "Cette action ne vient pas de la page ouverte. Rechargez la page."))
+    Err(Fault::new(FaultKind::Forbidden, 774, "Cette action ne vient pas de la page ouverte. Rechargez la page.").for_a_reader())
 }
 
 /// Compares in a time that does not tell where texts differ.

@@ -38,7 +38,7 @@ pub(super) fn step(shared: &Shared, asked: &Asked, guest: &Guest, step: &[&str])
         (Method::Post, ["seen"]) => work.seen(),
         (Method::Post, ["break-glass"]) => work.break_glass(),
         (Method::Post, ["import"]) => work.import(),
-        _ => Err(Fault::new(FaultKind::NotFound, 775, "La page n'a rien à cette adresse.")),
+        _ => Err(Fault::new(FaultKind::NotFound, 775, "La page n'a rien à cette adresse.").for_a_reader()),
     };
     Ok(reply.unwrap_or_else(|fault| work.told(&fault)))
 }
@@ -111,7 +111,7 @@ impl Step<'_> {
         let id = self.asked.given("id").unwrap_or_default();
         let id = id.strip_prefix("DocumentReference/").unwrap_or(id);
         let plain = (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
-        if plain { Ok(id) } else { Err(Fault::new(FaultKind::NotFound, 777, "Dites quel document : id est celui d'un DocumentReference.")) }
+        if plain { Ok(id) } else { Err(Fault::new(FaultKind::NotFound, 777, "Dites quel document : id est celui d'un DocumentReference.").for_a_reader()) }
     }
 
     /// An operation or the reading of a document of this patient.
@@ -134,7 +134,7 @@ impl Step<'_> {
     /// The summary as a file.
     fn export(&self) -> Result<Reply> {
         if self.asked.parameter("format").is_some_and(|f| f != "ips") {
-            return Err(Fault::new(FaultKind::BadValue, 778, "L'export se fait en format=ips."));
+            return Err(Fault::new(FaultKind::BadValue, 778, "L'export se fait en format=ips.").for_a_reader());
         }
         let visit = &self.guest.visit;
         let call = visit.call(&self.shared.app, Method::Get, &["Patient", &visit.patient, "$summary"], &self.asked.address);
@@ -244,7 +244,7 @@ impl Step<'_> {
 }
 
 fn own_mode() -> Fault {
-    Fault::new(FaultKind::NotFound, 779, "Avec un jeton d'accès, le mode est celui du jeton.")
+    Fault::new(FaultKind::NotFound, 779, "Avec un jeton d'accès, le mode est celui du jeton.").for_a_reader()
 }
 
 fn bytes(answer: Answer) -> Vec<u8> {

@@ -245,10 +245,10 @@ impl Refused {
     /// What the practitioner is told.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Unknown => Fault::new(FaultKind::Forbidden, 785, "Ce lien n'est pas connu. Ouvrez le dossier depuis votre logiciel."),
-            Self::Used(_) => Fault::new(FaultKind::Forbidden, 786, "Ce lien a déjà servi. Ouvrez de nouveau le dossier depuis votre logiciel."),
-            Self::Late(_) => Fault::new(FaultKind::Forbidden, 787, "Ce lien n'est plus valable. Ouvrez de nouveau le dossier depuis votre logiciel."),
-            Self::Full => Fault::new(FaultKind::Busy, 788, "Trop de consultations sont ouvertes. Réessayez dans un instant depuis votre logiciel."),
+            Self::Unknown => Fault::new(FaultKind::Forbidden, 785, "Ce lien n'est pas connu. Ouvrez le dossier depuis votre logiciel.").for_a_reader(),
+            Self::Used(_) => Fault::new(FaultKind::Forbidden, 786, "Ce lien a déjà servi. Ouvrez de nouveau le dossier depuis votre logiciel.").for_a_reader(),
+            Self::Late(_) => Fault::new(FaultKind::Forbidden, 787, "Ce lien n'est plus valable. Ouvrez de nouveau le dossier depuis votre logiciel.").for_a_reader(),
+            Self::Full => Fault::new(FaultKind::Busy, 788, "Trop de consultations sont ouvertes. Réessayez dans un instant depuis votre logiciel.").for_a_reader(),
         }
     }
 }
@@ -265,11 +265,15 @@ impl Ended {
     /// What the practitioner is told.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Unknown => Fault::new(FaultKind::Forbidden, 789, "Aucune consultation n'est ouverte dans ce navigateur. Ouvrez le dossier depuis votre logiciel."),
-            Self::Idle(_) => Fault::new(FaultKind::Forbidden, 790, "La consultation s'est terminée faute d'activité. Ouvrez de nouveau le dossier depuis votre logiciel."),
-            Self::Over(_) => Fault::new(FaultKind::Forbidden, 791, "La consultation a atteint sa durée maximale. Ouvrez de nouveau le dossier depuis votre logiciel."),
+            Self::Unknown => Fault::new(FaultKind::Forbidden, 789, "Aucune consultation n'est ouverte dans ce navigateur. Ouvrez le dossier depuis votre logiciel.").for_a_reader(),
+            Self::Idle(_) => {
+                Fault::new(FaultKind::Forbidden, 790, "La consultation s'est terminée faute d'activité. Ouvrez de nouveau le dossier depuis votre logiciel.").for_a_reader()
+            }
+            Self::Over(_) => {
+                Fault::new(FaultKind::Forbidden, 791, "La consultation a atteint sa durée maximale. Ouvrez de nouveau le dossier depuis votre logiciel.").for_a_reader()
+            }
             Self::OtherBrowser(_) => {
-                Fault::new(FaultKind::Forbidden, 792, "La consultation a été ouverte dans un autre navigateur. Ouvrez de nouveau le dossier depuis votre logiciel.")
+                Fault::new(FaultKind::Forbidden, 792, "La consultation a été ouverte dans un autre navigateur. Ouvrez de nouveau le dossier depuis votre logiciel.").for_a_reader()
             }
         }
     }

@@ -57,7 +57,8 @@ pub(in crate::interaction) fn permitted(call: &Call) -> Result<()> {
         return Err(Fault::new(FaultKind::Forbidden, 754, "a page is opened for a practitioner: send the access token of the person, with direct authentication"));
     }
     match call.visibility.rules() {
-        Some(rules) => may(rules.actor.role, &rules.actor.scopes, "Patient", "key-info").map_err(|rule| Fault::new(FaultKind::Forbidden, 755, rule.caller()).because(rule.code())),
+        Some(rules) => may(rules.actor.role, &rules.actor.scopes, "Patient", "key-info")
+            .map_err(|rule| Fault::new(FaultKind::Forbidden, 755, rule.caller()).for_a_reader().because(rule.code())),
         None => Ok(()),
     }
 }
@@ -91,7 +92,7 @@ pub(super) fn breaking(actor: &Actor, reason: &str) -> Result<Actor> {
     let reason = reason.trim();
     if !reason.chars().any(char::is_alphanumeric) {
         let rule = Rule::BrisDeGlaceWithoutReason;
-        return Err(Fault::new(FaultKind::Forbidden, 759, rule.caller()).because(rule.code()));
+        return Err(Fault::new(FaultKind::Forbidden, 759, rule.caller()).for_a_reader().because(rule.code()));
     }
     if reason.chars().count() > MAX_REASON || reason.chars().any(|c| c.is_control() && !c.is_whitespace()) {
         return Err(Fault::new(FaultKind::BadValue, 760, "the reason is a text of at most 1000 characters").at("reason"));
