@@ -14,13 +14,15 @@ use crate::tls::{self, TlsState};
 const RELOAD: Duration = Duration::from_secs(5);
 /// How often background work that is due is looked for.
 const WORK: Duration = Duration::from_secs(1);
+/// How often the alarms about certificates and lists are told again, and computed anew: a list grows old though no file changes.
+const TELL: Duration = Duration::from_secs(3600);
 /// How often a development PKI signs its revocation lists again; they hold for 30 days.
 const RENEW: Duration = Duration::from_secs(86_400);
 
-/// Reloads certificates and revocation lists when their files change; a set that is not whole is refused and the old one kept.
+/// Reloads certificates and revocation lists when their files change; what does not hold stays as it was, the rest takes effect.
 /// The lists of a development PKI of our own are signed again each day.
 pub(super) async fn files(app: Arc<App>, tls: Arc<TlsState>, own_pki: Option<PathBuf>) {
-    let mut renewed = Instant::now();
+    let (mut renewed, mut told) = (Instant::now(), Instant::now());
     loop {
         actix_web::rt::time::sleep(RELOAD).await;
         if let Some(dir) = own_pki.as_deref().filter(|_| renewed.elapsed() >= RENEW) {
@@ -37,13 +39,15 @@ pub(super) async fn files(app: Arc<App>, tls: Arc<TlsState>, own_pki: Option<Pat
         if let Err(e) = tls.write_noted() {
             tracing::error!(cause = %e, "certificates to ask about by OCSP could not be noted");
         }
-        match tls.reload_if_changed() {
-            Ok(true) => {
-                tracing::info!("certificates and revocation lists reloaded");
-                tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
-            }
+        let reloaded = tls.reload_if_changed();
+        match &reloaded {
+            Ok(true) => tracing::info!("certificates and revocation lists reloaded"),
             Ok(false) => {}
-            Err(e) => tracing::error!(cause = %e, "certificates could not be reloaded; the previous set stays in force"),
+            Err(e) => tracing::error!(cause = %e, "of the certificates and revocation lists some stay as they were, or their issuer's clients are refused; the rest took effect"),
+        }
+        if reloaded == Ok(true) || told.elapsed() >= TELL {
+            told = Instant::now();
+            tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
         }
     }
 }

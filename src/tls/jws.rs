@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::error::{Result, TlsError};
-use super::server::read;
+use super::files::read;
 use crate::identity::{Algorithm, Check, PublicKey};
 
 /// Bytes of one half of an ES256 signature.

@@ -1,13 +1,14 @@
 //! Mutual TLS: the acceptor, the policy on client certificates, revocation, and the development PKI.
 //!
 //! The only room that names rustls, openssl and rcgen. No session resumption, no tickets, no early data: a revoked
-//! certificate never comes back. Trust is replaced as one whole, or not at all.
+//! certificate never comes back. A set of trust is replaced as one whole; what a new one lacks stays as it was, or is refused.
 //! Spec: RFC 5280, RFC 8446, RFC 7627; ANS IGC-Santé.
 
 mod authority;
 mod client;
 mod crl;
 mod error;
+mod files;
 mod folder;
 mod https;
 mod jws;

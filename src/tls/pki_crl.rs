@@ -9,7 +9,8 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use super::error::{Result, TlsError};
 use super::pki::write;
-use super::server::{now_s, read};
+use super::files::read;
+use super::server::now_s;
 use crate::identity::{CertificateFacts, RevocationFacts};
 
 const DAY_S: i64 = 86_400;
