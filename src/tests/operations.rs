@@ -218,12 +218,15 @@ fn revocation_lists_are_fetched_into_the_watched_folder() {
     use std::io::{Read, Write};
     let server = TestServer::start(On::Sqlite);
     let pem = std::fs::read_to_string(server.pki().join("crl.pem")).unwrap();
-    let list = pem.split_inclusive("-----END X509 CRL-----").next().unwrap().to_owned();
+    let first = |pem: &str| pem.split_inclusive("-----END X509 CRL-----").next().unwrap().to_owned();
+    let offered = std::sync::Arc::new(std::sync::Mutex::new(first(&pem)));
+    let shown = std::sync::Arc::clone(&offered);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = std::thread::spawn(move || {
-        for _ in 0..3 {
+        for _ in 0..6 {
             let (mut stream, _) = listener.accept().unwrap();
+            let list = shown.lock().unwrap().clone();
             let mut asked = [0; 1024];
             let read = stream.read(&mut asked).unwrap();
             let (status, body) = match String::from_utf8_lossy(&asked[..read]).split(' ').nth(1) {
@@ -249,6 +252,19 @@ fn revocation_lists_are_fetched_into_the_watched_folder() {
     assert!(run(&["good.crl"]).0);
     let (done, said) = run(&["none.crl", "page.crl"]);
     assert!(!done && said.contains("404") && said.contains("no revocation list"), "{said}");
+    passerelle::tls::renew_crl(&server.pki()).unwrap();
+    let offer = |list: String| *offered.lock().unwrap() = list;
+    offer(first(&std::fs::read_to_string(server.pki().join("crl.pem")).unwrap()));
+    assert!(run(&["good.crl"]).0, "a newer list takes the place of the one before");
+    let there = std::fs::read(folder.join("127_0_0_1_good_crl.crl")).unwrap();
+    let stranger = TestServer::start(On::Sqlite);
+    let forged = first(&std::fs::read_to_string(stranger.pki().join("crl.pem")).unwrap());
+    for (list, reason) in [(forged, "no known authority signed it"), (first(&pem), "its number is below")] {
+        offer(list);
+        let (done, said) = run(&["good.crl"]);
+        assert!(!done && said.contains(reason), "{said}");
+        assert_eq!(std::fs::read(folder.join("127_0_0_1_good_crl.crl")).unwrap(), there, "the good list stays");
+    }
     serving.join().unwrap();
     let names: Vec<String> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(names, ["127_0_0_1_good_crl.crl"]);
