@@ -135,7 +135,7 @@ fn launch(
                 let metrics = Arc::new(Metrics::default());
                 let admin = app.config.admin.bind.clone();
                 if !admin.is_empty() {
-                    actix_web::rt::spawn(http::start_admin(&admin, Arc::clone(&metrics))?);
+                    actix_web::rt::spawn(http::start_admin(&admin, Arc::clone(&metrics), Arc::clone(&tls))?);
                 }
                 actix_web::rt::spawn(watch::files(Arc::clone(&app), Arc::clone(&tls), own_pki));
                 actix_web::rt::spawn(watch::keys(keys, Arc::clone(&gate), Arc::clone(&app)));

@@ -45,6 +45,9 @@ fn metrics_are_on_the_loopback_listener_and_hold_nothing_of_a_patient() {
     plain.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("passerelle_requests_total{interaction=\"deposit\",status=\"201\"} 1"), "{answer}");
     assert!(!answer.contains("270037500000121"));
+    let gauge = |name: &str| answer.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')?.parse::<i64>().ok()).unwrap();
+    let day = 86_400;
+    assert!((29 * day..=30 * day).contains(&gauge("crl_seconds_left")) && (824 * day..=825 * day).contains(&gauge("certificate_seconds_left")), "{answer}");
 }
 
 #[test]
