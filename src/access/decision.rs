@@ -3,6 +3,7 @@
 //!
 //! Order: authentication, role, closed, blocked, mode and prior opposition, authorisation; then per document matrix, labels, deleted.
 
+use super::centre_15::regulates;
 use super::labels::{INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX, MASQUE_PS};
 use super::matrix::{Cell, Matrix};
 use super::rule::Rule;
@@ -119,6 +120,7 @@ fn practitioner(actor: &Actor, matrix: &Matrix, facts: &RecordFacts, now_us: i64
         Mode::BrisDeGlace if !actor.reason.chars().any(char::is_alphanumeric) => RecordRight::Nothing(Rule::BrisDeGlaceWithoutReason),
         Mode::BrisDeGlace if facts.opposes_bris_de_glace => RecordRight::Nothing(Rule::BrisDeGlaceOpposed),
         Mode::BrisDeGlace => RecordRight::Whole { sees_masked: facts.medecin_traitant || matrix.bris_de_glace_sees_masked(), rule: Rule::BrisDeGlace },
+        Mode::Centre15 if !actor.person.as_ref().is_some_and(|p| regulates(&p.profession)) => RecordRight::Nothing(Rule::Centre15Profession),
         Mode::Centre15 if facts.opposes_centre_15 => RecordRight::Nothing(Rule::Centre15Opposed),
         Mode::Centre15 => RecordRight::Whole { sees_masked: facts.medecin_traitant || matrix.centre_15_sees_masked(), rule: Rule::Centre15 },
         Mode::Normal => authorised(facts, now_us),

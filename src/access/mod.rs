@@ -5,6 +5,7 @@
 //! feeding and structures are the tables of fhir-profiles/access-matrix, each row with its source and confidence. Under the policy
 //! `open` any valid certificate reads and writes, and of the labels the mask holds.
 
+mod centre_15;
 mod choices;
 mod confidence;
 mod decision;
@@ -22,6 +23,7 @@ mod structures;
 mod tests;
 mod visibility;
 
+pub use centre_15::{RegulationClaim, regulation_claim};
 pub use choices::{Choice, ChoiceKind, FERMETURE, MEDECIN_TRAITANT, RATTACHEMENT_MES, choices, strip as strip_choices};
 pub use confidence::Confidence;
 pub use decision::{Decision, DocumentFacts, RecordFacts, RecordRight, document_right, record_right};
@@ -34,11 +36,12 @@ pub use rule::{Rule, RuleRow};
 pub use structures::Structures;
 pub use visibility::{Purpose, Sight, Visibility, person_key, staff_key};
 
-/// Codes of the rows of rules, feeding and durations that no text settles; those of the matrix are [`Matrix::assumptions`].
+/// Codes of the rows of rules, feeding, durations and centre 15 that no text settles; those of the matrix are [`Matrix::assumptions`].
 pub fn assumptions() -> Vec<String> {
     let assumed = |confidence: Confidence| confidence == Confidence::Assumption;
     let rules = Rule::ALL.iter().map(|r| r.row()).filter(|r| assumed(r.confidence)).map(|r| format!("rule {}", r.code));
     let feeding = Situation::ALL.iter().map(|s| feeding(*s)).filter(|r| assumed(r.confidence)).map(|r| format!("feeding {}", r.code));
     let durations = durations().iter().filter(|d| assumed(d.confidence)).map(|d| format!("duration {}", d.name));
-    rules.chain(feeding).chain(durations).collect()
+    let centre_15 = centre_15::rows().into_iter().filter(|(_, _, confidence)| assumed(*confidence)).map(|(name, ..)| format!("centre-15 {name}"));
+    rules.chain(feeding).chain(durations).chain(centre_15).collect()
 }

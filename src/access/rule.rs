@@ -32,6 +32,8 @@ pub enum Rule {
     BrisDeGlaceOpposed,
     /// Bris de glace.
     BrisDeGlace,
+    /// The profession does not regulate for centre 15.
+    Centre15Profession,
     /// The patient opposed to the access of centre 15 beforehand.
     Centre15Opposed,
     /// Medical regulation of centre 15.
@@ -113,6 +115,7 @@ impl Rule {
         Self::BrisDeGlaceWithoutReason,
         Self::BrisDeGlaceOpposed,
         Self::BrisDeGlace,
+        Self::Centre15Profession,
         Self::Centre15Opposed,
         Self::Centre15,
         Self::MedecinTraitant,
@@ -146,6 +149,7 @@ impl Rule {
             Self::BrisDeGlaceWithoutReason => "bris_de_glace_without_reason",
             Self::BrisDeGlaceOpposed => "bris_de_glace_opposed",
             Self::BrisDeGlace => "bris_de_glace",
+            Self::Centre15Profession => "centre_15_profession",
             Self::Centre15Opposed => "centre_15_opposed",
             Self::Centre15 => "centre_15",
             Self::MedecinTraitant => "medecin_traitant",

@@ -108,6 +108,17 @@ fn a_record_is_open_where_no_prohibition_holds() {
     }
 }
 
+#[test]
+fn centre_15_is_the_regulating_doctor_s_alone() {
+    let matrix = Matrix::builtin().unwrap();
+    for (profession, expected) in [("10", Rule::Centre15), ("60", Rule::Centre15Profession), ("40", Rule::Centre15Profession), ("", Rule::Centre15Profession)] {
+        let a = actor(Role::Practitioner, Level::Direct, Mode::Centre15, "", profession);
+        assert_eq!(record_right(&a, &matrix, &RecordFacts { care_team: true, ..RecordFacts::default() }, NOW).rule(), expected, "{profession}");
+        let glass = actor(Role::Practitioner, Level::Direct, Mode::BrisDeGlace, "coma", profession);
+        assert_eq!(record_right(&glass, &matrix, &RecordFacts::default(), NOW).rule(), Rule::BrisDeGlace, "{profession}");
+    }
+}
+
 /// A document, its place in the matrix of a chirurgien-dentiste, and whether that matrix forbids it to him and to a médecin.
 const PLACES: [(&str, &str, bool, bool); 6] = [
     ("11488-4", "10", false, false),
@@ -280,7 +291,7 @@ fn every_cell_role_level_mode_label_and_state() {
                         let emergency = match mode {
                             Mode::Normal => authorised,
                             Mode::BrisDeGlace => !f.opposes_bris_de_glace && !f.closed && (!f.blocked || f.medecin_traitant),
-                            Mode::Centre15 => !f.opposes_centre_15 && !f.closed && (!f.blocked || f.medecin_traitant),
+                            Mode::Centre15 => profession == "10" && !f.opposes_centre_15 && !f.closed && (!f.blocked || f.medecin_traitant),
                         };
                         let expected = match role {
                             _ if level == Level::Indirect => false,

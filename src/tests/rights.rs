@@ -206,6 +206,9 @@ fn breaking_the_glass_needs_a_reason_and_no_opposition_and_is_told(server: &Test
     assert_eq!(wait_for_notice(&mut holder, &patient)["total"], 1, "one notice a day, person and record");
     written(&mut holder, "Consent", &consent(&patient, json!({"type": "deny", "purpose": [{"system": "urn:oid:1.2.250.1.213.1.1.4.248", "code": "bris_de_glace"}]})));
     refused(&glass.get(&format!("{patient}/$summary")), 403);
+    let mut nurse = server.acting("client-imagerie", &["--rpps", "899700000001", "--profession", "60", "--mode", "centre_15"]);
+    let told = refused(&nurse.get(&format!("{patient}/$summary")), 403).to_string();
+    assert!(told.contains("réservé au médecin régulateur"), "{told}");
     let mut centre = server.acting("client-imagerie", &[OTHER, &["--mode", "centre_15"]].concat());
     assert_eq!(centre.get(&format!("{patient}/$summary")).status, 200);
     written(&mut holder, "Consent", &consent(&patient, json!({"type": "deny", "purpose": [{"code": "centre_15"}]})));
