@@ -238,6 +238,40 @@ fn requests_that_leave_a_doubt_are_refused_in_the_words_of_oauth() {
 }
 
 #[test]
+fn centre_15_is_given_to_whom_the_provider_says_it_of() {
+    let provider = Provider::start(person(&["750000001"]));
+    let server = provider.server(30);
+    let asked = || exchange(&server, &provider.subject(&json!({})), &[("mode", "centre_15")]);
+    denied(&asked(), 400, "invalid_grant");
+    for no in [json!("FAUX"), json!(""), json!(true), Value::Null] {
+        provider.set(|a| a.person["Acces_Regulation_Medicale"] = no.clone());
+        denied(&asked(), 400, "invalid_grant");
+    }
+    provider.set(|a| a.person["Acces_Regulation_Medicale"] = json!("VRAI"));
+    let given = asked();
+    assert_eq!(given.status, 200, "{}", text(&given));
+    assert_eq!(claims(json(&given)["access_token"].as_str().unwrap())["mode"], "centre_15");
+}
+
+#[test]
+fn a_place_of_two_professions_must_be_named_with_one_and_the_token_says_what_was_chosen() {
+    let provider = Provider::start(person(&["750000001"]));
+    let server = provider.server(30);
+    let said = |more: &[(&str, &str)]| claims(json(&exchange(&server, &provider.subject(&json!({})), more))["access_token"].as_str().unwrap());
+    let alone = said(&[]);
+    assert_eq!((&alone["situation_exercice"], &alone["activities"]), (&json!("1750000001"), &json!(["1750000001"])), "the only activity is said too");
+    let more = json!({"codeProfession": "50", "activities": [{"numeroFinessSite": "750000001"}]});
+    provider.set(|a| a.person["SubjectRefPro"]["exercices"].as_array_mut().unwrap().push(more));
+    let naming = |situation: &str| actor_token(&json!({"situation_exercice": situation}));
+    let (both, one) = (naming("1750000001"), naming("1750000001|50"));
+    denied(&exchange(&server, &provider.subject(&json!({})), &[("actor_token", &both), ("actor_token_type", JWT)]), 400, "invalid_request");
+    let chosen = said(&[("actor_token", &one), ("actor_token_type", JWT)]);
+    assert_eq!((&chosen["profession"], chosen.get("specialty"), &chosen["situation_exercice"]), (&json!("50"), None, &json!("1750000001")));
+    let given = json(&exchange(&server, &provider.subject(&json!({})), &[("actor_token", &one), ("actor_token_type", JWT)]));
+    assert_eq!(use_of(&server, "client-cabinet", given["access_token"].as_str().unwrap()).status, 200);
+}
+
+#[test]
 fn a_token_whose_session_ended_is_refused_and_a_silent_provider_fails_closed() {
     let provider = Provider::start(person(&["750000001"]));
     let server = provider.server(0);

@@ -120,6 +120,37 @@ fn every_kind_of_caller_can_be_tried_and_wrong_arguments_are_explained() {
     }
 }
 
+/// AIR consults like direct authentication; an issuer that says no level is not taken for a strong one.
+#[test]
+fn air_reads_and_a_level_that_is_not_said_does_not() {
+    use base64::Engine;
+    use passerelle::tls::{SigningKey, leaf_fingerprint};
+    let keys = std::env::temp_dir().join(format!("passerelle-issuer-{}", uuid::Uuid::new_v4()));
+    let key = SigningKey::open_or_make(&keys.join("as.key")).unwrap();
+    let server = TestServer::with(On::Sqlite, |c| {
+        c.access.policy = passerelle::config::AccessPolicy::Enforced;
+        c.tokens.issuer = "https://as.test".into();
+        c.tokens.jwks = keys.join("as.jwks").display().to_string();
+    });
+    let patient = server.cabinet().deposited(&crate::support::small_cda("2.25.302", "258027511234534", ""))["subject"]["reference"].as_str().unwrap().to_owned();
+    let fingerprint = leaf_fingerprint(&std::fs::read(server.pki().join("client-cabinet.pem")).unwrap()).unwrap();
+    let cnf = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(fingerprint);
+    let now = chrono::Utc::now().timestamp();
+    let acting = |level: Option<&str>| {
+        let mut claims = serde_json::json!({"iss": "https://as.test", "aud": server.base, "sub": "899700218896", "profession": "10", "iat": now, "exp": now + 600,
+            "jti": uuid::Uuid::new_v4().to_string(), "scope": "user/*.cruds", "cnf": {"x5t#S256": cnf}});
+        claims.as_object_mut().unwrap().extend(level.map(|l| ("auth_level".to_owned(), l.into())));
+        let mut session = server.cabinet();
+        session.token = Some(key.sign(&claims).unwrap());
+        session
+    };
+    assert_eq!(acting(Some("air")).call("POST", &format!("{patient}/$authorize"), &[], b"").status, 201);
+    for (level, status) in [(Some("direct"), 200), (Some("air"), 200), (Some("indirect"), 403), (None, 403)] {
+        assert_eq!(acting(level).get(&format!("{patient}/$summary")).status, status, "{level:?}");
+    }
+    std::fs::remove_dir_all(keys).unwrap();
+}
+
 #[test]
 fn broken_tokens_of_every_kind_are_one_refusal_and_reach_nobody() {
     use base64::Engine;
