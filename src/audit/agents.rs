@@ -27,7 +27,7 @@ pub(super) fn agents(event: &Event) -> Vec<Value> {
     let mut out = vec![
         json!({
             "type": {"coding": [client]},
-            "who": {"identifier": {"system": STRUCTURE, "value": event.structure}, "display": event.organization},
+            "who": who(event),
             "altId": event.fingerprint,
             "name": name(event),
             "requestor": person.is_none(),
@@ -42,6 +42,14 @@ pub(super) fn agents(event: &Event) -> Vec<Value> {
     ];
     out.extend(person);
     out
+}
+
+/// The structure that called; what its certificate is when it names none.
+fn who(event: &Event) -> Value {
+    if event.structure.is_empty() {
+        return json!({"display": event.organization});
+    }
+    json!({"identifier": {"system": STRUCTURE, "value": event.structure}, "display": event.organization})
 }
 
 /// The certificate the structure showed, and the software that says it called.

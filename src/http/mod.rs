@@ -9,6 +9,8 @@ mod cds;
 mod consult;
 mod metrics;
 mod oauth;
+mod peer;
+mod refusal;
 mod respond;
 mod serve;
 

@@ -11,7 +11,7 @@ use crate::access::{SYSTEM, may};
 use crate::fhir::{Fault, FaultKind, Result};
 
 /// Bytes of the form of a search.
-const MAX_FORM: usize = 64 << 10;
+pub const MAX_FORM: usize = 64 << 10;
 
 /// Carries out a request below the base URL; whoever must be told of an access in an emergency will be.
 ///

@@ -72,7 +72,7 @@ pub use answer::{Answer, Body};
 pub use app::App;
 pub use call::{Call, Method, Prefer};
 pub use consult::Desk;
-pub use dispatch::{allowed, dispatch};
+pub use dispatch::{MAX_FORM, allowed, dispatch};
 pub use layers::Layers;
 pub use planning::outcome_of;
 pub use registry::{media_of, takes_document};

@@ -31,6 +31,7 @@ mod operations;
 mod patients;
 mod pdf;
 mod pdf_maker;
+mod refusals;
 mod render;
 mod rest;
 mod rights;
