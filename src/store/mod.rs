@@ -83,6 +83,13 @@ pub fn create_database(server: &str) -> Result<String> {
     Ok(format!("{base}/{name}"))
 }
 
+/// What a database was made for (`trial`, `production`); none when there is none at this address, or no server has used it yet.
+/// Changes nothing.
+pub fn environment_of(url: &str) -> Option<String> {
+    let mut conn = conn::open_existing(&DatabaseUrl::parse(url).ok()?).ok()?;
+    settings::environment(&mut conn).ok().flatten()
+}
+
 /// The database, open.
 pub struct Store {
     pool: conn::ReaderPool,
