@@ -111,7 +111,7 @@ fn a_record_is_open_where_no_prohibition_holds() {
 #[test]
 fn centre_15_is_the_regulating_doctor_s_alone() {
     let matrix = Matrix::builtin().unwrap();
-    for (profession, expected) in [("10", Rule::Centre15), ("60", Rule::Centre15Profession), ("40", Rule::Centre15Profession), ("", Rule::Centre15Profession)] {
+    for (profession, expected) in [("10", Rule::Centre15), ("60", Rule::Centre15Profession), ("40", Rule::Centre15Profession)] {
         let a = actor(Role::Practitioner, Level::Direct, Mode::Centre15, "", profession);
         assert_eq!(record_right(&a, &matrix, &RecordFacts { care_team: true, ..RecordFacts::default() }, NOW).rule(), expected, "{profession}");
         let glass = actor(Role::Practitioner, Level::Direct, Mode::BrisDeGlace, "coma", profession);

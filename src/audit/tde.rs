@@ -41,7 +41,8 @@ pub fn to_tde(event: &Event) -> Value {
 /// The person who acted, and the structure.
 fn agents(event: &Event) -> Vec<Value> {
     let person = event.by.as_ref().filter(|by| !by.person.is_empty()).map(|by| json!({"who": {"identifier": {"system": PERSON, "value": by.person}}, "requestor": true}));
-    let structure = json!({"who": {"identifier": {"system": STRUCTURE, "value": event.structure}}, "requestor": person.is_none()});
+    let who = if event.structure.is_empty() { json!({"display": event.organization}) } else { json!({"identifier": {"system": STRUCTURE, "value": event.structure}}) };
+    let structure = json!({"who": who, "requestor": person.is_none()});
     person.into_iter().chain([structure]).collect()
 }
 

@@ -61,6 +61,8 @@ fn early_refusals_beside_the_fhir_api_leave_their_event() {
         ("no-document", "GET", "/.well-known/jwks.json", 404, "capabilities"),
         ("post-health", "POST", "/health", 405, "health"),
         ("no-patient", "GET", "/consult/a_b", 404, "consult"),
+        ("no-step", "GET", "/consult/none/nothing", 404, "consult"),
+        ("no-id", "GET", "/consult/none/file?id=a_b", 404, "consult"),
     ] {
         let (event, answer) = asked(id, method, path, FORM, b"", status);
         assert_eq!((event["interaction"].as_str(), event["outcome"].as_str(), event["structure"].as_str()), (Some(name), Some("Refused"), Some("1759999991")), "{id}");

@@ -263,7 +263,9 @@ fn a_token_among_parameters_reaches_neither_log_nor_trail() {
     for path in [format!("/fhir/Patient?_id=x&access_%74oken={token}"), format!("/fhir/Patient?%61ccess_token={token}"), format!("/consult/x?acces%73_token={token}")] {
         assert_eq!(client.call("GET", &path, &[], b"").unwrap().status, 400, "{path}");
     }
-    for (headers, body) in [(&form[..], format!("_id=x&access_token={token}")), (&form, format!("access%5ftoken={token}")), (&[("Content-Type", "text/plain")], format!("access_token={token}"))] {
+    for (headers, body) in
+        [(&form[..], format!("_id=x&access_token={token}")), (&form, format!("access%5ftoken={token}")), (&[("Content-Type", "text/plain")], format!("access_token={token}"))]
+    {
         assert_eq!(client.call("POST", "/fhir/Patient/_search", headers, body.as_bytes()).unwrap().status, 400);
     }
     assert_eq!(client.call("POST", "/fhir/Patient/_search", &form, b"_id=access_token").unwrap().status, 200, "the words as a value are none");

@@ -10,11 +10,11 @@ use rustls::sign::CertifiedKey;
 
 use super::error::{Result, TlsError};
 use super::folder::{self, Content};
+use super::numbers;
 use super::ocsp::{self, Answered};
 use super::p12::import_p12;
 use super::server::{TlsPaths, now_s};
 use super::trust::{Authorities, Occasion, Revocations, TrustSet};
-use super::numbers;
 use crate::identity::CertificateFacts;
 
 /// Bytes of any file read here.

@@ -6,7 +6,7 @@ use std::path::Path;
 use rustls::pki_types::CertificateRevocationListDer;
 
 use super::authority::{Sorted, sort};
-use super::crl::{below, believe};
+use super::crl::{believe, below};
 use super::error::{Result, TlsError};
 use super::files::AuthorityFiles;
 use super::server::now_s;

@@ -7,6 +7,7 @@
 mod authority;
 mod client;
 mod crl;
+mod endings;
 mod error;
 mod files;
 mod folder;

@@ -20,8 +20,8 @@ use rustls::pki_types::pem::PemObject;
 
 use super::crl::AnsweredRevocations;
 use super::error::{Result, TlsError};
-use super::folder::{self, Content};
 use super::files::read;
+use super::folder::{self, Content};
 use crate::identity::CertificateFacts;
 
 /// Certificates that are noted.

@@ -8,8 +8,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use super::error::{Result, TlsError};
-use super::pki::write;
 use super::files::read;
+use super::pki::write;
 use super::server::now_s;
 use crate::identity::{CertificateFacts, RevocationFacts};
 

@@ -243,12 +243,12 @@ impl TlsState {
     pub fn alarms(&self) -> Vec<String> {
         let (trust, days) = (self.trust.load(), self.certificate_seconds_left().div_euclid(DAY_S));
         let ending = (days < EXPIRY_ALARM_DAYS).then(|| format!("the server's certificate ends in {days} days"));
-        trust.alarms().iter().chain(trust.lacks()).cloned().chain(trust.ending_lists(now_s())).chain(ending).collect()
+        trust.alarms().iter().chain(trust.lacks()).cloned().chain(trust.endings().late(now_s())).chain(ending).collect()
     }
 
     /// Seconds to the end of the revocation list that ends first; negative afterwards.
     pub fn list_seconds_left(&self) -> i64 {
-        self.trust.load().list_seconds_left(now_s())
+        self.trust.load().endings().seconds_left(now_s())
     }
 
     /// Seconds to the end of the server's certificate, or of that of the page's listener when it ends earlier.

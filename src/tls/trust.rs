@@ -13,8 +13,9 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
-use super::authority::{Authority, Revocation, reach, sort};
-use super::crl::{Believed, Seen, choose, named};
+use super::authority::{Revocation, reach, sort};
+use super::crl::{Seen, choose};
+use super::endings::Endings;
 use super::error::{Result, TlsError};
 use super::ocsp::{Answered, Responders};
 use super::{ocsp, policies_path, policy};
@@ -22,7 +23,6 @@ use crate::identity::{Caller, CertificateFacts};
 
 /// Certificates and lists a file may hold.
 const FILE_MAX_ITEMS: usize = 64;
-const HOUR_S: i64 = 3600;
 
 /// Certificates of authorities, PEM.
 pub(super) struct Authorities<'a> {
@@ -44,14 +44,6 @@ pub(super) enum Occasion {
     Reload,
 }
 
-/// The end of a list in use.
-#[derive(Debug)]
-struct Ending {
-    authority: String,
-    this_update: i64,
-    next_update: i64,
-}
-
 /// Names (DER) of the authorities that issue certificates of either kind.
 pub(super) struct Issuers {
     structures: HashSet<Vec<u8>>,
@@ -70,7 +62,7 @@ pub struct TrustSet {
     seen: Seen,
     alarms: Vec<String>,
     lacks: Vec<String>,
-    endings: Vec<Ending>,
+    endings: Endings,
     trial: Vec<String>,
     /// None when any authority may issue either kind.
     issuers: Option<Issuers>,
@@ -134,7 +126,7 @@ impl TrustSet {
             revocation,
             seen: seen.then(&believed, answered),
             trial: sorted.authorities.iter().filter_map(|a| trial_name(&a.certificate)).collect(),
-            endings: believed.iter().map(|l| ending(l, &sorted.authorities)).collect(),
+            endings: Endings::of(&believed, &sorted.authorities),
             alarms,
             lacks,
             issuers,
@@ -151,19 +143,9 @@ impl TrustSet {
         &self.lacks
     }
 
-    /// Seconds from `now_s` to the end of the list that ends first; negative afterwards.
-    pub fn list_seconds_left(&self, now_s: i64) -> i64 {
-        self.endings.iter().map(|e| e.next_update).min().unwrap_or(now_s).saturating_sub(now_s)
-    }
-
-    /// A sentence for each list of whose life half is over, while no newer one came.
-    pub fn ending_lists(&self, now_s: i64) -> Vec<String> {
-        let late = |e: &&Ending| e.next_update.saturating_sub(now_s) < e.next_update.saturating_sub(e.this_update) / 2;
-        let told = |e: &Ending| {
-            let hours = e.next_update.saturating_sub(now_s).max(0) / HOUR_S;
-            format!("a revocation list of {} ends in {hours} hours: half of its life is over and no newer one came", e.authority)
-        };
-        self.endings.iter().filter(late).map(told).collect()
+    /// When its lists end.
+    pub(super) fn endings(&self) -> &Endings {
+        &self.endings
     }
 
     /// What this set knows of lists.
@@ -255,10 +237,6 @@ fn lists(files: &[Vec<u8>]) -> (Vec<CertificateRevocationListDer<'static>>, Vec<
         }
     }
     (out, unread)
-}
-
-fn ending(list: &Believed, authorities: &[Authority]) -> Ending {
-    Ending { authority: named(authorities, &list.facts.issuer), this_update: list.facts.this_update, next_update: list.next_update }
 }
 
 fn names(certificates: &[CertificateDer<'_>]) -> Result<HashSet<Vec<u8>>> {

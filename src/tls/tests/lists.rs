@@ -175,11 +175,11 @@ fn an_outdated_list_of_one_issuer_holds_back_no_revocation_of_another() {
 #[test]
 fn a_list_is_an_alarm_when_half_of_its_life_is_over() {
     let set = World::new().set();
-    assert!(set.ending_lists(NOW).is_empty() && set.ending_lists(NOW - DAY).is_empty());
-    let told = set.ending_lists(NOW + 1);
+    assert!(set.endings().late(NOW).is_empty() && set.endings().late(NOW - DAY).is_empty());
+    let told = set.endings().late(NOW + 1);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told.iter().any(|t| t.contains("RACINE ends in 23 hours")), "{told:?}");
-    assert_eq!((set.list_seconds_left(NOW), set.list_seconds_left(NOW + DAY + 5)), (DAY, -5));
+    assert_eq!((set.endings().seconds_left(NOW), set.endings().seconds_left(NOW + DAY + 5)), (DAY, -5));
 }
 
 #[test]
