@@ -43,7 +43,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
         let free = condition.and_then(identifier_of).map(|i| reader.unseen(&row.kind, &i)).transpose()?;
         Ok(Ok((home, rid, decision.map_or_else(Vec::new, |d| vec![d]), free)))
     })?;
-    let (home::Home { record, operations, preconditions }, rid, decision, free) = match found {
+    let (home::Home { record, patient, operations, preconditions }, rid, decision, free) = match found {
         Ok(new) => new,
         Err((record, outcome)) => {
             // Nothing is created: the caller is shown what was there.
@@ -60,7 +60,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
     let mut plan = Plan { operations, preconditions, ..Plan::default() };
     plan.preconditions.extend(free);
     let slot = resource::Slot { kind: &row.kind, id: &id, record, rid, number: 1, document: 0 };
-    let bytes = sent.with_identity(app, &id, 1)?;
+    let bytes = sent.filed(row, patient.as_deref())?.with_identity(app, &id, 1)?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
     plan.operations.extend(decision);
     if row.kind == "Patient" {

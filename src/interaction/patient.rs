@@ -142,13 +142,14 @@ pub(super) fn of_subject(app: &App, call: &Call, reader: &mut Reader<'_>, refere
     let names = |i: &Identifier| i.value == asked.value && (asked.system.is_none() || i.system == asked.system);
     match hint {
         Some(patient) if ordered(patient).iter().any(names) => choose(app, call, reader, patient),
-        _ => Err(Fault::new(
-            FaultKind::MultipleMatches,
-            347,
-            "no patient matches the condition; create the Patient first, or for a document send its traits in context.sourcePatientInfo",
-        )
-        .at("DocumentReference.subject")),
+        _ => Err(nobody("DocumentReference.subject")),
     }
+}
+
+/// The refusal of a condition or an identifier that no patient meets.
+pub(super) fn nobody(at: &str) -> Fault {
+    let why = "no patient matches the condition; create the Patient first, or for a document send its traits in context.sourcePatientInfo";
+    Fault::new(FaultKind::MultipleMatches, 347, why).at(at)
 }
 
 /// The refusal of a patient that is not known.
@@ -201,7 +202,15 @@ fn by_condition(reader: &mut Reader<'_>, query: &str, at: &str) -> Result<Option
     if name != "identifier" {
         return Err(condition(at));
     }
-    let mut found = reader.by_identifier("Patient", &Identifier::asked(value))?;
+    by_identifier(reader, &Identifier::asked(value), at)
+}
+
+/// The patient who carries an identifier (a logical reference); `None` when nobody does.
+///
+/// # Errors
+/// `MultipleMatches` for several.
+pub(super) fn by_identifier(reader: &mut Reader<'_>, identifier: &Identifier, at: &str) -> Result<Option<Chosen>> {
+    let mut found = reader.by_identifier("Patient", identifier)?;
     match (found.pop(), found.is_empty()) {
         (None, _) => Ok(None),
         (Some(row), true) => Ok(Some(Chosen::existing(row))),

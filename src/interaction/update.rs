@@ -45,7 +45,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
     if call.if_none_match.as_deref().map(str::trim) == Some("*") && now.is_some() {
         return Err(Fault::new(FaultKind::VersionMismatch, 413, "If-None-Match: * asks for a resource that is not here yet, and it is"));
     }
-    let home::Home { record, operations, preconditions } = home;
+    let home::Home { record, patient, operations, preconditions } = home;
     let mut plan = Plan { operations, preconditions, ..Plan::default() };
     if row.kind == "Patient" {
         plan.preconditions.extend(patient::ins_unused(&sent.value, place.as_ref().map(|p| p.rid)));
@@ -61,7 +61,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
         }
     };
     let slot = resource::Slot { kind: &row.kind, id, record, rid, number, document: 0 };
-    let bytes = sent.with_identity(app, id, number)?;
+    let bytes = sent.filed(row, patient.as_deref())?.with_identity(app, id, number)?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
     plan.operations.extend(decision);
     call.touched(format!("{}/{id}", row.kind));

@@ -46,4 +46,5 @@ mod tokens;
 mod trail;
 mod two_worlds;
 mod vectors;
+mod whose;
 mod words;

@@ -281,7 +281,7 @@ impl Work {
             None => Precondition::IdUnused { kind: step.row.kind.clone(), id: step.id.clone() },
         });
         let decision = update::decided(app, call, reader, step.row, &sent, &update::Going { record, rid, current: current.as_ref() })?;
-        let bytes = sent.with_identity(app, &step.id, number)?;
+        let bytes = sent.filed(step.row, home.patient.as_deref())?.with_identity(app, &step.id, number)?;
         let document = if step.method == Method::Post && xds::is_submission_set(&sent.value) { self.seen_with(record, rid) } else { 0 };
         let slot = Slot { kind: &step.row.kind, id: &step.id, record, rid, number, document };
         self.plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
