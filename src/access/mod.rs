@@ -7,6 +7,7 @@
 
 mod choices;
 mod confidence;
+mod consent;
 mod decision;
 mod durations;
 mod explain;

@@ -37,9 +37,11 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
             patient::refuse_known(reader, &sent.value, "")?;
         }
         let home = home::record_for(app, reader, row, sent, None)?;
-        feeding::open_record(call, reader, home.record)?;
+        if !rights::is_choice(&row.kind) {
+            feeding::open_record(call, reader, home.record)?;
+        }
         let rid = app.store.counters().next_resource();
-        let decision = rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: home.record, rid, after: Some(&sent.value), before: None })?;
+        let decision = rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: home.record, rid, after: Some(&sent.value), planned: &[] })?;
         let free = condition.and_then(identifier_of).map(|i| reader.unseen(&row.kind, &i)).transpose()?;
         Ok(Ok((home, rid, decision.map_or_else(Vec::new, |d| vec![d]), free)))
     })?;

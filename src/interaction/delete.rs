@@ -43,8 +43,7 @@ pub(super) fn plan_in(app: &App, reader: &mut Reader<'_>, call: &Call, row: &Res
     if row.kind == "Patient" {
         rights::may_change_identity(call, reader, Some(&current))?;
     }
-    let before = rights::before(reader, &row.kind, Some(&current))?;
-    plan.operations.extend(rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: current.record, rid: current.rid, after: None, before: before.as_ref() })?);
+    plan.operations.extend(rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: current.record, rid: current.rid, after: None, planned: &[] })?);
     if current.document != 0 {
         plan.operations.extend(withdraw(reader, call, current.record, current.document)?);
     }

@@ -183,7 +183,7 @@ struct Draft {
 fn emergency(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
     let about: Emergency = of_text(argument)?;
     let treating = reader.choices(about.record, ChoiceKind::MedecinTraitant)?;
-    let also: Vec<String> = treating.into_iter().filter_map(|(holder, _)| holder.strip_prefix("ps:").map(str::to_owned)).filter(|id| *id != about.person).collect();
+    let also: Vec<String> = treating.into_iter().filter_map(|(_, holder)| holder.strip_prefix("ps:").map(str::to_owned)).filter(|id| *id != about.person).collect();
     let how = match about.mode {
         Mode::Centre15 => "dans le cadre de la régulation médicale du centre 15",
         _ => "en mode « bris de glace », parce qu'il a estimé que votre état le demandait et que vous ne pouviez pas exprimer votre volonté",

@@ -74,9 +74,9 @@ fn plan(app: &App, call: &Call, id: &str, to: To, said: &Said) -> Result<Planned
         call.about(id);
         call.touched(format!("Patient/{id}"));
         let before: Value = serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 640, "a stored resource is damaged").because(e))?;
-        let after = with_state(before.clone(), to, said, call.now_us);
+        let after = with_state(before, to, said, call.now_us);
         let row = found.row;
-        let deciding = Deciding { kind: "Patient", record: row.record, rid: row.rid, after: Some(&after), before: Some(&before) };
+        let deciding = Deciding { kind: "Patient", record: row.record, rid: row.rid, after: Some(&after), planned: &[] };
         let decision = rights::decide(app, call, reader, &deciding)?;
         let number = row.number + 1;
         let bytes = to_bytes(&resource::stamped(after, id, number))?;

@@ -37,7 +37,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
         }
         let home = home::record_for(app, reader, row, sent, place.as_ref().map(|p| p.record))?;
         let rid = place.as_ref().map_or_else(|| app.store.counters().next_resource(), |p| p.rid);
-        let decision = decided(app, call, reader, row, sent, &Going { record: home.record, rid, current: place.as_ref() })?;
+        let decision = decided(app, call, reader, row, sent, &Going { record: home.record, rid, current: place.as_ref(), planned: &[] })?;
         Ok((place, home, rid, decision))
     })?;
     let now = place.as_ref().filter(|p| !p.deleted).map(|p| p.number);
@@ -74,6 +74,8 @@ pub(super) struct Going<'a> {
     pub record: i64,
     pub rid: i64,
     pub current: Option<&'a VersionRow>,
+    /// What the same plan writes already.
+    pub planned: &'a [Operation],
 }
 
 /// What feeding asks of an update, and what the resource decides.
@@ -83,12 +85,11 @@ pub(super) fn decided(app: &App, call: &Call, reader: &mut Reader<'_>, row: &Res
         feeding::qualified(call, &sent.value)?;
         rights::may_change_identity(call, reader, current)?;
         rights::keeps_ins(call, reader, current, &sent.value)?;
-    } else if row.kind != "Consent" && row.kind != "CareTeam" {
+    } else if !rights::is_choice(&row.kind) {
         feeding::open_record(call, reader, going.record)?;
     }
     rights::keeps_directory(call, reader, current, &sent.value)?;
-    let before = rights::before(reader, &row.kind, current)?;
-    rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: going.record, rid: going.rid, after: Some(&sent.value), before: before.as_ref() })
+    rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: going.record, rid: going.rid, after: Some(&sent.value), planned: going.planned })
 }
 
 /// If-Match against the current version.

@@ -118,20 +118,30 @@ impl Reader<'_> {
             .select((choice::holder, choice::kind, choice::until_us))
             .load(self.conn)
             .map_err(fault)?;
-        rows.into_iter()
-            .map(|(holder, number, until_us)| {
-                let kind = ChoiceKind::of(number).ok_or_else(|| Fault::new(FaultKind::Bug, 176, "a choice of the patient is not understood; nothing is disclosed"))?;
-                Ok(Choice { holder, kind, until_us })
-            })
-            .collect()
+        rows.into_iter().map(understood).collect()
     }
 
-    /// Every choice of a record of some kinds: holder and end.
+    /// Every choice of a kind that is in force on a record: the number of the resource that says it, and the holder.
     ///
     /// # Errors
     /// `Bug` or `Busy` from the database.
-    pub fn choices(&mut self, record: i64, kind: ChoiceKind) -> Result<Vec<(String, i64)>> {
-        choice::table.filter(choice::record.eq(record)).filter(choice::kind.eq(kind.number())).select((choice::holder, choice::until_us)).load(self.conn).map_err(fault)
+    pub fn choices(&mut self, record: i64, kind: ChoiceKind) -> Result<Vec<(i64, String)>> {
+        let of_kind = choice::table.filter(choice::record.eq(record)).filter(choice::kind.eq(kind.number()));
+        of_kind.filter(choice::until_us.gt(self.visibility.now_us())).select((choice::rid, choice::holder)).order(choice::rid).load(self.conn).map_err(fault)
+    }
+
+    /// What one resource decides about its record, what has ended included.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn decided_by(&mut self, record: i64, rid: i64) -> Result<Vec<Choice>> {
+        let rows: Vec<(String, i16, i64)> = choice::table
+            .filter(choice::record.eq(record))
+            .filter(choice::rid.eq(rid))
+            .select((choice::holder, choice::kind, choice::until_us))
+            .load(self.conn)
+            .map_err(fault)?;
+        rows.into_iter().map(understood).collect()
     }
 
     /// Whether the holder masked one of these documents (by the rids of their DocumentReferences).
@@ -169,4 +179,10 @@ impl Reader<'_> {
             .filter(identifier::record.eq(record));
         diesel::select(diesel::dsl::exists(named)).get_result(self.conn).map_err(fault)
     }
+}
+
+/// A row of the database as a choice.
+fn understood((holder, number, until_us): (String, i16, i64)) -> Result<Choice> {
+    let kind = ChoiceKind::of(number).ok_or_else(|| Fault::new(FaultKind::Bug, 176, "a choice of the patient is not understood; nothing is disclosed"))?;
+    Ok(Choice { holder, kind, until_us })
 }

@@ -13,6 +13,7 @@ mod audit;
 mod bad_input;
 mod cds_hooks;
 mod concept_maps;
+mod choices;
 mod consult;
 mod corpus;
 mod delta;

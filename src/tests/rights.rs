@@ -46,23 +46,23 @@ fn of_type(server: &TestServer, unique: &str, code: &str, query: &str) -> String
     body_of(&answer)["id"].as_str().unwrap().to_owned()
 }
 
-fn total(session: &mut Session, patient: &str) -> i64 {
+pub fn total(session: &mut Session, patient: &str) -> i64 {
     session.found(&format!("DocumentReference?patient={patient}&status=current"))["total"].as_i64().unwrap()
 }
 
-fn authorized(session: &mut Session, patient: &str) {
+pub fn authorized(session: &mut Session, patient: &str) {
     let answer = session.call("POST", &format!("{patient}/$authorize"), &[("Accept", FHIR_JSON)], b"");
     assert_eq!(answer.status, 201, "{}", text(&answer));
 }
 
-fn consent(patient: &str, provision: Value) -> Value {
+pub fn consent(patient: &str, provision: Value) -> Value {
     json!({"resourceType": "Consent", "status": "active", "patient": {"reference": patient}, "provision": provision,
         "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
         "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
         "policyRule": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "OPTIN"}]}})
 }
 
-fn actor(rpps: &str) -> Value {
+pub fn actor(rpps: &str) -> Value {
     json!([{"role": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]},
         "reference": {"identifier": {"system": "https://rpps.esante.gouv.fr", "value": rpps}}}])
 }

@@ -280,7 +280,7 @@ impl Work {
             Some(c) => Precondition::VersionIs { kind: step.row.kind.clone(), id: step.id.clone(), number: c.number },
             None => Precondition::IdUnused { kind: step.row.kind.clone(), id: step.id.clone() },
         });
-        let decision = update::decided(app, call, reader, step.row, &sent, &update::Going { record, rid, current: current.as_ref() })?;
+        let decision = update::decided(app, call, reader, step.row, &sent, &update::Going { record, rid, current: current.as_ref(), planned: &self.plan.operations })?;
         let bytes = sent.filed(step.row, home.patient.as_deref())?.with_identity(app, &step.id, number)?;
         let document = if step.method == Method::Post && xds::is_submission_set(&sent.value) { self.seen_with(record, rid) } else { 0 };
         let slot = Slot { kind: &step.row.kind, id: &step.id, record, rid, number, document };
