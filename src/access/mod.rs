@@ -33,7 +33,7 @@ pub use matrix::{Cell, Matrix, Readable};
 pub use roles::{SYSTEM, may};
 pub use rule::{Rule, RuleRow};
 pub use structures::Structures;
-pub use visibility::{Purpose, Sight, Visibility, person_key, staff_key};
+pub use visibility::{Enforced, Purpose, Sight, Visibility, person_key, staff_key};
 
 /// Codes of the rows of rules, feeding and durations that no text settles; those of the matrix are [`Matrix::assumptions`].
 pub fn assumptions() -> Vec<String> {

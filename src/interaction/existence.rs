@@ -1,26 +1,90 @@
-//! What is said of a patient to a caller whose right to the record is not given: that there is a record, and its state.
+//! What is said of a patient beyond the Patient that is stored: to a caller whose right to the record is not given, that there is a record,
+//! and its state; to whoever searches, whether it is open, and who the médecin traitant is.
 //! Spec: PDSM4DMP TD0.2 (existence and state test).
 
 use serde_json::{Value, json};
 
 use super::patient::is_ins;
 use super::planning::to_bytes;
-use crate::access::{FERMETURE, RATTACHEMENT_MES};
+use crate::access::{ChoiceKind, FERMETURE, MEDECIN_TRAITANT, RATTACHEMENT_MES};
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{Found, Reader};
 
-/// The Patient as this caller may read it: whole where the record is open to him, else identifiers, state and nothing of the person.
+/// The Patient as this caller may read it: whole where the record is open to him, else identifiers, state and nothing of the person. A
+/// médecin traitant whom the Patient itself does not declare was sent back with the answer of a search: it may be over, and goes.
 ///
 /// # Errors
 /// `Bug` for a damaged resource; what the right to the record asks of the database.
 pub(super) fn shown(reader: &mut Reader<'_>, mut found: Found) -> Result<Found> {
-    let record = found.row.record;
-    if found.row.kind != "Patient" || found.row.deleted || reader.answering(|r| r.whole(record))? {
+    let (record, rid) = (found.row.record, found.row.rid);
+    if found.row.kind != "Patient" || found.row.deleted {
         return Ok(found);
     }
-    let value: Value = serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 635, "a stored resource is damaged").because(e))?;
-    found.body = to_bytes(&existence(&value))?;
+    let whole = reader.answering(|r| r.whole(record))?;
+    if whole && !names_one(&found.body) {
+        return Ok(found);
+    }
+    let mut value = parsed(&found)?;
+    if !whole {
+        value = existence(&value);
+    } else if !reader.decided_by(record, rid)?.iter().any(|c| c.kind == ChoiceKind::MedecinTraitant) {
+        declare(&mut value, None);
+    }
+    found.body = to_bytes(&value)?;
     Ok(found)
+}
+
+/// [`shown`], as a search answers it: with `active`, by which a software is told that the record is open, and with the médecin traitant in
+/// force, for whom the record is open to and for himself.
+///
+/// # Errors
+/// As [`shown`].
+pub(super) fn state(reader: &mut Reader<'_>, found: Found) -> Result<Found> {
+    let mut found = shown(reader, found)?;
+    if found.row.kind != "Patient" || found.row.deleted {
+        return Ok(found);
+    }
+    let mut value = parsed(&found)?;
+    let open = is_open(&value);
+    if let Some(members) = value.as_object_mut() {
+        members.entry("active").or_insert(json!(open));
+    }
+    let treating = reader.answering(|r| r.medecin_traitant(found.row.record))?;
+    declare(&mut value, treating.as_deref());
+    found.body = to_bytes(&value)?;
+    Ok(found)
+}
+
+fn parsed(found: &Found) -> Result<Value> {
+    serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 635, "a stored resource is damaged").because(e))
+}
+
+/// Whether a Patient may name a médecin traitant, by its bytes alone.
+fn names_one(body: &[u8]) -> bool {
+    body.windows(MEDECIN_TRAITANT.len()).any(|w| w == MEDECIN_TRAITANT.as_bytes())
+}
+
+/// Spec: PDSM4DMP TD0.2: `active` false or dmp-fermeture is closed.
+fn is_open(patient: &Value) -> bool {
+    let mut extensions = patient.get("extension").and_then(Value::as_array).into_iter().flatten();
+    patient.get("active").and_then(Value::as_bool).unwrap_or_else(|| !extensions.any(|e| e.get("url").and_then(Value::as_str) == Some(FERMETURE)))
+}
+
+/// Makes a Patient name this médecin traitant (PS_IdNat) and no other.
+fn declare(patient: &mut Value, number: Option<&str>) {
+    let Some(members) = patient.as_object_mut() else { return };
+    let mut extensions = match members.shift_remove("extension") {
+        Some(Value::Array(all)) => all,
+        _ => Vec::new(),
+    };
+    extensions.retain(|e| e.get("url").and_then(Value::as_str) != Some(MEDECIN_TRAITANT));
+    extensions.extend(number.map(|number| {
+        let identifier = json!({"system": "urn:oid:1.2.250.1.71.4.2.1", "value": number});
+        json!({"url": MEDECIN_TRAITANT, "valueReference": {"type": "Practitioner", "identifier": identifier}})
+    }));
+    if !extensions.is_empty() {
+        members.insert("extension".into(), Value::Array(extensions));
+    }
 }
 
 /// Id, INS, whether the record is open, and the extensions that say when it was closed.
@@ -38,7 +102,7 @@ fn existence(patient: &Value) -> Value {
     if let Some(members) = out.as_object_mut() {
         members.extend((!extensions.is_empty()).then(|| ("extension".to_owned(), Value::Array(extensions))));
         members.extend((!identifiers.is_empty()).then(|| ("identifier".to_owned(), Value::Array(identifiers))));
-        members.insert("active".into(), json!(patient.get("active").and_then(Value::as_bool).unwrap_or(true)));
+        members.insert("active".into(), json!(is_open(patient)));
     }
     out
 }

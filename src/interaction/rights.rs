@@ -54,6 +54,9 @@ pub(super) fn decide(app: &App, call: &Call, reader: &mut Reader<'_>, write: &De
             return Ok(None);
         }
     }
+    if write.kind == "Consent" && after.is_empty() {
+        after = ended(before.clone(), call.now_us);
+    }
     one_medecin_traitant(call, &after, &treating)?;
     blocks_no_medecin_traitant(&after, &treating)?;
     let nothing = after.is_empty() && before.is_empty();
@@ -115,6 +118,12 @@ fn read(app: &App, call: &Call, reader: &mut Reader<'_>, resource: Option<&Value
         found.map(|f| serde_json::from_slice(&f.body).map_err(|e| Fault::new(FaultKind::Bug, 630, "a stored resource is damaged").because(e))).transpose()
     })?;
     found.into_iter().map(canonical).collect::<Result<Vec<_>>>().map(ordered)
+}
+
+/// Choices that are over: whom they were about stays known, to him too.
+fn ended(mut choices: Vec<Choice>, now_us: i64) -> Vec<Choice> {
+    choices.iter_mut().for_each(|choice| choice.until_us = choice.until_us.min(now_us));
+    choices
 }
 
 /// Choices as the store keeps them: in one order, and of the same thing said twice what lasts longer.

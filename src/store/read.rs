@@ -1,7 +1,7 @@
 //! Reading over one snapshot, with the caller's visibility inside every query.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::IntoSql;
 use diesel::prelude::*;
@@ -130,6 +130,9 @@ impl Reader<'_> {
         if right.is_some_and(|r| matches!(r, RecordRight::Nothing(rule) if rule.equals_absence())) {
             return Ok(Look::Absent);
         }
+        if let Some(told) = self.told_consents(&[kind], &[record])? {
+            return Ok(if told.contains(&rid) { Look::Here(place) } else { Look::Absent });
+        }
         // The identity of the record, which says that there is one, is no content of it.
         let rule = right.filter(|r| kind != "Patient" && !matches!(r, RecordRight::Whole { .. })).map(|r| r.rule());
         if number == 0 && kind == "List" {
@@ -149,6 +152,11 @@ impl Reader<'_> {
         // Were the record open to the caller: what would be hidden then stays unknown now.
         let open = Sight { whole: vec![record], ..Sight::default() };
         Ok(if self.shows(number, &open)? { Look::Refused(rule) } else { Look::Absent })
+    }
+
+    /// What [`Reader::consents_about_caller`] leaves of the Consents of some records; `None` where they go with the record, or none is asked for.
+    fn told_consents(&mut self, kinds: &[&str], records: &[i64]) -> Result<Option<HashSet<i64>>> {
+        if kinds.contains(&"Consent") { self.consents_about_caller(records) } else { Ok(None) }
     }
 
     /// Whether a document fulfils the condition.
@@ -254,6 +262,10 @@ impl Reader<'_> {
             let hidden = self.hidden_sets(&named, &sight)?;
             found.retain(|row| !hidden.contains(&row.rid));
         }
+        if let Some(told) = self.told_consents(&[kind], &named)? {
+            found.retain(|row| told.contains(&row.rid));
+            return Ok(found);
+        }
         Ok(found.into_iter().filter(|row| row.document != 0 || sight.holds(row.record) || kind == "Patient" && !sight.unknown.contains(&row.record)).collect())
     }
 
@@ -263,7 +275,8 @@ impl Reader<'_> {
     /// `Bug` or `Busy` from the database.
     pub fn unseen(&mut self, kind: &str, wanted: &Identifier) -> Result<Precondition> {
         let records = self.named(kind, wanted)?;
-        let sight = self.sight(&records)?;
+        // Of Consents that are kept from the caller nothing may be told: none is looked at again.
+        let sight = if self.told_consents(&[kind], &[])?.is_some() { Sight::default() } else { self.sight(&records)? };
         Ok(Precondition::IdentifierUnseen { kind: kind.to_owned(), identifier: wanted.clone(), visibility: self.visibility.clone(), sight })
     }
 
@@ -284,19 +297,24 @@ impl Reader<'_> {
     pub fn all_of(&mut self, record: i64, kinds: &[&str], limit: i64) -> Result<Vec<Found>> {
         let sight = self.sight(&[record])?;
         let v = self.visibility;
-        let rows: Vec<VersionRow> = version::table
+        let told = self.told_consents(kinds, &[record])?;
+        let holds = sight.holds(record) || told.is_some();
+        let mut rows: Vec<VersionRow> = version::table
             .inner_join(document::table.on(document::number.eq(version::document)))
             .filter(version::record.eq(record))
             .filter(among(version::kind, kinds.to_vec()))
             .filter(version::from_commit.le(self.moment))
             .filter(version::until_commit.gt(self.moment))
             .filter(version::deleted.eq(false))
-            .filter(version::document.ne(0).or(sight.holds(record).into_sql::<diesel::sql_types::Bool>()))
+            .filter(version::document.ne(0).or(holds.into_sql::<diesel::sql_types::Bool>()))
             .filter(visible!(v, sight))
             .select(VersionRow::as_select())
             .limit(limit)
             .load(self.conn)
             .map_err(fault)?;
+        if let Some(told) = told {
+            rows.retain(|row| if row.kind == "Consent" { told.contains(&row.rid) } else { row.document != 0 || sight.holds(record) });
+        }
         let all = rows.into_iter().map(|row| self.with_body(row)).collect::<Result<Vec<_>>>()?;
         Ok(all.into_iter().filter(|found| !self.kept_back(found)).collect())
     }

@@ -18,6 +18,8 @@ enforced_on_both! {
     a_medecin_traitant_is_changed_in_one_transaction
     a_medecin_traitant_whose_time_is_over_is_blocked_like_anybody
     a_closed_record_takes_the_choices_of_its_holder
+    a_practitioner_reads_the_consents_about_himself_and_no_others
+    the_state_of_a_record_tells_that_it_is_open_and_who_the_medecin_traitant_is
 }
 
 /// A record with one document of the laboratory's; its patient.
@@ -172,4 +174,93 @@ fn a_closed_record_takes_the_choices_of_its_holder(server: &TestServer) {
     refused(&nurse.get(&format!("DocumentReference?patient={patient}")), 403);
     refused(&nurse.call("POST", &format!("{patient}/$authorize"), &[], b""), 403);
     assert_eq!(total(&mut server.acting("client-imagerie", OTHER), &patient), 1);
+}
+
+/// PDSM4DMP TD0.2: what a search by the INS answers.
+fn the_state_of_a_record_tells_that_it_is_open_and_who_the_medecin_traitant_is(server: &TestServer) {
+    let patient = record(server, "2.25.928");
+    let (mut holder, mut treating_doctor, mut doctor) = (server.holder(INS), server.acting("client-imagerie", OTHER), server.doctor(&[]));
+    let state = |session: &mut Session| session.found(&format!("Patient?identifier=urn:oid:1.2.250.1.213.1.4.10|{INS}"))["entry"][0]["resource"].clone();
+    let told = |session: &mut Session| {
+        let state = state(session);
+        assert_eq!(state["active"], true, "{state}");
+        let named = state["extension"].as_array().into_iter().flatten().find(|e| e["url"].as_str().unwrap().ends_with("dmp-medecin-traitant"));
+        named.map(|e| e["valueReference"]["identifier"]["value"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(told(&mut holder), None);
+    let mut team = made(&mut holder, &treating(&patient, &[(&numbered("https://rpps.esante.gouv.fr", "99700000001"), ever())]));
+    let named = Some("899700000001".to_owned());
+    assert_eq!((told(&mut holder), told(&mut treating_doctor)), (named.clone(), named.clone()));
+    assert_eq!((told(&mut doctor), told(&mut server.cabinet())), (None, None), "of the person nothing without a right to the record");
+    authorized(&mut doctor, &patient);
+    assert_eq!(told(&mut doctor), named);
+    // What a search told is sent back by whoever corrects an address: it declares nobody, now and later.
+    let found = state(&mut doctor);
+    assert_eq!(doctor.put(&patient, &found).status, 200);
+    assert!(doctor.found(&patient).get("extension").is_none());
+    team["status"] = json!("inactive");
+    assert_eq!(holder.put(&format!("CareTeam/{}", team["id"].as_str().unwrap()), &team).status, 200);
+    assert_eq!((told(&mut holder), told(&mut doctor)), (None, None));
+    let stored = doctor.found(&patient);
+    assert_eq!(doctor.put(&patient, &stored).status, 200);
+    refused(&treating_doctor.get(&format!("DocumentReference?patient={patient}")), 403);
+    assert_eq!(holder.call("POST", &format!("{patient}/$close"), &[("Accept", FHIR_JSON)], b"").status, 200);
+    for session in [&mut holder, &mut doctor, &mut server.cabinet()] {
+        let state = state(session);
+        assert!(state["active"] == false && state.to_string().contains("dmp-fermeture"), "{state}");
+    }
+}
+
+fn a_practitioner_reads_the_consents_about_himself_and_no_others(server: &TestServer) {
+    let patient = record(server, "2.25.929");
+    let (mut holder, mut other) = (server.holder(INS), server.acting("client-imagerie", OTHER));
+    let search = format!("Consent?patient={patient}");
+    let path = |stored: &Value| format!("Consent/{}", stored["id"].as_str().unwrap());
+    let seen = |session: &mut Session| -> Vec<String> {
+        let found = session.found(&search);
+        let mut ids: Vec<String> = crate::support::resources(&found, "Consent").iter().map(|c| path(c)).collect();
+        assert_eq!(found["total"], ids.len());
+        ids.sort();
+        ids
+    };
+    assert!(seen(&mut other).is_empty(), "before anything is said");
+    let mut named = consent(&patient, json!({"type": "deny", "actor": actor("99700000055")}));
+    named["identifier"] = json!([{"system": "urn:essai", "value": "C-1"}]);
+    let block = made(&mut holder, &named);
+    let opposition = made(&mut holder, &consent(&patient, json!({"type": "deny", "purpose": [{"code": "bris_de_glace"}]})));
+    let several = made(&mut holder, &consent(&patient, json!({"provision": [{"type": "permit", "actor": actor("99700000001")}, {"type": "deny", "actor": actor("99700000066")}]})));
+    assert_eq!(total(&mut other, &patient), 1, "permitted");
+    let hidden = [&block, &opposition, &several].map(path);
+    assert!(seen(&mut other).is_empty());
+    for path in &hidden {
+        refused(&other.get(path), 404);
+        refused(&other.get(&format!("{path}/_history")), 404);
+        refused(&other.get(&format!("{path}/_history/1")), 404);
+    }
+    assert_eq!(other.found("Consent?identifier=urn:essai|C-1")["total"], 0);
+    assert_eq!(other.found(&format!("Consent?_id={}", hidden[0].trim_start_matches("Consent/")))["total"], 0);
+    assert!(crate::support::resources(&other.found(&format!("{patient}/$everything")), "Consent").is_empty());
+    let headers = [("Content-Type", FHIR_JSON), ("If-None-Exist", "identifier=urn:essai|C-1")];
+    let mut own = consent(&patient, json!({"type": "permit", "actor": actor("99700000001")}));
+    own["identifier"] = named["identifier"].clone();
+    let answer = other.call("POST", "Consent", &headers, own.to_string().as_bytes());
+    assert_eq!(answer.status, 201, "{}", text(&answer));
+    assert_eq!(seen(&mut other), [path(&body_of(&answer))]);
+    // The blocked one, without any right to the record, learns of his own and of nothing else.
+    let mut nurse = server.acting("client-imagerie", NURSE);
+    assert_eq!(seen(&mut nurse), [path(&block)]);
+    assert_eq!(nurse.get(&path(&block)).status, 200);
+    refused(&nurse.get(&path(&opposition)), 404);
+    refused(&server.acting("client-imagerie", &[NURSE, &["--level", "indirect"]].concat()).get(&path(&block)), 403);
+    // What is over stays known to whom it was about.
+    let mut ended = block.clone();
+    ended["status"] = json!("inactive");
+    assert_eq!(holder.put(&path(&block), &ended).status, 200);
+    assert_eq!(nurse.found(&path(&block))["status"], "inactive");
+    authorized(&mut nurse, &patient);
+    assert_eq!((seen(&mut nurse).len(), total(&mut nurse, &patient)), (2, 1));
+    for session in [&mut holder, &mut server.acting("client-cabinet", &["--legal-representative", INS])] {
+        assert_eq!(seen(session).len(), 5);
+    }
+    refused(&server.holder("299999999999934").get(&path(&block)), 404);
 }
