@@ -33,11 +33,13 @@ pub enum ChoiceKind {
     Blocked,
     /// The holder masked a document (the row names it by its resource): who deposited it does not lift that.
     MaskedByHolder,
+    /// Named by a Consent that decides nothing any more: he may still read it.
+    Named,
 }
 
 impl ChoiceKind {
     const ALL: &'static [Self] =
-        &[Self::Closed, Self::OpposesBrisDeGlace, Self::OpposesCentre15, Self::MedecinTraitant, Self::CareTeam, Self::Consent, Self::Blocked, Self::MaskedByHolder];
+        &[Self::Closed, Self::OpposesBrisDeGlace, Self::OpposesCentre15, Self::MedecinTraitant, Self::CareTeam, Self::Consent, Self::Blocked, Self::MaskedByHolder, Self::Named];
 
     /// As the database holds it.
     pub const fn number(self) -> i16 {
@@ -50,6 +52,7 @@ impl ChoiceKind {
             Self::Consent => 6,
             Self::Blocked => 7,
             Self::MaskedByHolder => 8,
+            Self::Named => 9,
         }
     }
 

@@ -112,13 +112,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_record_is_open_unless_it_is_said_to_be_closed() {
+        let fermeture = json!([{"url": FERMETURE}]);
+        for (patient, open) in [(json!({}), true), (json!({"active": true}), true), (json!({"active": false}), false), (json!({"extension": fermeture}), false)] {
+            assert_eq!(is_open(&patient), open, "{patient}");
+        }
+    }
+
+    #[test]
+    fn one_medecin_traitant_is_named_and_the_other_extensions_stay() {
+        let mut patient = json!({"extension": [{"url": MEDECIN_TRAITANT, "valueReference": {"display": "avant"}}, {"url": "x"}]});
+        declare(&mut patient, Some("899700000001"));
+        assert!(patient.to_string().contains("899700000001") && !patient.to_string().contains("avant"));
+        declare(&mut patient, None);
+        assert_eq!(patient, json!({"extension": [{"url": "x"}]}));
+    }
+
+    #[test]
     fn nothing_of_the_person_is_said() {
         let patient = json!({"resourceType": "Patient", "id": "1", "meta": {"versionId": "2"}, "identifier": [
             {"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "279035121518989"}, {"system": "urn:oid:1.2.3", "value": "IPP-7"}],
             "name": [{"family": "ESSAI"}], "birthDate": "1979-03-12", "gender": "female", "address": [{"city": "Lyon"}], "telecom": [{"value": "06"}],
             "extension": [{"url": FERMETURE, "extension": []}, {"url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"}]});
         let said = existence(&patient);
-        for kept in ["279035121518989", "SUBSETTED", FERMETURE, "\"active\":true"] {
+        for kept in ["279035121518989", "SUBSETTED", FERMETURE, "\"active\":false"] {
             assert!(said.to_string().contains(kept), "{kept}");
         }
         for gone in ["ESSAI", "1979", "Lyon", "IPP-7", "birthPlace", "female"] {

@@ -55,7 +55,7 @@ pub(super) fn decide(app: &App, call: &Call, reader: &mut Reader<'_>, write: &De
         }
     }
     if write.kind == "Consent" && after.is_empty() {
-        after = ended(before.clone(), call.now_us);
+        after = named(&before);
     }
     one_medecin_traitant(call, &after, &treating)?;
     blocks_no_medecin_traitant(&after, &treating)?;
@@ -120,10 +120,10 @@ fn read(app: &App, call: &Call, reader: &mut Reader<'_>, resource: Option<&Value
     found.into_iter().map(canonical).collect::<Result<Vec<_>>>().map(ordered)
 }
 
-/// Choices that are over: whom they were about stays known, to him too.
-fn ended(mut choices: Vec<Choice>, now_us: i64) -> Vec<Choice> {
-    choices.iter_mut().for_each(|choice| choice.until_us = choice.until_us.min(now_us));
-    choices
+/// What is left of the choices of a Consent that decides nothing any more: whom they were about, who may read how it ended.
+fn named(before: &[Choice]) -> Vec<Choice> {
+    let about = before.iter().filter(|c| !c.holder.is_empty());
+    ordered(about.map(|c| Choice { holder: c.holder.clone(), kind: ChoiceKind::Named, until_us: i64::MAX }).collect())
 }
 
 /// Choices as the store keeps them: in one order, and of the same thing said twice what lasts longer.
@@ -183,7 +183,7 @@ fn may_decide(call: &Call, reader: &mut Reader<'_>, write: &Deciding<'_>, (befor
         (Role::Practitioner, "Consent") => {
             let person = rules.actor.person.as_ref().map(|p| person_key(&p.id)).unwrap_or_default();
             reader.answering(|r| r.not_refused(write.record))?;
-            if before.iter().any(|c| c.holder != person || c.kind != ChoiceKind::Consent) {
+            if before.iter().any(|c| c.holder != person || !matches!(c.kind, ChoiceKind::Consent | ChoiceKind::Named)) {
                 return Err(forbidden(649, "a practitioner ends his own consent alone"));
             }
             // A moment is written in milliseconds and ends with its last microsecond.
