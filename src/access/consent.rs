@@ -211,7 +211,10 @@ mod tests {
         }
         // A root that decides and holds: which of the two is the exception is not followed.
         assert_eq!(refusal(&consent(permit(json!({"provision": [permit(json!({}))]})))).0, 922);
-        assert_eq!(refusal(&consent(json!({"type": "permit", "actor": [{"reference": doctor(), "modifierExtension": []}]}))), (922, "Consent.provision.actor.modifierExtension".into()));
+        assert_eq!(
+            refusal(&consent(json!({"type": "permit", "actor": [{"reference": doctor(), "modifierExtension": []}]}))),
+            (922, "Consent.provision.actor.modifierExtension".into())
+        );
         assert_eq!(refusal(&consent(permit(json!({"purpose": [{"code": "HRESCH"}]})))), (925, "Consent.provision.purpose".into()));
         let mut other = consent(permit(json!({})));
         other["scope"] = json!({"coding": [{"system": SCOPES, "code": "research"}]});

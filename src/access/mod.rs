@@ -18,6 +18,7 @@ mod matrix_table;
 pub mod roles;
 mod rule;
 mod scope;
+mod standing;
 mod structures;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use feeding::{FeedingRow, Situation, feeding};
 pub use matrix::{Cell, Matrix, Readable};
 pub use roles::{SYSTEM, may};
 pub use rule::{Rule, RuleRow};
+pub use standing::{Act, Standing, StandingRow};
 pub use structures::Structures;
 pub use visibility::{Enforced, Purpose, Sight, Visibility, person_key, staff_key};
 
@@ -40,6 +42,7 @@ pub fn assumptions() -> Vec<String> {
     let assumed = |confidence: Confidence| confidence == Confidence::Assumption;
     let rules = Rule::ALL.iter().map(|r| r.row()).filter(|r| assumed(r.confidence)).map(|r| format!("rule {}", r.code));
     let feeding = Situation::ALL.iter().map(|s| feeding(*s)).filter(|r| assumed(r.confidence)).map(|r| format!("feeding {}", r.code));
+    let standings = Standing::ALL.iter().map(|s| s.row()).filter(|r| assumed(r.confidence)).map(|r| format!("standing {}", r.code));
     let durations = durations().iter().filter(|d| assumed(d.confidence)).map(|d| format!("duration {}", d.name));
-    rules.chain(feeding).chain(durations).collect()
+    rules.chain(feeding).chain(standings).chain(durations).collect()
 }

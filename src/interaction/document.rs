@@ -10,7 +10,7 @@ use super::patient::{self, Chosen};
 use super::planning::to_bytes;
 use super::statements::{self, Statements};
 use super::{App, Call, feeding, later, notices, resource};
-use crate::access::{Sight, Situation, Span, labels, person_key};
+use crate::access::{Sight, Situation, Span, Standing, labels, person_key};
 use crate::fhir::classification;
 use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
@@ -383,14 +383,25 @@ fn class(entry: &DocumentEntry) -> String {
     code(entry.class_code.clone().or_else(of_type).as_ref())
 }
 
-/// Who stands behind a document: its authors, its legal authenticator, its custodian and whoever deposits it.
+/// Who stands behind a document: its authors and its legal authenticator, marked as such, its custodian and whoever deposits it.
 /// Spec: CSP R.1111-49; DMP EX_2.1-1140 (a person by its number, a structure by its own).
 fn behind(call: &Call, entry: &DocumentEntry) -> Vec<String> {
-    let people = entry.authors.iter().flatten().chain(entry.legal_authenticator.iter().flatten());
-    let persons: Vec<String> = people.clone().flat_map(|r| numbers(r, &["urn:oid:1.2.250.1.71.4.2.1", "https://rpps.esante.gouv.fr"])).map(|id| person_key(&id)).collect();
-    let structures = people.chain(&entry.custodian).flat_map(|r| numbers(r, &["urn:oid:1.2.250.1.71.4.2.2"])).map(|id| crate::identity::canonical_structure(&id));
-    let depositors = call.visibility.depositors(!persons.is_empty());
-    structures.chain(persons.iter().cloned()).filter(|who| who.len() <= MAX_STRUCTURE).chain(depositors).collect()
+    let authors: Vec<String> = entry.authors.iter().flatten().flat_map(named).collect();
+    let signs: Vec<String> = entry.legal_authenticator.iter().flatten().flat_map(named).collect();
+    let persons_named = authors.iter().chain(&signs).any(|who| who.starts_with("ps:"));
+    let short = |who: &String| who.len() <= MAX_STRUCTURE;
+    let marked = [(Standing::Author, &authors), (Standing::LegalAuthenticator, &signs)];
+    let marks = marked.into_iter().flat_map(|(standing, all)| all.iter().filter(move |who| short(who)).map(move |who| standing.mark(who)));
+    let keeps = entry.custodian.iter().flat_map(named).filter(|who| !who.starts_with("ps:"));
+    let names = authors.iter().chain(&signs).cloned().chain(keeps).filter(short);
+    names.chain(marks).chain(call.visibility.depositors(persons_named)).collect()
+}
+
+/// Under which names the persons and structures of a resource stand behind documents.
+fn named(resource: &Value) -> Vec<String> {
+    let persons = numbers(resource, &["urn:oid:1.2.250.1.71.4.2.1", "https://rpps.esante.gouv.fr"]).map(|id| person_key(&id));
+    let structures = numbers(resource, &["urn:oid:1.2.250.1.71.4.2.2"]).map(|id| crate::identity::canonical_structure(&id));
+    persons.chain(structures).collect()
 }
 
 /// Values of a resource's identifiers of some systems.

@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::throttle::Limit;
-use super::{App, Call, resource};
+use super::{App, Call, feeding, resource};
 use crate::access::strip_choices;
 use crate::config::Environment;
 use crate::fhir::search::fold;
@@ -74,10 +74,12 @@ pub(super) fn choose(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &
         ));
     }
     belongs_here(app, patient)?;
+    feeding::identity(call, patient)?;
     app.throttle.check(call, Limit::OtherPerson)?;
     if let Some(chosen) = known(reader, patient)? {
         return Ok(chosen);
     }
+    feeding::makes_record()?;
     let mut free = Vec::with_capacity(identifiers.len());
     for identifier in identifiers {
         if reader.by_identifier("Patient", &identifier)?.is_empty() {
@@ -148,8 +150,7 @@ pub(super) fn of_subject(app: &App, call: &Call, reader: &mut Reader<'_>, refere
 
 /// The refusal of a condition or an identifier that no patient meets.
 pub(super) fn nobody(at: &str) -> Fault {
-    let why = "no patient matches the condition; create the Patient first, or for a document send its traits in context.sourcePatientInfo";
-    Fault::new(FaultKind::MultipleMatches, 347, why).at(at)
+    feeding::no_record(347).at(at)
 }
 
 /// The refusal of a patient that is not known.

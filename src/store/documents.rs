@@ -8,6 +8,7 @@ use super::plan::PIECE;
 use super::read::{Reader, VersionRow, unpack};
 use super::schema::{blob, blob_rest, body, document, document_text, version};
 use super::visible::visible;
+use crate::access::Standing;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 
 /// What the registry knows of a document besides its DocumentReference.
@@ -74,6 +75,16 @@ impl Reader<'_> {
         use super::schema::document_author;
         let own = document_author::table.filter(document_author::document.eq(number)).filter(among(document_author::structure, self.visibility.mine().to_vec()));
         diesel::select(diesel::dsl::exists(own)).get_result(self.conn).map_err(fault)
+    }
+
+    /// In what way the caller stands behind a document; `None` when he does not.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn stands_as(&mut self, number: i64) -> Result<Option<Standing>> {
+        use super::schema::document_author;
+        let behind: Vec<String> = document_author::table.filter(document_author::document.eq(number)).select(document_author::structure).load(self.conn).map_err(fault)?;
+        Ok(Standing::of(&behind, self.visibility.mine()))
     }
 
     /// The other documents of a replacement chain, seen by this caller or not: labels hold for all of it.

@@ -166,12 +166,8 @@ impl Reader<'_> {
     /// # Errors
     /// `Bug` or `Busy` from the database.
     pub fn decided_by(&mut self, record: i64, rid: i64) -> Result<Vec<Choice>> {
-        let rows: Vec<(String, i16, i64)> = choice::table
-            .filter(choice::record.eq(record))
-            .filter(choice::rid.eq(rid))
-            .select((choice::holder, choice::kind, choice::until_us))
-            .load(self.conn)
-            .map_err(fault)?;
+        let rows: Vec<(String, i16, i64)> =
+            choice::table.filter(choice::record.eq(record)).filter(choice::rid.eq(rid)).select((choice::holder, choice::kind, choice::until_us)).load(self.conn).map_err(fault)?;
         rows.into_iter().map(understood).collect()
     }
 

@@ -31,9 +31,14 @@ enforced_on_both! {
     the_holder_takes_everything_with_him
 }
 
+/// A document that the doctor wrote.
+fn written_by_the_doctor(unique: &str, ins: &str, more: &str) -> Vec<u8> {
+    String::from_utf8(small_cda(unique, ins, more)).unwrap().replace("801234567897", "899700218896").into_bytes()
+}
+
 /// A document of the doctor's, deposited by himself; its patient and its DocumentReference.
 fn deposited(server: &TestServer, unique: &str, more: &str) -> (String, Value) {
-    let reference = server.doctor(&[]).deposited(&small_cda(unique, INS, more));
+    let reference = server.doctor(&[]).deposited(&written_by_the_doctor(unique, INS, more));
     (reference["subject"]["reference"].as_str().unwrap().to_owned(), reference)
 }
 
@@ -284,7 +289,7 @@ fn a_document_is_changed_and_replaced_by_who_stands_behind_it(server: &TestServe
     let archive = json!([{"op": "replace", "path": "/status", "value": "superseded"}]);
     refused(&patch(&mut other, id, &mask), 403);
     refused(&other.call("DELETE", &format!("DocumentReference/{id}"), &[], b""), 403);
-    let replacing = small_cda("2.25.182", INS, r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="2.25.181"/></parentDocument></relatedDocument>"#);
+    let replacing = written_by_the_doctor("2.25.182", INS, r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="2.25.181"/></parentDocument></relatedDocument>"#);
     refused(&other.deposit(&replacing), 403);
     let mut holder = server.holder(INS);
     refused(&patch(&mut holder, id, &archive), 403);
@@ -417,7 +422,7 @@ fn a_team_opens_the_record_to_its_members(server: &TestServer) {
 
 fn a_document_filed_under_the_wrong_patient_is_withdrawn_and_who_read_it_is_known(server: &TestServer) {
     let (patient, _) = deposited(server, "2.25.251", "");
-    let wrong = server.doctor(&[]).deposited(&small_cda("2.25.252", INS, ""));
+    let wrong = server.doctor(&[]).deposited(&written_by_the_doctor("2.25.252", INS, ""));
     let id = wrong["id"].as_str().unwrap();
     let mut reader = server.acting("client-imagerie", OTHER);
     authorized(&mut reader, &patient);
@@ -429,7 +434,7 @@ fn a_document_filed_under_the_wrong_patient_is_withdrawn_and_who_read_it_is_know
     let read = auditor.found(&format!("AuditEvent?entity=DocumentReference/{id}&action=R&outcome=0"));
     assert_eq!(read["total"], 1, "{read}");
     // The same document, for the patient it is about.
-    let right = server.doctor(&[]).deposited(&small_cda("2.25.252", "158027511234531", ""));
+    let right = server.doctor(&[]).deposited(&written_by_the_doctor("2.25.252", "158027511234531", ""));
     assert_ne!(right["subject"]["reference"], wrong["subject"]["reference"]);
 }
 
@@ -452,7 +457,7 @@ fn the_holder_takes_everything_with_him(server: &TestServer) {
     let all = body_of(&answer);
     let binary = resources(&all, "Binary");
     let data = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, binary[0]["data"].as_str().unwrap()).unwrap();
-    assert_eq!(data, small_cda("2.25.261", INS, ""), "the bytes as they came");
+    assert_eq!(data, written_by_the_doctor("2.25.261", INS, ""), "the bytes as they came");
     assert_eq!(resources(&all, "DocumentReference")[0]["id"], own["id"]);
     let everything = holder.found(&format!("{patient}/$everything"));
     assert!(resources(&everything, "Binary").is_empty() && resources(&everything, "Patient").len() == 1);

@@ -55,7 +55,11 @@ fn unique(name: &str) -> String {
 fn document(name: &str, code: &str) -> Vec<u8> {
     let section = format!("Rien à signaler pour {name}");
     let cda = String::from_utf8(small_cda(&unique(name), INS, "")).unwrap();
-    let cda = cda.replace("code=\"11488-4\"", &format!("code=\"{code}\"")).replace("Rien à signaler", &section).replace("801234567897", "801234567888");
+    let cda = cda
+        .replace("code=\"11488-4\"", &format!("code=\"{code}\""))
+        .replace("Rien à signaler", &section)
+        .replace("801234567897", "801234567888")
+        .replace("1759999991", "2999999998");
     // Half of them state facts: a medical synthesis, or laboratory results.
     let body = |text: &str| text.find("<structuredBody").zip(text.find("</structuredBody>")).map(|(a, b)| text[a..b].to_owned()).unwrap();
     let from = match DOCUMENTS.iter().position(|d| d.0 == name).unwrap() % 4 {

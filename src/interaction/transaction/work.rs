@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use super::super::home::{self, Home};
 use super::super::planning::Planned;
 use super::super::resource::{self, Sent, Slot};
-use super::super::{App, Call, Method, batch, create, delete, dispatch, patch, patient, read, update};
+use super::super::{App, Call, Method, batch, create, delete, dispatch, feeding, patch, patient, read, rights, update};
+use super::documents;
 use super::step::Step;
 use crate::config::Validation;
 use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, gate};
@@ -248,6 +249,9 @@ impl Work {
             self.subject(bench, reader, &subject, None)?;
         }
         let sent = sent.renamed(&self.names, reader)?;
+        if step.row.kind == "Patient" {
+            feeding::qualified(call, &sent.value)?;
+        }
         if step.row.kind == "Patient" && step.method == Method::Post && self.known_patient(reader, step, &sent)? {
             return Ok(());
         }
@@ -262,6 +266,9 @@ impl Work {
             folder(reader, current)?;
         }
         let known = sent.patient(step.row).and_then(|p| self.records.get(p).copied());
+        if !rights::is_choice(&step.row.kind) {
+            sent.patient(step.row).map_or(Ok(()), |name| documents::identity(bench, name))?;
+        }
         let home = match (known, &current) {
             (Some(record), None) => Home::known(record),
             _ => home::record_for(app, reader, step.row, &sent, current.as_ref().map(|c| c.record))?,
