@@ -1,11 +1,11 @@
 //! The one decision: may this caller read this record, and this document of it. Denies by default.
 //! Spec: CSP L.1111-17, R.1111-46 to R.1111-53; ANS PDSM4DMP TD0.2; arrêté du 26 octobre 2023 (matrice d'habilitation).
 //!
-//! Order: authentication, role, closed, blocked, mode and prior opposition, authorisation; then per document matrix, labels, deleted.
+//! Order: authentication, role, closed, blocked, profession, mode and prior opposition, authorisation; then per document matrix, labels, deleted.
 
 use super::labels::{INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX, MASQUE_PS};
 use super::matrix::{Cell, Matrix};
-use super::rule::Rule;
+use super::rule::{Rule, in_words};
 use crate::fhir::{Actor, Level, Mode, Role};
 
 /// What is known of a record and of the caller's place in it.
@@ -36,7 +36,7 @@ pub enum RecordRight {
         sees_masked: bool,
         rule: Rule,
     },
-    /// What the caller deposited, and nothing else.
+    /// What the caller deposited, and nothing else: without authorisation, or without a profession that the matrix opens something to.
     OwnDocuments(Rule),
     Nothing(Rule),
 }
@@ -115,8 +115,12 @@ fn practitioner(actor: &Actor, matrix: &Matrix, facts: &RecordFacts, now_us: i64
     if facts.blocked && !facts.medecin_traitant {
         return RecordRight::Nothing(Rule::Blocked);
     }
+    // What is of no document has no cell of its own to be asked: a record of which nothing may be read is not open.
+    if !matrix.opens(profession(actor)) {
+        return RecordRight::OwnDocuments(Rule::ProfessionClosed);
+    }
     match actor.mode {
-        Mode::BrisDeGlace if !actor.reason.chars().any(char::is_alphanumeric) => RecordRight::Nothing(Rule::BrisDeGlaceWithoutReason),
+        Mode::BrisDeGlace if !in_words(&actor.reason) => RecordRight::Nothing(Rule::BrisDeGlaceWithoutReason),
         Mode::BrisDeGlace if facts.opposes_bris_de_glace => RecordRight::Nothing(Rule::BrisDeGlaceOpposed),
         Mode::BrisDeGlace => RecordRight::Whole { sees_masked: facts.medecin_traitant || matrix.bris_de_glace_sees_masked(), rule: Rule::BrisDeGlace },
         Mode::Centre15 if facts.opposes_centre_15 => RecordRight::Nothing(Rule::Centre15Opposed),
@@ -139,8 +143,12 @@ fn authorised(facts: &RecordFacts, now_us: i64) -> RecordRight {
 /// The matrix is asked for practitioners, and not about what they deposited themselves unless it says so.
 fn cell_asked(actor: &Actor, matrix: &Matrix, right: &RecordRight, document: &DocumentFacts<'_>) -> Option<Cell> {
     let asked = actor.role == Role::Practitioner && !matches!(right, RecordRight::Nothing(_)) && !(document.mine && matrix.author_exempt());
-    let profession = actor.person.as_ref().map_or("", |p| p.profession.as_str());
-    asked.then(|| matrix.cell(profession, document.type_code, document.class_code))
+    asked.then(|| matrix.cell(profession(actor), document.type_code, document.class_code))
+}
+
+/// Code of the caller's profession, empty when the token names none.
+pub(super) fn profession(actor: &Actor) -> &str {
+    actor.person.as_ref().map_or("", |p| p.profession.as_str())
 }
 
 fn practitioner_refusal(right: &RecordRight, document: &DocumentFacts<'_>, cell: Option<&Cell>) -> Option<Rule> {

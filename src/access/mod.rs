@@ -5,6 +5,7 @@
 //! feeding and structures are the tables of fhir-profiles/access-matrix, each row with its source and confidence. Under the policy
 //! `open` any valid certificate reads and writes, and of the labels the mask holds.
 
+mod beside;
 mod choices;
 mod confidence;
 mod decision;
@@ -21,6 +22,7 @@ mod structures;
 #[cfg(test)]
 mod tests;
 mod visibility;
+mod writing;
 
 pub use choices::{Choice, ChoiceKind, FERMETURE, MEDECIN_TRAITANT, RATTACHEMENT_MES, choices, strip as strip_choices};
 pub use confidence::Confidence;
@@ -28,9 +30,9 @@ pub use decision::{Decision, DocumentFacts, RecordFacts, RecordRight, document_r
 pub use durations::{Span, durations};
 pub use explain::explain;
 pub use feeding::{FeedingRow, Situation, feeding};
-pub use matrix::{Cell, Matrix, Readable};
+pub use matrix::{Cell, Matrix, MatrixAction, Readable};
 pub use roles::{SYSTEM, may};
-pub use rule::{Rule, RuleRow};
+pub use rule::{Rule, RuleRow, in_words};
 pub use structures::Structures;
 pub use visibility::{Purpose, Sight, Visibility, person_key, staff_key};
 

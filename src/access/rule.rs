@@ -26,6 +26,8 @@ pub enum Rule {
     RecordClosed,
     /// The patient blocked this practitioner.
     Blocked,
+    /// The habilitation matrix opens nothing to the profession, or does not know it.
+    ProfessionClosed,
     /// Bris de glace without a reason in words.
     BrisDeGlaceWithoutReason,
     /// The patient opposed to bris de glace beforehand.
@@ -86,6 +88,9 @@ pub struct RuleRow {
     /// What the caller may be told, in French, with the way out.
     #[serde(default)]
     pub caller: String,
+    /// Of a rule that asks for words: how many letters they have at least.
+    #[serde(default)]
+    pub letters: usize,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +115,7 @@ impl Rule {
         Self::OtherRecord,
         Self::RecordClosed,
         Self::Blocked,
+        Self::ProfessionClosed,
         Self::BrisDeGlaceWithoutReason,
         Self::BrisDeGlaceOpposed,
         Self::BrisDeGlace,
@@ -143,6 +149,7 @@ impl Rule {
             Self::OtherRecord => "other_record",
             Self::RecordClosed => "record_closed",
             Self::Blocked => "blocked",
+            Self::ProfessionClosed => "profession_closed",
             Self::BrisDeGlaceWithoutReason => "bris_de_glace_without_reason",
             Self::BrisDeGlaceOpposed => "bris_de_glace_opposed",
             Self::BrisDeGlace => "bris_de_glace",
@@ -190,6 +197,13 @@ impl Rule {
     }
 }
 
+/// Whether a reason for bris de glace is given in words: enough letters to be one, as the row of the rule says.
+/// Spec: CSP L.1111-17 I.
+pub fn in_words(reason: &str) -> bool {
+    let least = Rule::BrisDeGlaceWithoutReason.row().letters.max(1);
+    reason.chars().filter(|c| c.is_alphabetic()).take(least).count() == least
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +215,17 @@ mod tests {
         assert_eq!(written, Rule::ALL.iter().map(|r| r.code()).collect::<Vec<_>>());
         assert!(Rule::ALL.iter().all(|r| Rule::of(r.code()) == Some(*r)));
         assert_eq!(Rule::of("else"), None);
+    }
+
+    #[test]
+    fn a_reason_in_words_has_letters_enough() {
+        assert_eq!(Rule::BrisDeGlaceWithoutReason.row().letters, 3);
+        for words in ["AVC", "coma", "à l'eau", "É t é", "état de choc, 3e degré"] {
+            assert!(in_words(words), "{words}");
+        }
+        for none in ["", " \t", "-", "...", "x", "AV", "15", "12345", "a 1 b 2", "\u{200b}\u{200b}\u{200b}"] {
+            assert!(!in_words(none), "{none:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::choices::{Choice, ChoiceKind};
-use super::decision::{RecordFacts, RecordRight, record_right};
+use super::decision::{RecordFacts, RecordRight, profession, record_right};
 use super::labels;
 use super::matrix::{Matrix, Readable};
 use crate::fhir::{Actor, Identifier, Level, Role};
@@ -38,6 +38,8 @@ pub struct Enforced {
     pub actor: Actor,
     pub matrix: Arc<Matrix>,
     readable: Readable,
+    /// Types of clinical resources that the matrix closes where they come from no document.
+    closed_kinds: Vec<String>,
     /// Under which names choices speak of the caller; the empty one is about everybody.
     holders: Vec<String>,
     labels: Shown,
@@ -91,9 +93,10 @@ impl Visibility {
             _ => Vec::new(),
         };
         let holders = [String::new()].into_iter().chain(person).chain(structures).collect();
-        let readable = actor.person.as_ref().map(|p| matrix.readable(&p.profession)).unwrap_or_default();
+        let readable = matrix.readable(profession(&actor));
+        let closed_kinds = if actor.role == Role::Practitioner { matrix.closed_kinds(profession(&actor)) } else { Vec::new() };
         let labels = Shown::to(actor.role);
-        let enforced = Some(Arc::new(Enforced { actor, matrix, readable, holders, labels }));
+        let enforced = Some(Arc::new(Enforced { actor, matrix, readable, closed_kinds, holders, labels }));
         Self { structure, now_us, mine, enforced, purpose: Purpose::Read }
     }
 
@@ -160,6 +163,11 @@ impl Visibility {
     /// Classes, further types and exceptions of the matrix.
     pub fn readable(&self) -> (&[String], &[String], &[String]) {
         self.rules().map_or((&[], &[], &[]), |r| (&r.readable.classes, &r.readable.types, &r.readable.except))
+    }
+
+    /// Types of clinical resources that the matrix closes to the caller where they come from no document: they are absent for him.
+    pub fn closed_kinds(&self) -> &[String] {
+        self.rules().map_or(&[], |r| &r.closed_kinds)
     }
 
     /// Sets of labels shown now, and those shown once `visible_from` has come.
@@ -235,6 +243,87 @@ mod tests {
     fn an_rpps_is_one_person_in_both_spellings() {
         assert_eq!(person_key("99700218896"), person_key("899700218896"));
         assert_eq!(person_key("0012345678"), "ps:0012345678");
+    }
+
+    /// Where the record says one thing of the caller, with an end.
+    fn of_one(kind: ChoiceKind, until_us: i64, now_us: i64) -> RecordFacts {
+        facts(&[Choice { holder: String::new(), kind, until_us }], false, now_us)
+    }
+
+    #[test]
+    fn every_choice_is_one_fact_until_its_end_and_no_longer() {
+        let none = RecordFacts::default();
+        let cases = [
+            (ChoiceKind::Closed, RecordFacts { closed: true, ..none }),
+            (ChoiceKind::OpposesBrisDeGlace, RecordFacts { opposes_bris_de_glace: true, ..none }),
+            (ChoiceKind::OpposesCentre15, RecordFacts { opposes_centre_15: true, ..none }),
+            (ChoiceKind::MedecinTraitant, RecordFacts { medecin_traitant: true, ..none }),
+            (ChoiceKind::CareTeam, RecordFacts { care_team: true, ..none }),
+            (ChoiceKind::Blocked, RecordFacts { blocked: true, ..none }),
+            (ChoiceKind::MaskedByHolder, none),
+        ];
+        for (kind, fact) in cases {
+            for (until_us, expected) in [(99, none), (100, none), (101, fact), (i64::MAX, fact)] {
+                assert_eq!(of_one(kind, until_us, 100), expected, "{kind:?} until {until_us}");
+            }
+        }
+        assert_eq!(facts(&[], true, 100), RecordFacts { own: true, ..none });
+    }
+
+    #[test]
+    fn of_consents_the_last_end_counts_even_when_it_is_over() {
+        let consent = |until_us| Choice { holder: String::new(), kind: ChoiceKind::Consent, until_us };
+        let until = |all: &[Choice]| facts(all, false, 100).consent_until_us;
+        assert_eq!((until(&[]), until(&[consent(7)]), until(&[consent(7), consent(300), consent(9)])), (None, Some(7), Some(300)));
+        let other = Choice { kind: ChoiceKind::CareTeam, ..consent(900) };
+        assert_eq!(until(&[consent(7), other]), Some(7), "the end of something else is no consent's");
+    }
+
+    fn practitioner(profession: &str, level: Level) -> Actor {
+        let person = crate::fhir::Person { id: "899700218896".into(), profession: profession.into(), specialty: String::new(), situation: String::new() };
+        Actor { role: Role::Practitioner, level, person: Some(person), ..Actor::structure() }
+    }
+
+    #[test]
+    fn the_matrix_closes_types_to_practitioners_alone() {
+        let matrix = Arc::new(Matrix::builtin().unwrap());
+        let closed = |actor: Actor| Visibility::enforced(vec!["1".into()], actor, Arc::clone(&matrix), 0).closed_kinds().len();
+        assert_eq!((closed(practitioner("10", Level::Direct)), closed(practitioner("41", Level::Direct))), (0, matrix.closed_kinds("41").len()));
+        assert_eq!(closed(Actor { person: None, ..practitioner("", Level::Direct) }), matrix.closed_kinds("").len());
+        for role in [Role::Holder, Role::LegalRepresentative, Role::Auditor, Role::Administrator, Role::Structure] {
+            assert_eq!(closed(Actor { role, ..practitioner("41", Level::Direct) }), 0, "{role:?}");
+        }
+        assert_eq!(Visibility::open("1", 0).closed_kinds().len(), 0);
+    }
+
+    #[test]
+    fn who_stands_behind_documents_is_the_person_and_where_nobody_is_named_the_structure() {
+        let matrix = Arc::new(Matrix::builtin().unwrap());
+        let of = |actor: Actor| Visibility::enforced(vec!["1750000001".into(), "1750000002".into()], actor, Arc::clone(&matrix), 7);
+        let person = "ps:899700218896".to_owned();
+        let direct = of(practitioner("10", Level::Direct));
+        assert_eq!(direct.mine(), [person.clone(), "staff:1750000001".into(), "staff:1750000002".into()]);
+        assert_eq!(of(practitioner("10", Level::Indirect)).mine(), ["1750000001".to_owned(), "1750000002".into(), person.clone()]);
+        assert_eq!(of(Actor::structure()).mine(), ["1750000001", "1750000002"]);
+        assert!(of(Actor { role: Role::Holder, ..Actor::structure() }).mine().is_empty());
+        assert_eq!(direct.depositors(false), ["1750000001".to_owned(), person.clone()]);
+        assert_eq!(of(Actor::structure()).depositors(false), ["1750000001", "staff:1750000001"]);
+        assert_eq!(of(Actor::structure()).depositors(true), ["1750000001"]);
+        assert_eq!(direct.rules().unwrap().holders(), ["".to_owned(), person, "1750000001".into(), "1750000002".into()]);
+        assert_eq!((direct.structure(), direct.now_us(), direct.caller()), ("1750000001", 7, "1750000001|practitioner|899700218896".to_owned()));
+    }
+
+    #[test]
+    fn a_write_is_planned_with_ones_own_documents_where_nothing_may_be_read_unless_the_record_is_unknown() {
+        let matrix = Arc::new(Matrix::builtin().unwrap());
+        let closed = [Choice { holder: String::new(), kind: ChoiceKind::Closed, until_us: i64::MAX }];
+        let doctor = Visibility::enforced(vec!["1".into()], practitioner("10", Level::Direct), Arc::clone(&matrix), 0);
+        let right = |v: &Visibility, purpose| v.right(&closed, false, purpose);
+        assert_eq!(right(&doctor, Purpose::Read), Some(RecordRight::Nothing(super::super::Rule::RecordClosed)));
+        assert_eq!(right(&doctor, Purpose::Feed), Some(RecordRight::OwnDocuments(super::super::Rule::RecordClosed)));
+        let stranger = Visibility::enforced(vec!["1".into()], Actor { role: Role::Holder, level: Level::Direct, ..Actor::structure() }, matrix, 0);
+        assert_eq!(right(&stranger, Purpose::Feed), Some(RecordRight::Nothing(super::super::Rule::OtherRecord)));
+        assert_eq!(Visibility::open("1", 0).right(&closed, false, Purpose::Read), None);
     }
 
     #[test]

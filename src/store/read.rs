@@ -130,6 +130,9 @@ impl Reader<'_> {
         if right.is_some_and(|r| matches!(r, RecordRight::Nothing(rule) if rule.equals_absence())) {
             return Ok(Look::Absent);
         }
+        if number == 0 && self.visibility.closed_kinds().iter().any(|closed| closed == kind) {
+            return Ok(Look::Absent);
+        }
         // The identity of the record, which says that there is one, is no content of it.
         let rule = right.filter(|r| kind != "Patient" && !matches!(r, RecordRight::Whole { .. })).map(|r| r.rule());
         if number == 0 && kind == "List" {
@@ -242,7 +245,7 @@ impl Reader<'_> {
             .filter(identifier::kind.eq(kind))
             .filter(version::until_commit.eq(i64::MAX))
             .filter(version::deleted.eq(false))
-            .filter(visible!(v, sight))
+            .filter(visible!(v, sight, version::kind))
             .select(VersionRow::as_select())
             .limit(20)
             .into_boxed();
@@ -292,7 +295,7 @@ impl Reader<'_> {
             .filter(version::until_commit.gt(self.moment))
             .filter(version::deleted.eq(false))
             .filter(version::document.ne(0).or(sight.holds(record).into_sql::<diesel::sql_types::Bool>()))
-            .filter(visible!(v, sight))
+            .filter(visible!(v, sight, version::kind))
             .select(VersionRow::as_select())
             .limit(limit)
             .load(self.conn)

@@ -73,7 +73,7 @@ impl Reader<'_> {
                 .inner_join(document::table.on(document::number.eq(directory::document)))
                 .filter(directory::kind.eq(kind))
                 .filter(directory::id.eq_any(some.to_vec()))
-                .filter(visible!(v, sight).or(diesel::dsl::exists(stands_behind)))
+                .filter(visible!(v, sight, directory::kind).or(diesel::dsl::exists(stands_behind)))
                 .select(directory::id)
                 .load(self.conn)
                 .map_err(fault)?;

@@ -1,10 +1,17 @@
 //! The visibility condition, once: joined into every query that could betray a document.
 
-/// The condition on a joined `document` row: not deleted, and either of no document at all, or in a record whose documents may be seen
-/// (by matrix, labels and mask), or one that the caller stands behind. Where the record itself is closed to the caller, its resources of
-/// no document are kept back by whoever asks: see `Reader::sight`. A macro because each query joins different tables.
-/// `access::document_right` is the same rule for one document; `store::tests` compares them.
+/// The condition on a joined `document` row: not deleted, and in a record whose documents may be seen (by matrix, labels and mask), or one
+/// that the caller stands behind. With the column that holds the type of the resource joined to it, what is of no document fulfils it
+/// too, unless the matrix closes that type to the caller; where the record itself is closed to the caller, its resources of no document
+/// are kept back by whoever asks: see `Reader::sight`. A macro because each query joins different tables.
+/// `access::document_right` is the same rule for one document, `Matrix::cell` for a type; `store::rights_tests` compares them.
 macro_rules! visible {
+    ($visibility:expr, $sight:expr, $kind:expr) => {{
+        use crate::store::among::none_of;
+        use crate::store::schema::document;
+        let alone = document::number.eq(0).and(document::deleted.eq(false)).and(none_of($kind, $visibility.closed_kinds().to_vec()));
+        alone.or(crate::store::visible::visible!($visibility, $sight))
+    }};
     ($visibility:expr, $sight:expr) => {{
         use crate::store::among::{among, none_of};
         use crate::store::schema::{document, document_author};
@@ -26,7 +33,8 @@ macro_rules! visible {
         let mine = diesel::dsl::exists(document_author::table.filter(document_author::document.eq(document::number)).filter(among(document_author::structure, v.mine().to_vec())));
         document::deleted
             .eq(false)
-            .and(document::number.eq(0).or(whole.and(unmasked).and(typed(v.every_type())).and(labelled)).or(open.and(mine).and(typed(v.every_type_of_mine()))))
+            .and(document::number.ne(0))
+            .and(whole.and(unmasked).and(typed(v.every_type())).and(labelled).or(open.and(mine).and(typed(v.every_type_of_mine()))))
     }};
 }
 pub(crate) use visible;

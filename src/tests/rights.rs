@@ -249,7 +249,7 @@ fn the_matrix_decides_by_profession_and_type(server: &TestServer) {
     assert_eq!(total(&mut doctor, &patient), 2);
     let mut unknown = server.acting("client-imagerie", &["--rpps", "899700000003", "--profession", "10000"]);
     authorized(&mut unknown, &patient);
-    assert_eq!(total(&mut unknown, &patient), 0, "a profession that the matrix does not know reads nothing");
+    refused(&unknown.get(&format!("DocumentReference?patient={patient}")), 403);
 }
 
 fn what_is_kept_from_the_patient_is_absent_for_him_alone(server: &TestServer) {

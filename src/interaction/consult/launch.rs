@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Opening, Traits, Visit};
-use crate::access::{Rule, may};
+use crate::access::{Rule, in_words, may};
 use crate::audit::Action;
 use crate::fhir::{Actor, Fault, FaultKind, Identifier, Level, Mode, Result, Role};
 use crate::identity::parse_strict;
@@ -89,7 +89,7 @@ fn acting(actor: &Actor, asked: &Value) -> Result<Actor> {
 /// `Forbidden` without a reason, `BadValue` for one that is too long.
 pub(super) fn breaking(actor: &Actor, reason: &str) -> Result<Actor> {
     let reason = reason.trim();
-    if !reason.chars().any(char::is_alphanumeric) {
+    if !in_words(reason) {
         let rule = Rule::BrisDeGlaceWithoutReason;
         return Err(Fault::new(FaultKind::Forbidden, 759, rule.caller()).because(rule.code()));
     }

@@ -13,9 +13,10 @@ use crate::store::{Operation, Plan};
 /// µs of a day.
 const DAY_US: i64 = 86_400_000_000;
 
-/// Whether consent or bris de glace can open a record that was refused: not one that is closed, nor to somebody whom the patient blocked.
+/// Whether consent or bris de glace can open a record that was refused: not one that is closed, nor to somebody whom the patient blocked or
+/// to whose profession the matrix opens nothing.
 pub fn may_be_opened(refusal: &Fault) -> bool {
-    ![Rule::RecordClosed, Rule::Blocked].iter().any(|rule| refusal.cause.as_deref() == Some(rule.code()))
+    ![Rule::RecordClosed, Rule::Blocked, Rule::ProfessionClosed].iter().any(|rule| refusal.cause.as_deref() == Some(rule.code()))
 }
 
 /// Parameters of `$key-info` that the page takes: what it was asked with, it shows. `section` and those after it are the page's own.
