@@ -28,7 +28,7 @@ pub use choices::{Choice, ChoiceKind, FERMETURE, MEDECIN_TRAITANT, RATTACHEMENT_
 pub use confidence::Confidence;
 pub use decision::{Decision, DocumentFacts, RecordFacts, RecordRight, document_right, record_right};
 pub use durations::{Span, durations};
-pub use explain::explain;
+pub use explain::{explain, unknown};
 pub use feeding::{FeedingRow, Situation, feeding};
 pub use matrix::{Cell, Matrix, MatrixAction, Readable};
 pub use roles::{SYSTEM, may};

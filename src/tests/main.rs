@@ -20,6 +20,7 @@ mod deposit;
 mod desk;
 mod exchange;
 mod golden;
+mod habilitation;
 mod house;
 mod ips;
 mod key_info;
