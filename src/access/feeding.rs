@@ -35,6 +35,8 @@ pub enum Situation {
     MetadataByMedecinTraitant,
     /// A document that the holder masked, shown again by somebody else.
     UnmaskAgainstHolder,
+    /// What the habilitation matrix does not let the profession do with documents of this type.
+    NotHabilitated,
 }
 
 /// The answer to a situation.
@@ -88,6 +90,7 @@ impl Situation {
         Self::OtherMetadataByHolder,
         Self::MetadataByMedecinTraitant,
         Self::UnmaskAgainstHolder,
+        Self::NotHabilitated,
     ];
 
     /// The code in the table and the trail.
@@ -105,6 +108,7 @@ impl Situation {
             Self::OtherMetadataByHolder => "other_metadata_by_holder",
             Self::MetadataByMedecinTraitant => "metadata_by_medecin_traitant",
             Self::UnmaskAgainstHolder => "unmask_against_holder",
+            Self::NotHabilitated => "not_habilitated",
         }
     }
 }

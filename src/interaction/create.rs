@@ -5,6 +5,7 @@ use super::planning::Planned;
 use super::registry::ResourceRow;
 use super::rights::{self, Deciding};
 use super::{Answer, App, Call, binary_create, existence, feeding, home, iti105, patient, resource};
+use crate::access::MatrixAction;
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{Operation, Plan, Reader};
@@ -38,6 +39,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
         }
         let home = home::record_for(app, reader, row, sent, None)?;
         feeding::open_record(call, reader, home.record)?;
+        feeding::habilitated_for(call, MatrixAction::Add, &row.kind)?;
         let rid = app.store.counters().next_resource();
         let decision = rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: home.record, rid, after: Some(&sent.value), before: None })?;
         let free = condition.and_then(identifier_of).map(|i| reader.unseen(&row.kind, &i)).transpose()?;

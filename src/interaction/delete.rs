@@ -5,7 +5,7 @@ use super::planning::Planned;
 use super::registry::ResourceRow;
 use super::rights::{self, Deciding};
 use super::{Answer, App, Call, feeding, read, update};
-use crate::access::Situation;
+use crate::access::{MatrixAction, Situation};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{ChangeDocument, Operation, Plan, Precondition, Put, Reader};
@@ -43,6 +43,7 @@ pub(super) fn plan_in(app: &App, reader: &mut Reader<'_>, call: &Call, row: &Res
     if row.kind == "Patient" {
         rights::may_change_identity(call, reader, Some(&current))?;
     }
+    feeding::habilitated_for(call, MatrixAction::Withdraw, &row.kind)?;
     let before = rights::before(reader, &row.kind, Some(&current))?;
     plan.operations.extend(rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: current.record, rid: current.rid, after: None, before: before.as_ref() })?);
     if current.document != 0 {
@@ -72,6 +73,7 @@ pub(super) fn plan_in(app: &App, reader: &mut Reader<'_>, call: &Call, row: &Res
 /// `Forbidden` for a structure that does not stand behind the document.
 pub(super) fn withdraw(reader: &mut Reader<'_>, call: &Call, record: i64, document: i64) -> Result<Vec<Operation>> {
     feeding::author(call, reader, document, Situation::WithdrawByNonAuthor)?;
+    feeding::habilitated_on(call, reader, MatrixAction::Withdraw, document)?;
     // Under the policy open too: what was withdrawn does not come back.
     if !reader.is_own(document)? {
         return Err(Fault::new(FaultKind::Forbidden, 360, "a document is deleted only by a structure that stands behind it"));

@@ -10,7 +10,7 @@ use super::patient::{self, Chosen};
 use super::planning::to_bytes;
 use super::statements::{self, Statements};
 use super::{App, Call, feeding, later, notices, resource};
-use crate::access::{Sight, Situation, Span, labels, person_key};
+use crate::access::{MatrixAction, Sight, Situation, Span, labels, person_key};
 use crate::fhir::classification;
 use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
@@ -298,7 +298,7 @@ pub(super) struct Ready<'a> {
 /// Adds one document to a plan.
 ///
 /// # Errors
-/// `Bug` when something cannot be written as JSON.
+/// `Forbidden` for a type that the matrix closes to the depositor's profession, `Bug` when something cannot be written as JSON.
 pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> Result<()> {
     let Ready { slots, chosen, entry, content, reference, statements: stated, contents, replaced, adopted, sight } = ready;
     let shown: Value = serde_json::from_slice(&reference).map_err(|e| Fault::new(FaultKind::Bug, 406, "a resource is not JSON").because(e))?;
@@ -321,6 +321,8 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         binary_id: if adopted { String::new() } else { slots.binary_id.clone() },
         content,
     };
+    let action = if replaced.is_empty() { MatrixAction::Add } else { MatrixAction::Replace };
+    feeding::habilitated(call, action, &document.type_code, &document.class_code)?;
     plan.preconditions.push(Precondition::UniqueIdUnused { unique: entry.unique_id.clone(), visibility: call.visibility.feeding(), sight });
     if document.visible_from_us != 0 {
         plan.operations.push(notices::hidden(call, slots.number, document.visible_from_us)?);

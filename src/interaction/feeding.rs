@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Call;
 use super::patient::ins_of;
-use crate::access::{ChoiceKind, Rule, Situation, feeding};
+use crate::access::{ChoiceKind, MatrixAction, Rule, Situation, feeding};
 use crate::fhir::fault::FAULT_TABLE;
 use crate::fhir::{Fault, FaultKind, Result, Role};
 use crate::store::{DocumentRow, Reader};
@@ -68,6 +68,34 @@ pub(super) fn metadata(call: &Call, reader: &mut Reader<'_>, document: &Document
     open_record(call, reader, document.record)?;
     let treating = reader.right(document.record)?.is_some_and(|right| right.rule() == Rule::MedecinTraitant);
     author(call, reader, document.number, if treating { Situation::MetadataByMedecinTraitant } else { Situation::MetadataByNonAuthor })
+}
+
+/// Refuses an action on a document of a type and class that the habilitation matrix closes to the practitioner's profession.
+///
+/// # Errors
+/// The answer of the table.
+pub(super) fn habilitated(call: &Call, action: MatrixAction, type_code: &str, class_code: &str) -> Result<()> {
+    let Some(rules) = call.visibility.rules().filter(|r| r.actor.role == Role::Practitioner) else { return Ok(()) };
+    let profession = rules.actor.person.as_ref().map_or("", |p| p.profession.as_str());
+    if rules.matrix.act(action, profession, type_code, class_code).allowed { Ok(()) } else { refuse(Situation::NotHabilitated, 940) }
+}
+
+/// The same on a stored document, by its number.
+///
+/// # Errors
+/// The answer of the table; `Bug` or `Busy` from the database.
+pub(super) fn habilitated_on(call: &Call, reader: &mut Reader<'_>, action: MatrixAction, document: i64) -> Result<()> {
+    let (type_code, class_code) = reader.type_and_class(document)?;
+    habilitated(call, action, &type_code, &class_code)
+}
+
+/// The same on a resource of no document, by the class its type is read like.
+///
+/// # Errors
+/// The answer of the table.
+pub(super) fn habilitated_for(call: &Call, action: MatrixAction, kind: &str) -> Result<()> {
+    let class = call.visibility.rules().and_then(|r| r.matrix.class_of_kind(kind));
+    class.map_or(Ok(()), |class| habilitated(call, action, "", class))
 }
 
 /// Refuses to show again what the holder masked, as the table answers.

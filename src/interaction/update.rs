@@ -5,6 +5,7 @@ use super::planning::Planned;
 use super::registry::ResourceRow;
 use super::rights::{self, Deciding};
 use super::{Answer, App, Call, Method, feeding, home, patient, resource};
+use crate::access::MatrixAction;
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{Operation, Plan, Precondition, Reader, VersionRow};
@@ -85,6 +86,7 @@ pub(super) fn decided(app: &App, call: &Call, reader: &mut Reader<'_>, row: &Res
         rights::keeps_ins(call, reader, current, &sent.value)?;
     } else if row.kind != "Consent" && row.kind != "CareTeam" {
         feeding::open_record(call, reader, going.record)?;
+        feeding::habilitated_for(call, MatrixAction::Replace, &row.kind)?;
     }
     rights::keeps_directory(call, reader, current, &sent.value)?;
     let before = rights::before(reader, &row.kind, current)?;

@@ -76,6 +76,14 @@ impl Reader<'_> {
         diesel::select(diesel::dsl::exists(own)).get_result(self.conn).map_err(fault)
     }
 
+    /// Type and class of a document, visible to this caller or not; for decisions, never for answers.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn type_and_class(&mut self, number: i64) -> Result<(String, String)> {
+        document::table.find(number).select((document::type_code, document::class_code)).first(self.conn).map_err(fault)
+    }
+
     /// The other documents of a replacement chain, seen by this caller or not: labels hold for all of it.
     ///
     /// # Errors
