@@ -21,8 +21,8 @@ pub enum Purpose {
 /// A value of this type can only be made from a known caller, so that no query is without one.
 #[derive(Debug, Clone)]
 pub struct Visibility {
-    /// Canonical structure identifier of the caller.
-    structure: String,
+    /// Canonical structure identifiers of the caller: its own first, then its establishments or its legal entity.
+    structures: Vec<String>,
     /// µs UTC.
     now_us: i64,
     /// Under which names the caller stands behind documents.
@@ -77,14 +77,17 @@ impl Sight {
 impl Visibility {
     /// The policy `open`: any record, documents by their labels, for a structure at a moment (µs UTC).
     pub fn open(structure: impl Into<String>, now_us: i64) -> Self {
-        let structure = structure.into();
-        Self { mine: vec![structure.clone()], structure, now_us, enforced: None, purpose: Purpose::Read }
+        Self::open_as(vec![structure.into()], now_us)
+    }
+
+    /// The policy `open` for a structure under all its names, its own first.
+    pub fn open_as(structures: Vec<String>, now_us: i64) -> Self {
+        Self { mine: structures.clone(), structures, now_us, enforced: None, purpose: Purpose::Read }
     }
 
     /// The policy `enforced`, for an actor behind a structure. `structures` are all the names of the structure (its own first, then its
     /// establishments or its legal entity).
     pub fn enforced(structures: Vec<String>, actor: Actor, matrix: Arc<Matrix>, now_us: i64) -> Self {
-        let structure = structures.first().cloned().unwrap_or_default();
         let person = actor.person.as_ref().map(|p| person_key(&p.id));
         let mine = match actor.role {
             // What the structure answers for is its own.
@@ -92,12 +95,12 @@ impl Visibility {
             Role::Practitioner => person.iter().cloned().chain(structures.iter().map(|s| staff_key(s))).collect(),
             _ => Vec::new(),
         };
-        let holders = [String::new()].into_iter().chain(person).chain(structures).collect();
+        let holders = [String::new()].into_iter().chain(person).chain(structures.iter().cloned()).collect();
         let readable = matrix.readable(profession(&actor));
         let closed_kinds = if actor.role == Role::Practitioner { matrix.closed_kinds(profession(&actor)) } else { Vec::new() };
         let labels = Shown::to(actor.role);
         let enforced = Some(Arc::new(Enforced { actor, matrix, readable, closed_kinds, holders, labels }));
-        Self { structure, now_us, mine, enforced, purpose: Purpose::Read }
+        Self { structures, now_us, mine, enforced, purpose: Purpose::Read }
     }
 
     /// The same caller, planning a write.
@@ -107,14 +110,19 @@ impl Visibility {
 
     /// Canonical structure identifier.
     pub fn structure(&self) -> &str {
-        &self.structure
+        self.structures.first().map_or("", String::as_str)
+    }
+
+    /// Whether a structure (canonical identifier) is the caller's: its own, one of its establishments, or its legal entity.
+    pub fn is_structure(&self, structure: &str) -> bool {
+        self.structures.iter().any(|own| own == structure)
     }
 
     /// Who calls, as one name: the structure, and the person or the patient behind it. For limits and page links, never for the log.
     pub fn caller(&self) -> String {
-        let Some(rules) = self.rules() else { return self.structure.clone() };
+        let Some(rules) = self.rules() else { return self.structure().to_owned() };
         let person = rules.actor.person.as_ref().map(|p| p.id.as_str()).or(rules.actor.patient.as_ref().map(|p| p.value.as_str())).unwrap_or_default();
-        format!("{}|{}|{person}", self.structure, rules.actor.role.word())
+        format!("{}|{}|{person}", self.structure(), rules.actor.role.word())
     }
 
     /// µs UTC.
@@ -141,8 +149,8 @@ impl Visibility {
     /// named, whoever works for the structure.
     pub fn depositors(&self, persons_named: bool) -> Vec<String> {
         let person = self.rules().and_then(|r| r.actor.person.as_ref()).map(|p| person_key(&p.id));
-        let staff = (person.is_none() && !persons_named).then(|| staff_key(&self.structure));
-        [self.structure.clone()].into_iter().chain(person).chain(staff).collect()
+        let staff = (person.is_none() && !persons_named).then(|| staff_key(self.structure()));
+        [self.structure().to_owned()].into_iter().chain(person).chain(staff).collect()
     }
 
     /// Whether the matrix is not asked: the policy `open`, and callers it does not bind.
