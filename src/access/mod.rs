@@ -36,11 +36,11 @@ pub use rule::{Rule, RuleRow, in_words};
 pub use structures::Structures;
 pub use visibility::{Purpose, Sight, Visibility, person_key, staff_key};
 
-/// Codes of the rows of rules, feeding and durations that no text settles; those of the matrix are [`Matrix::assumptions`].
+/// Codes of the rows of rules, feeding, durations and roles that no text settles; those of the matrix are [`Matrix::assumptions`].
 pub fn assumptions() -> Vec<String> {
     let assumed = |confidence: Confidence| confidence == Confidence::Assumption;
     let rules = Rule::ALL.iter().map(|r| r.row()).filter(|r| assumed(r.confidence)).map(|r| format!("rule {}", r.code));
     let feeding = Situation::ALL.iter().map(|s| feeding(*s)).filter(|r| assumed(r.confidence)).map(|r| format!("feeding {}", r.code));
     let durations = durations().iter().filter(|d| assumed(d.confidence)).map(|d| format!("duration {}", d.name));
-    rules.chain(feeding).chain(durations).collect()
+    rules.chain(feeding).chain(durations).chain(roles::assumptions()).collect()
 }
