@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use super::anchor::Checkpoints;
 use super::issuers::KeyFiles;
 use super::watch;
-use crate::access::assumptions;
 use crate::config::{AccessPolicy, Config, Environment};
 use crate::http::{self, Gate, Metrics};
 use crate::interaction::{App, Rules};
@@ -114,7 +113,7 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     announce(&config, &rules);
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
     let app = Arc::new(App::new(store, read_log, config, rules, base_url));
-    app.keep_tables().map_err(shown)?;
+    app.keep_tables().and_then(|()| app.note_acceptance()).map_err(shown)?;
     launch(app, (tls, gate, keys, checkpoints), (listener, page), own_pki.then(|| data.join("pki")))
 }
 
@@ -172,13 +171,7 @@ fn rules(config: &Config) -> Result<Rules, String> {
     if config.access.policy == AccessPolicy::Open {
         return Err("configuration: access.policy = open is for trials; database.environment = production needs enforced".into());
     }
-    let assumed = rules.matrix().assumptions().len() + assumptions().len();
-    let accepted = !config.access.assumptions_accepted_by.is_empty() && !config.access.assumptions_accepted_on.is_empty();
-    if assumed > 0 && !accepted {
-        return Err(format!(
-            "{assumed} rows of the access tables are assumptions (passerelle check-config lists them): in production access.assumptions_accepted_by names the person who accepted them and access.assumptions_accepted_on the day"
-        ));
-    }
+    rules.accepted(&rules.matrix())?;
     Ok(rules)
 }
 

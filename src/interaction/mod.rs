@@ -1,6 +1,7 @@
 //! One file per FHIR interaction, per operation and per IHE transaction. Everything here is synchronous and runs on a
 //! blocking thread; this is the room that has a clock and makes identifiers.
 
+mod acceptance;
 mod address;
 mod admit;
 mod answer;
@@ -66,6 +67,7 @@ mod validate_cda;
 #[cfg(test)]
 mod time_tests;
 
+pub use acceptance::Accepted;
 pub use address::form_pairs;
 pub use admit::admit;
 pub use answer::{Answer, Body};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::enforced_on_both;
-use crate::support::{FHIR_JSON, On, Session, TestServer, json as body_of, postgres, refused, resources, small_cda, text};
+use crate::support::{FHIR_JSON, On, Session, TestServer, json as body_of, matrix_text, postgres, refused, resources, small_cda, text};
 
 const INS: &str = "258027511234534";
 const DENTIST: &[&str] = &["--rpps", "899700000002", "--profession", "40"];
@@ -147,16 +147,12 @@ fn with_matrix(on: On, matrix: &str) -> (TestServer, PathBuf) {
     (server, folder)
 }
 
-fn builtin() -> String {
-    std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/access-matrix/matrix.toml")).unwrap()
-}
-
 /// The matrix of the program, but for one class that is closed to dentists.
 fn without(class: &str) -> String {
     let row = "professions = [\"40\", \"50\", \"70\"]\nclasses = [\"10\", \"11\"";
-    assert!(builtin().contains(row));
+    assert!(matrix_text().contains(row));
     let open = ["\"10\"", "\"11\""].into_iter().filter(|c| !c.contains(class)).collect::<Vec<_>>().join(", ");
-    builtin().replace(row, &format!("professions = [\"40\", \"50\", \"70\"]\nclasses = [{open}"))
+    matrix_text().replace(row, &format!("professions = [\"40\", \"50\", \"70\"]\nclasses = [{open}"))
 }
 
 #[test]
@@ -184,5 +180,58 @@ fn what_is_of_no_document_is_closed_with_the_class_it_is_read_like() {
         }
         drop(server);
         let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+/// What the matrix closes for one action is refused for it, and for the others and other professions as before.
+#[test]
+fn what_the_matrix_says_of_an_action_holds_for_it_alone() {
+    let row = |actions: &str, class: &str| format!("\n[[row]]\nprofessions = [\"10\"]\nclasses = [\"{class}\"]\nactions = [{actions}]\nallow = false\nsource = \"s\"\nconfidence = \"sourced\"\n");
+    let (server, folder) = with_matrix(On::Sqlite, &(matrix_text() + &row("\"add\", \"replace\"", "44") + &row("\"mask\", \"withdraw\"", "10") + &row("\"archive\"", "11")));
+    let of = |unique: &str, code: &str, more: &str| String::from_utf8(small_cda(unique, INS, more)).unwrap().replace("code=\"11488-4\"", &format!("code=\"{code}\"")).into_bytes();
+    let mut doctor = server.doctor(&[]);
+    let said = refused(&doctor.deposit(&of("2.25.921", "80788-3", "")), 403).to_string();
+    assert!(said.contains("P-0940") && said.contains("matrix"), "{said}");
+    assert_eq!(server.acting("client-imagerie", DENTIST).deposit(&of("2.25.922", "80788-3", "")).status, 201, "another profession");
+    assert_eq!(server.cabinet().deposit(&of("2.25.923", "80788-3", "")).status, 201, "no person, no profession");
+    let report = doctor.deposited(&of("2.25.924", "11488-4", ""));
+    let summary = doctor.deposited(&of("2.25.925", "60591-5", ""));
+    let replacing = r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="2.25.924"/></parentDocument></relatedDocument>"#;
+    refused(&doctor.deposit(&of("2.25.926", "80788-3", replacing)), 403);
+    let path = |reference: &Value| format!("DocumentReference/{}", reference["id"].as_str().unwrap());
+    let visibility = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument";
+    let mask = json!([{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"system": visibility, "code": "MASQUE_PS"}]}}]);
+    let archive = json!([{"op": "add", "path": "/extension/-", "value": {"url": "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived", "valueBoolean": true}}]);
+    let patched = |session: &mut Session, reference: &Value, operations: &Value| {
+        session.call("PATCH", &path(reference), &[("Content-Type", "application/json-patch+json")], operations.to_string().as_bytes()).status
+    };
+    assert_eq!((patched(&mut doctor, &report, &mask), patched(&mut doctor, &summary, &mask)), (403, 200));
+    assert_eq!((patched(&mut doctor, &report, &archive), patched(&mut doctor, &summary, &archive)), (200, 403));
+    assert_eq!(patched(&mut server.holder(INS), &report, &mask), 200, "the matrix does not bind the person");
+    for (reference, status) in [(&report, 403), (&summary, 204)] {
+        assert_eq!(doctor.call("DELETE", &path(reference), &[], b"").status, status);
+    }
+    let subject = json!({"reference": report["subject"]["reference"]});
+    let plan = json!({"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": subject});
+    refused(&doctor.post("CarePlan", &plan), 403);
+    let observation = json!({"resourceType": "Observation", "status": "final", "subject": subject, "code": {"text": "Poids"}});
+    let made = doctor.post("Observation", &observation);
+    assert_eq!(made.status, 201, "{}", text(&made));
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+/// In production the trail says at each start who answers for what the tables assume.
+#[test]
+fn who_accepted_the_assumptions_is_in_the_trail() {
+    let mut server = TestServer::with(On::Sqlite, crate::support::production);
+    let events = |server: &mut TestServer| {
+        server.stop();
+        let lines = std::fs::read_to_string(server.dir.join("audit-reads.log")).unwrap();
+        lines.lines().filter(|l| l.contains("accept-assumptions")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let said = events(&mut server);
+    assert_eq!(said.len(), 1);
+    for part in ["Dr Claire Martin", "2026-11-25", &crate::support::matrix_version()] {
+        assert!(said[0].contains(part), "{part}: {}", said[0]);
     }
 }

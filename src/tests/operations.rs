@@ -138,14 +138,7 @@ fn verifying_needs_a_database_and_makes_none() {
 
 #[test]
 fn a_production_database_takes_no_test_identity_and_stays_one() {
-    use passerelle::config::{AccessPolicy, Config, Environment};
-    let accepted = |c: &mut Config| {
-        c.database.environment = Environment::Production;
-        c.access.policy = AccessPolicy::Enforced;
-        c.access.assumptions_accepted_by = "Dr Claire Martin".into();
-        c.access.assumptions_accepted_on = "2026-11-25".into();
-    };
-    let mut server = TestServer::with(On::Sqlite, accepted);
+    let mut server = TestServer::with(On::Sqlite, crate::support::production);
     let cda = small_cda("2.25.73", "270037500000121", "");
     crate::support::refused(&server.cabinet().deposit(&cda), 422);
     let real = String::from_utf8(cda).unwrap().replace("1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.8");
@@ -173,6 +166,20 @@ fn production_needs_the_policy_and_a_name_under_what_is_assumed() {
     assert!(refused(|c| c.access.policy = AccessPolicy::Open).unwrap().contains("enforced"));
     assert!(refused(|_| ()).unwrap().contains("assumptions_accepted_by"));
     assert!(refused(|c| c.access.assumptions_accepted_by = "Dr Claire Martin".into()).unwrap().contains("assumptions_accepted_on"));
+    let otherwise: [(fn(&mut Config), &str); 3] = [
+        (|c| c.access.assumptions_accepted_by = " ".into(), "assumptions_accepted_by"),
+        (|c| c.access.assumptions_accepted_on = "2099-01-01".into(), "does not lie ahead"),
+        (|c| c.access.assumptions_accepted_versions = vec!["2025.1".into()], "assumptions_accepted_versions"),
+    ];
+    for (change, why) in otherwise {
+        let dir = std::env::temp_dir().join(format!("passerelle-test-{}", uuid::Uuid::new_v4()));
+        let mut config = Config::default();
+        config.server.bind = "127.0.0.1:0".into();
+        crate::support::production(&mut config);
+        change(&mut config);
+        assert!(passerelle::cli::start(&dir, config).err().unwrap().contains(why), "{why}");
+        let _ = std::fs::remove_dir_all(dir);
+    }
 }
 
 /// A PKCS#12 file becomes a chain and a key that a client can show; what is not a structure's is refused with the way out.

@@ -336,6 +336,25 @@ pub fn small_cda(unique: &str, ins: &str, more_header: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The habilitation matrix of the program.
+pub fn matrix_text() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/access-matrix/matrix.toml")).unwrap()
+}
+
+/// Its version.
+pub fn matrix_version() -> String {
+    matrix_text().parse::<toml::Table>().unwrap()["version"].as_str().unwrap().to_owned()
+}
+
+/// A configuration of production, whose assumptions somebody accepted.
+pub fn production(config: &mut Config) {
+    config.database.environment = passerelle::config::Environment::Production;
+    config.access.policy = AccessPolicy::Enforced;
+    config.access.assumptions_accepted_by = "Dr Claire Martin".into();
+    config.access.assumptions_accepted_on = "2026-11-25".into();
+    config.access.assumptions_accepted_versions = vec![matrix_version()];
+}
+
 /// A table of the registry.
 pub fn registry_table<T: serde::de::DeserializeOwned>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/registry").join(name);

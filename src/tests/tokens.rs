@@ -152,13 +152,8 @@ fn broken_tokens_of_every_kind_are_one_refusal_and_reach_nobody() {
 
 #[test]
 fn the_development_issuer_is_refused_in_production() {
-    use passerelle::config::{AccessPolicy, Config, Environment};
-    let production = |c: &mut Config| {
-        c.database.environment = Environment::Production;
-        c.access.policy = AccessPolicy::Enforced;
-        c.access.assumptions_accepted_by = "Dr Claire Martin".into();
-        c.access.assumptions_accepted_on = "2026-11-25".into();
-    };
+    use crate::support::production;
+    use passerelle::config::Config;
     let dir = std::env::temp_dir().join(format!("passerelle-test-{}", uuid::Uuid::new_v4()));
     let mut config = Config::default();
     config.server.bind = "127.0.0.1:0".into();
