@@ -305,6 +305,56 @@ mod tests {
     }
 
     #[test]
+    fn a_sight_holds_for_its_records_the_shared_one_and_under_open_for_all() {
+        let none = Sight::default();
+        assert_eq!([0, 1, 2].map(|record| none.holds(record)), [true, false, false]);
+        let one = Sight { whole: vec![2], masked: vec![1], nothing: vec![1], unknown: vec![1], ..Sight::default() };
+        assert_eq!([0, 1, 2].map(|record| one.holds(record)), [true, false, true]);
+        assert!(Sight { everywhere: true, ..Sight::default() }.holds(1));
+    }
+
+    #[test]
+    fn who_is_bound_by_matrix_and_by_labels() {
+        let exempt = |allow: bool| {
+            let (head, tail) = Matrix::BUILTIN.split_once("[choice.author_exempt]\nallow = true").unwrap();
+            Arc::new(Matrix::parse(&format!("{head}[choice.author_exempt]\nallow = {allow}{tail}")).unwrap())
+        };
+        let of = |role, matrix| Visibility::enforced(vec!["1".into()], Actor { role, ..practitioner("40", Level::Direct) }, matrix, 0);
+        for role in Role::ALL {
+            let (bound, kept) = (*role == Role::Practitioner, matches!(role, Role::Holder | Role::LegalRepresentative));
+            for author_exempt in [true, false] {
+                let visibility = of(*role, exempt(author_exempt));
+                assert_eq!((visibility.every_type(), visibility.every_label()), (!bound, !kept), "{role:?}");
+                assert_eq!(visibility.every_type_of_mine(), !bound || author_exempt, "{role:?}");
+            }
+        }
+        let open = Visibility::open("1", 0);
+        assert!(open.every_type() && open.every_type_of_mine() && open.every_label() && open.rules().is_none());
+        assert_eq!((open.readable(), open.labels()), ((&[][..], &[][..], &[][..]), (&[][..], &[][..])));
+        let dentist = of(Role::Practitioner, exempt(true));
+        let readable = Matrix::builtin().unwrap().readable("40");
+        assert_eq!(dentist.readable(), (&readable.classes[..], &readable.types[..], &readable.except[..]));
+        let holder = of(Role::Holder, exempt(true));
+        let shown = Shown::to(Role::Holder);
+        assert_eq!(holder.labels(), (&shown.now[..], &shown.later[..]));
+    }
+
+    #[test]
+    fn a_structure_is_itself_its_establishments_and_its_legal_entity() {
+        let names = || vec!["1750000001".to_owned(), "1750000002".to_owned()];
+        let enforced = Visibility::enforced(names(), practitioner("10", Level::Direct), Arc::new(Matrix::builtin().unwrap()), 0);
+        for visibility in [enforced, Visibility::open_as(names(), 0)] {
+            assert_eq!(["1750000001", "1750000002", "1750000003", ""].map(|s| visibility.is_structure(s)), [true, true, false, false]);
+        }
+        assert_eq!(Visibility::open_as(names(), 0).mine(), names());
+        assert_eq!((Visibility::open("1", 5).caller(), Visibility::open("1", 5).now_us()), ("1".to_owned(), 5));
+        let patient = Some(Identifier { system: None, value: "2580".into() });
+        let holder = Visibility::enforced(names(), Actor { role: Role::Holder, patient: patient.clone(), ..Actor::structure() }, Arc::new(Matrix::builtin().unwrap()), 0);
+        assert_eq!((holder.caller(), holder.rules().unwrap().patient()), ("1750000001|holder|2580".to_owned(), patient.as_ref()));
+        assert_eq!((holder.purpose(), holder.feeding().purpose()), (Purpose::Read, Purpose::Feed));
+    }
+
+    #[test]
     fn who_stands_behind_documents_is_the_person_and_where_nobody_is_named_the_structure() {
         let matrix = Arc::new(Matrix::builtin().unwrap());
         let of = |actor: Actor| Visibility::enforced(vec!["1750000001".into(), "1750000002".into()], actor, Arc::clone(&matrix), 7);
