@@ -1,13 +1,16 @@
 //! `Patient/[id]/$close` and `$reopen`: the holder closes the record at any time and may reopen it.
 //! Spec: CSP R.1111-40; PDSM4DMP TD0.2 (Patient.active, dmp-fermeture).
 
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::planning::{Planned, to_bytes};
 use super::registry::registry;
 use super::rights::{self, Deciding};
 use super::{Answer, App, Call, read, resource};
-use crate::access::FERMETURE;
+use crate::access::{Confidence, FERMETURE};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result, time};
 use crate::store::{Operation, Plan, Precondition};
@@ -16,6 +19,25 @@ use crate::store::{Operation, Plan, Precondition};
 const MOTIF: &str = "https://interop.esante.gouv.fr/ig/fhir/dmp/CodeSystem/dmp-motif-fermeture";
 /// Characters of a reason in words.
 const MAX_REASON: usize = 500;
+
+/// A code of the reasons.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Motif {
+    code: String,
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by whoever corrects the table"))]
+    source: String,
+    #[expect(dead_code, reason = "read by whoever corrects the table; its spelling is checked")]
+    confidence: Confidence,
+}
+
+#[derive(Deserialize, Default)]
+struct Table {
+    motif: Vec<Motif>,
+}
+
+// The table is part of the program; a test proves that it parses.
+static MOTIFS: LazyLock<Vec<Motif>> = LazyLock::new(|| toml::from_str::<Table>(include_str!("../../fhir-profiles/access-matrix/closing.toml")).unwrap_or_default().motif);
 
 /// What becomes of the record.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,7 +87,17 @@ fn said(body: &[u8]) -> Result<Said> {
     if raison.as_ref().is_some_and(|r| r.chars().count() > MAX_REASON) {
         return Err(Fault::new(FaultKind::BadValue, 639, format!("raison may hold {MAX_REASON} characters")).at("Parameters.parameter"));
     }
-    Ok(Said { motif: named("motif", &["valueCode", "valueString"]), raison })
+    let motif = named("motif", &["valueCode", "valueString"]);
+    match motif.as_ref().filter(|code| !MOTIFS.iter().any(|known| known.code == **code)) {
+        Some(_) => Err(unknown_motif()),
+        None => Ok(Said { motif, raison }),
+    }
+}
+
+fn unknown_motif() -> Fault {
+    let known: Vec<&str> = MOTIFS.iter().map(|m| m.code.as_str()).collect();
+    Fault::new(FaultKind::RuleBroken, 942, format!("motif is a code of dmp-motif-fermeture ({}); what has no code is said in words, in raison", known.join(", ")))
+        .at("Parameters.parameter")
 }
 
 fn plan(app: &App, call: &Call, id: &str, to: To, said: &Said) -> Result<Planned<resource::Outcome>> {
@@ -118,6 +150,16 @@ fn closing(said: &Said, now_us: i64) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_a_known_code_or_words() {
+        assert!(!MOTIFS.is_empty() && MOTIFS.iter().all(|m| !m.source.trim().is_empty()));
+        let sent = |parameters: Value| said(json!({"resourceType": "Parameters", "parameter": parameters}).to_string().as_bytes());
+        assert_eq!(sent(json!([{"name": "motif", "valueCode": "patient-demande"}])).unwrap().motif.as_deref(), Some("patient-demande"));
+        let refused = sent(json!([{"name": "motif", "valueCode": "n'importe quoi"}])).err().unwrap();
+        assert!(refused.number == 942 && refused.issues[0].diagnostics.contains("patient-demande"), "{refused:?}");
+        assert_eq!(sent(json!([{"name": "raison", "valueString": "Décès"}])).unwrap().raison.as_deref(), Some("Décès"));
+    }
 
     #[test]
     fn closing_says_when_and_why_and_reopening_takes_it_back() {
