@@ -65,6 +65,8 @@ mod update;
 mod validate_cda;
 
 #[cfg(test)]
+mod matrix_tests;
+#[cfg(test)]
 mod time_tests;
 
 pub use acceptance::Accepted;

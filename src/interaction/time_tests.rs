@@ -14,10 +14,10 @@ use crate::store::{DatabaseUrl, ReadLog, Store, StoreOptions};
 const DAY_US: i64 = 86_400_000_000;
 const INS: &str = "258027511234534";
 
-struct Folder(PathBuf);
+pub(super) struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = std::env::temp_dir().join(format!("passerelle-time-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir_all(&dir).unwrap();
         Self(dir)
@@ -30,7 +30,7 @@ impl Drop for Folder {
     }
 }
 
-fn app(dir: &Path) -> App {
+pub(super) fn app(dir: &Path) -> App {
     app_with(dir, |c| c.documents.pdf_text = false)
 }
 
@@ -72,13 +72,13 @@ fn doctor() -> Actor {
     Actor { role: Role::Practitioner, person: Some(person), level: Level::Direct, scopes: vec!["user/*.cruds".into()], ..Actor::structure() }
 }
 
-fn holder() -> Actor {
+pub(super) fn holder() -> Actor {
     let patient = Identifier { system: Some("urn:oid:1.2.250.1.213.1.4.10".into()), value: INS.into() };
     Actor { role: Role::Holder, patient: Some(patient), level: Level::Direct, scopes: vec!["patient/*.cruds".into()], ..Actor::structure() }
 }
 
 /// Status and body of a request at a moment.
-fn ask(app: &App, actor: &Actor, now_us: i64, (method, path, body): (Method, &str, &[u8])) -> (u16, Value) {
+pub(super) fn ask(app: &App, actor: &Actor, now_us: i64, (method, path, body): (Method, &str, &[u8])) -> (u16, Value) {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let caller = caller();
     let call = Call {
