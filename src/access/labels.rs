@@ -64,7 +64,8 @@ pub fn set<'a>(codes: impl IntoIterator<Item = &'a str>) -> i32 {
     } else {
         N
     };
-    level | (all & VISIBILITY)
+    // They share no bit.
+    level + (all & VISIBILITY)
 }
 
 #[cfg(test)]
@@ -94,7 +95,8 @@ mod tests {
 
     #[test]
     fn each_label_has_one_bit_and_one_code() {
-        let codes = [(N, "N"), (R, "R"), (V, "V"), (MASQUE_PS, "MASQUE_PS"), (INVISIBLE_PATIENT, "INVISIBLE_PATIENT"), (INVISIBLE_REPRESENTANTS_LEGAUX, "INVISIBLE_REPRESENTANTS_LEGAUX")];
+        let codes =
+            [(N, "N"), (R, "R"), (V, "V"), (MASQUE_PS, "MASQUE_PS"), (INVISIBLE_PATIENT, "INVISIBLE_PATIENT"), (INVISIBLE_REPRESENTANTS_LEGAUX, "INVISIBLE_REPRESENTANTS_LEGAUX")];
         for (label, code) in codes {
             assert_eq!((code_of(label), bit(code), label.count_ones()), (code, Some(label), 1), "{code}");
             let level = if label <= V { label } else { N | label };

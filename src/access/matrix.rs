@@ -224,7 +224,8 @@ impl Matrix {
 
     /// The French names (or codes) of the types closed to a profession though their class is open: derived from its cells alone.
     pub fn closed_types(&self, profession: &str) -> Vec<&'static str> {
-        let closed = |code: &str, class: &str| self.professions.get(profession).is_some_and(|p| p.reading.allows_class(class) && p.reading.types.get(code).is_some_and(|r| !r.allow));
+        let closed =
+            |code: &str, class: &str| self.professions.get(profession).is_some_and(|p| p.reading.allows_class(class) && p.reading.types.get(code).is_some_and(|r| !r.allow));
         classification::types().filter(|(code, class, _)| closed(code, class)).map(|(code, _, name)| if name.is_empty() { code } else { name }).collect()
     }
 }
@@ -327,7 +328,21 @@ mod tests {
             }
         }
         let text = Matrix::BUILTIN.replace("classes = [\"10\", \"11\", \"31\", \"42\", \"43\", \"44\", \"45\", \"52\"]", "classes = [\"10\", \"11\", \"31\"]");
-        assert_eq!(Matrix::parse(&text).unwrap().closed_kinds("21"), ["CarePlan", "DeviceRequest", "Goal", "Immunization", "ImmunizationRecommendation", "MedicationAdministration", "MedicationDispense", "MedicationRequest", "MedicationStatement", "ServiceRequest"]);
+        assert_eq!(
+            Matrix::parse(&text).unwrap().closed_kinds("21"),
+            [
+                "CarePlan",
+                "DeviceRequest",
+                "Goal",
+                "Immunization",
+                "ImmunizationRecommendation",
+                "MedicationAdministration",
+                "MedicationDispense",
+                "MedicationRequest",
+                "MedicationStatement",
+                "ServiceRequest"
+            ]
+        );
         assert!(matrix.closed_kinds("10").is_empty() && matrix.closed_kinds("41").len() == matrix.beside.clinical.len());
     }
 

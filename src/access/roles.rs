@@ -166,9 +166,28 @@ mod tests {
     const READING: &[&str] = &["read", "vread", "history-instance", "search-type"];
 
     const CLINICAL: &[&str] = &[
-        "Condition", "AllergyIntolerance", "MedicationStatement", "MedicationRequest", "MedicationDispense", "MedicationAdministration", "Immunization", "Observation",
-        "DiagnosticReport", "Procedure", "ServiceRequest", "Encounter", "FamilyMemberHistory", "DeviceUseStatement", "Specimen", "Device", "DeviceRequest", "ImagingStudy",
-        "Media", "CarePlan", "Goal", "ImmunizationRecommendation",
+        "Condition",
+        "AllergyIntolerance",
+        "MedicationStatement",
+        "MedicationRequest",
+        "MedicationDispense",
+        "MedicationAdministration",
+        "Immunization",
+        "Observation",
+        "DiagnosticReport",
+        "Procedure",
+        "ServiceRequest",
+        "Encounter",
+        "FamilyMemberHistory",
+        "DeviceUseStatement",
+        "Specimen",
+        "Device",
+        "DeviceRequest",
+        "ImagingStudy",
+        "Media",
+        "CarePlan",
+        "Goal",
+        "ImmunizationRecommendation",
     ];
     const DIRECTORY: &[&str] = &["Practitioner", "PractitionerRole", "Organization", "Location", "Medication"];
 

@@ -54,10 +54,12 @@ impl Matrix {
     }
 
     fn elsewhere(&self, action: MatrixAction, profession: &str, type_code: &str) -> Cell {
-        let key = action_key(profession, type_code, action);
-        match self.beside.otherwise.get(&action) {
-            Some(row) => Cell { allowed: row.allow, key, source: row.source.clone(), confidence: row.confidence },
-            None => Cell { allowed: false, key, source: String::new(), confidence: Confidence::Assumption },
+        let row = self.beside.otherwise.get(&action);
+        Cell {
+            allowed: row.is_some_and(|r| r.allow),
+            key: action_key(profession, type_code, action),
+            source: row.map(|r| r.source.clone()).unwrap_or_default(),
+            confidence: row.map_or(Confidence::Assumption, |r| r.confidence),
         }
     }
 
@@ -132,9 +134,18 @@ mod tests {
 
     #[test]
     fn the_cell_of_a_type_is_stronger_than_those_of_its_classes() {
-        let matrix = with("professions = [\"60\"] | classes = [\"42\"] | actions = [\"add\"] | allow = false\nprofessions = [\"60\"] | types = [\"PRESC-INF\"] | actions = [\"add\"] | allow = true");
+        let matrix = with(
+            "professions = [\"60\"] | classes = [\"42\"] | actions = [\"add\"] | allow = false\nprofessions = [\"60\"] | types = [\"PRESC-INF\"] | actions = [\"add\"] | allow = true",
+        );
         assert!(matrix.act(MatrixAction::Add, "60", "PRESC-INF", "42").allowed && !matrix.act(MatrixAction::Add, "60", "PRESC-BIO", "42").allowed);
-        let both = with("professions = [\"60\"] | classes = [\"10\"] | actions = [\"add\"] | allow = true");
-        assert_eq!(both.act(MatrixAction::Add, "60", "11488-4", "42").key, "60 × 10 × add", "what rules is named");
+        let one = with("professions = [\"60\"] | classes = [\"10\"] | actions = [\"add\"] | allow = true");
+        assert_eq!(one.act(MatrixAction::Add, "60", "11488-4", "42").key, "60 × 10 × add", "what rules is named");
+        let both = with(
+            "professions = [\"60\"] | classes = [\"10\"] | actions = [\"add\"] | allow = true\nprofessions = [\"60\"] | classes = [\"42\"] | actions = [\"add\"] | allow = false",
+        );
+        for (code, class) in [("11488-4", "42"), ("57833-6", "10")] {
+            let cell = both.act(MatrixAction::Add, "60", code, class);
+            assert_eq!((cell.allowed, cell.key.as_str()), (false, "60 × 42 × add"), "of two classes the refusal is stronger");
+        }
     }
 }
