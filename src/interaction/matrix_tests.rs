@@ -13,7 +13,8 @@ use crate::fhir::{Actor, Level, Person, Role, classification};
 
 /// A document with facts; [`of_type`] makes one of another type and uniqueId of it.
 const SAMPLE: &str = include_str!("../../conformance-tests/corpus/07-prescription.xml");
-const INS: &str = "258027511234534";
+/// The first of the test numbers of records, without its key.
+const FIRST: u64 = 2_580_275_112_300;
 
 /// What of the registry reads nothing that a document or a clinical resource states: the identity, choices and notices of a record, the
 /// directory, what comes with the program, the trail, and notes of what was shown.
@@ -107,7 +108,7 @@ fn of_type(number: usize, system: &str, code: &str) -> String {
 
 /// A test number for each record.
 fn ins(number: usize) -> String {
-    let base = INS[..11].parse::<u64>().unwrap() * 100 + u64::try_from(number).unwrap();
+    let base = FIRST + u64::try_from(number).unwrap();
     format!("{base}{:02}", 97 - base % 97)
 }
 

@@ -73,7 +73,6 @@ fn a_profession_without_a_cell_that_opens_something_reads_nothing_of_a_record(se
         let reference = reader.deposited(&own);
         assert_eq!(reader.get(&format!("DocumentReference/{}", reference["id"].as_str().unwrap())).status, 200, "who deposited it");
     }
-    assert_eq!(server.holder(INS).found(&format!("Communication?patient={patient}"))["total"], 0, "no glass was broken");
 }
 
 fn why(session: &mut Session, id: &str) -> Value {
@@ -186,7 +185,9 @@ fn what_is_of_no_document_is_closed_with_the_class_it_is_read_like() {
 /// What the matrix closes for one action is refused for it, and for the others and other professions as before.
 #[test]
 fn what_the_matrix_says_of_an_action_holds_for_it_alone() {
-    let row = |actions: &str, class: &str| format!("\n[[row]]\nprofessions = [\"10\"]\nclasses = [\"{class}\"]\nactions = [{actions}]\nallow = false\nsource = \"s\"\nconfidence = \"sourced\"\n");
+    let row = |actions: &str, class: &str| {
+        format!("\n[[row]]\nprofessions = [\"10\"]\nclasses = [\"{class}\"]\nactions = [{actions}]\nallow = false\nsource = \"s\"\nconfidence = \"sourced\"\n")
+    };
     let (server, folder) = with_matrix(On::Sqlite, &(matrix_text() + &row("\"add\", \"replace\"", "44") + &row("\"mask\", \"withdraw\"", "10") + &row("\"archive\"", "11")));
     let of = |unique: &str, code: &str, more: &str| String::from_utf8(small_cda(unique, INS, more)).unwrap().replace("code=\"11488-4\"", &format!("code=\"{code}\"")).into_bytes();
     let mut doctor = server.doctor(&[]);

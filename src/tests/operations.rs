@@ -153,7 +153,8 @@ fn a_production_database_takes_no_test_identity_and_stays_one() {
 #[test]
 fn production_needs_the_policy_and_a_name_under_what_is_assumed() {
     use passerelle::config::{AccessPolicy, Config, Environment};
-    let refused = |change: fn(&mut Config)| {
+    type Change = fn(&mut Config);
+    let refused = |change: Change| {
         let dir = std::env::temp_dir().join(format!("passerelle-test-{}", uuid::Uuid::new_v4()));
         let mut config = Config::default();
         config.server.bind = "127.0.0.1:0".into();
@@ -166,7 +167,7 @@ fn production_needs_the_policy_and_a_name_under_what_is_assumed() {
     assert!(refused(|c| c.access.policy = AccessPolicy::Open).unwrap().contains("enforced"));
     assert!(refused(|_| ()).unwrap().contains("assumptions_accepted_by"));
     assert!(refused(|c| c.access.assumptions_accepted_by = "Dr Claire Martin".into()).unwrap().contains("assumptions_accepted_on"));
-    let otherwise: [(fn(&mut Config), &str); 3] = [
+    let otherwise: [(Change, &str); 3] = [
         (|c| c.access.assumptions_accepted_by = " ".into(), "assumptions_accepted_by"),
         (|c| c.access.assumptions_accepted_on = "2099-01-01".into(), "does not lie ahead"),
         (|c| c.access.assumptions_accepted_versions = vec!["2025.1".into()], "assumptions_accepted_versions"),
