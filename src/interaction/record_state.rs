@@ -46,7 +46,7 @@ enum To {
     Open,
 }
 
-/// POST Patient/[id]/$close, with Parameters `motif` (code) and `raison` (words), both optional.
+/// POST Patient/[id]/$close, with Parameters `motif` (code, or words) and `raison` (words), both optional.
 pub(super) fn close(app: &App, call: &Call, id: &str) -> Result<Answer> {
     call.is("close", Action::U);
     change(app, call, id, To::Closed)
@@ -67,9 +67,9 @@ fn change(app: &App, call: &Call, id: &str, to: To) -> Result<Answer> {
     Ok(answer)
 }
 
-/// Reason of a closing: code and words.
+/// Reason of a closing: a CodeableConcept, and words.
 struct Said {
-    motif: Option<String>,
+    motif: Option<Value>,
     raison: Option<String>,
 }
 
@@ -85,18 +85,25 @@ fn said(body: &[u8]) -> Result<Said> {
     };
     let raison = named("raison", &["valueString"]);
     if raison.as_ref().is_some_and(|r| r.chars().count() > MAX_REASON) {
-        return Err(Fault::new(FaultKind::BadValue, 639, format!("raison may hold {MAX_REASON} characters")).at("Parameters.parameter"));
+        return Err(too_long("raison"));
     }
-    let motif = named("motif", &["valueCode", "valueString"]);
-    match motif.as_ref().filter(|code| !MOTIFS.iter().any(|known| known.code == **code)) {
-        Some(_) => Err(unknown_motif()),
-        None => Ok(Said { motif, raison }),
-    }
+    let is_known = |code: &String| MOTIFS.iter().any(|known| known.code == *code);
+    let motif = match (named("motif", &["valueCode"]), named("motif", &["valueString"])) {
+        (Some(code), _) | (None, Some(code)) if is_known(&code) => Some(json!({"coding": [{"system": MOTIF, "code": code}]})),
+        (Some(_), _) => return Err(unknown_motif()),
+        (None, Some(words)) if words.chars().count() > MAX_REASON => return Err(too_long("motif")),
+        (None, words) => words.map(|words| json!({"text": words})),
+    };
+    Ok(Said { motif, raison })
+}
+
+fn too_long(name: &str) -> Fault {
+    Fault::new(FaultKind::BadValue, 639, format!("{name} may hold {MAX_REASON} characters")).at("Parameters.parameter")
 }
 
 fn unknown_motif() -> Fault {
     let known: Vec<&str> = MOTIFS.iter().map(|m| m.code.as_str()).collect();
-    Fault::new(FaultKind::RuleBroken, 942, format!("motif is a code of dmp-motif-fermeture ({}); what has no code is said in words, in raison", known.join(", ")))
+    Fault::new(FaultKind::RuleBroken, 942, format!("motif is a code of dmp-motif-fermeture ({}); what has no code is said in words, as valueString or in raison", known.join(", ")))
         .at("Parameters.parameter")
 }
 
@@ -142,7 +149,7 @@ fn with_state(mut patient: Value, to: To, said: &Said, now_us: i64) -> Value {
 fn closing(said: &Said, now_us: i64) -> Vec<Value> {
     let day = time::instant(now_us).get(..10).unwrap_or_default().to_owned();
     let mut out = vec![json!({"url": "dateFermeture", "valueDate": day})];
-    out.extend(said.motif.as_ref().map(|code| json!({"url": "motifFermeture", "valueCodeableConcept": {"coding": [{"system": MOTIF, "code": code}]}})));
+    out.extend(said.motif.as_ref().map(|motif| json!({"url": "motifFermeture", "valueCodeableConcept": motif})));
     out.extend(said.raison.as_ref().map(|text| json!({"url": "raisonFermeture", "valueString": text})));
     out
 }
@@ -155,7 +162,10 @@ mod tests {
     fn a_reason_is_a_known_code_or_words() {
         assert!(!MOTIFS.is_empty() && MOTIFS.iter().all(|m| !m.source.trim().is_empty()));
         let sent = |parameters: Value| said(json!({"resourceType": "Parameters", "parameter": parameters}).to_string().as_bytes());
-        assert_eq!(sent(json!([{"name": "motif", "valueCode": "patient-demande"}])).unwrap().motif.as_deref(), Some("patient-demande"));
+        assert_eq!(sent(json!([{"name": "motif", "valueCode": "patient-demande"}])).unwrap().motif.unwrap()["coding"][0]["code"], "patient-demande");
+        assert_eq!(sent(json!([{"name": "motif", "valueString": "patient-demande"}])).unwrap().motif.unwrap()["coding"][0]["code"], "patient-demande");
+        assert_eq!(sent(json!([{"name": "motif", "valueString": "Demande du titulaire"}])).unwrap().motif, Some(json!({"text": "Demande du titulaire"})));
+        assert_eq!(sent(json!([{"name": "motif", "valueString": "x".repeat(501)}])).err().unwrap().number, 639);
         let refused = sent(json!([{"name": "motif", "valueCode": "n'importe quoi"}])).err().unwrap();
         assert!(refused.number == 942 && refused.issues[0].diagnostics.contains("patient-demande"), "{refused:?}");
         assert_eq!(sent(json!([{"name": "raison", "valueString": "Décès"}])).unwrap().raison.as_deref(), Some("Décès"));
@@ -164,7 +174,7 @@ mod tests {
     #[test]
     fn closing_says_when_and_why_and_reopening_takes_it_back() {
         let patient = json!({"resourceType": "Patient", "extension": [{"url": "x"}]});
-        let said = Said { motif: Some("patient-demande".into()), raison: Some("À ma demande".into()) };
+        let said = Said { motif: Some(json!({"coding": [{"system": MOTIF, "code": "patient-demande"}]})), raison: Some("À ma demande".into()) };
         let closed = with_state(patient, To::Closed, &said, 1_790_000_000_000_000);
         assert_eq!(closed["active"], false);
         assert_eq!(closed.pointer("/extension/1/extension/1/valueCodeableConcept/coding/0/code").unwrap(), "patient-demande");
