@@ -59,7 +59,7 @@ pub struct DocumentFacts<'a> {
     pub mine: bool,
     pub type_code: &'a str,
     pub class_code: &'a str,
-    /// When INVISIBLE_PATIENT ends, µs UTC; at that moment the document is visible.
+    /// When INVISIBLE_PATIENT ends, µs UTC; at that moment the document is visible. 0: not yet known.
     pub visible_from_us: i64,
     pub deleted: bool,
 }
@@ -155,7 +155,8 @@ fn practitioner_refusal(right: &RecordRight, document: &DocumentFacts<'_>, cell:
 }
 
 fn hidden_from_patient(document: &DocumentFacts<'_>, now_us: i64) -> Option<Rule> {
-    (document.labels & INVISIBLE_PATIENT != 0 && now_us < document.visible_from_us).then_some(Rule::InvisiblePatient)
+    let come = document.visible_from_us > 0 && document.visible_from_us <= now_us;
+    (document.labels & INVISIBLE_PATIENT != 0 && !come).then_some(Rule::InvisiblePatient)
 }
 
 fn hidden_from_representative(document: &DocumentFacts<'_>, now_us: i64) -> Option<Rule> {

@@ -6,7 +6,8 @@ use crate::fhir::classification;
 use crate::fhir::{Actor, Level, Mode, Person, Role};
 
 const NOW: i64 = 1_000;
-const MOMENTS: [i64; 3] = [NOW - 1, NOW, NOW + 1];
+/// The last is none at all: not yet.
+const MOMENTS: [i64; 4] = [NOW - 1, NOW, NOW + 1, 0];
 const TEXT: &str = include_str!("../../fhir-profiles/access-matrix/matrix.toml");
 
 fn actor(role: Role, level: Level, mode: Mode, reason: &str, profession: &str) -> Actor {
@@ -139,7 +140,7 @@ fn document_prohibitions(role: Role, right: &RecordRight, d: &DocumentFacts<'_>,
         (ps && matrix_forbids, Rule::Profession),
         (ps && !d.mine && d.labels & MASQUE_PS == MASQUE_PS && !matches!(right, RecordRight::Whole { sees_masked: true, .. }), Rule::MasquePs),
         (role == Role::LegalRepresentative && d.labels & INVISIBLE_REPRESENTANTS_LEGAUX == INVISIBLE_REPRESENTANTS_LEGAUX, Rule::InvisibleRepresentantsLegaux),
-        (patient && d.labels & INVISIBLE_PATIENT == INVISIBLE_PATIENT && d.visible_from_us == NOW + 1, Rule::InvisiblePatient),
+        (patient && d.labels & INVISIBLE_PATIENT == INVISIBLE_PATIENT && [NOW + 1, 0].contains(&d.visible_from_us), Rule::InvisiblePatient),
         (d.deleted, Rule::Deleted),
     ];
     list.into_iter().filter(|(forbidden, _)| *forbidden).map(|(_, rule)| rule).collect()

@@ -314,7 +314,7 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         labels: own | inherited(replaced),
         archived: xds::is_archived(&shown),
         superseded: shown.get("status").and_then(Value::as_str) == Some("superseded"),
-        visible_from_us: visible_from(call, own | inherited(replaced)),
+        visible_from_us: visible_from(call, own | inherited(replaced), replaced),
         type_code: code(entry.type_code.as_ref()),
         class_code: class(entry),
         behind: behind(call, entry),
@@ -322,9 +322,10 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         content,
     };
     plan.preconditions.push(Precondition::UniqueIdUnused { unique: entry.unique_id.clone(), visibility: call.visibility.feeding(), sight });
-    if document.visible_from_us != 0 {
+    if document.labels & labels::INVISIBLE_PATIENT != 0 {
         plan.operations.push(notices::hidden(call, slots.number, document.visible_from_us)?);
     }
+    let visible_from_us = document.visible_from_us;
     plan.operations.push(Operation::NewDocument(Box::new(document)));
     if contents.is_late {
         plan.operations.push(later::job(slots.number, 0, call.now_us)?);
@@ -337,17 +338,23 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         plan.operations.push(Operation::Facts(Box::new(facts)));
     }
     for old in replaced {
-        supersede(plan, old, own)?;
+        supersede(plan, old, own, visible_from_us)?;
     }
     call.touched(slots.reference());
     Ok(())
 }
 
 /// Marks a document superseded: its row, and a new version of its DocumentReference. Labels of its successor that say who may see
-/// it at all hold for it too.
-pub(super) fn supersede(plan: &mut Plan, old: &Replaced, successor: i32) -> Result<()> {
+/// it at all hold for it too, and from when (µs UTC, 0 for at once) its patient sees it.
+pub(super) fn supersede(plan: &mut Plan, old: &Replaced, successor: i32, visible_from_us: i64) -> Result<()> {
     let labels = Some(old.row.labels | (successor & labels::VISIBILITY)).filter(|l| *l != old.row.labels);
-    plan.operations.push(Operation::ChangeDocument(ChangeDocument { number: old.row.number, superseded: Some(true), labels, ..ChangeDocument::default() }));
+    plan.operations.push(Operation::ChangeDocument(ChangeDocument {
+        number: old.row.number,
+        superseded: Some(true),
+        labels,
+        visible_from_us: Some(visible_from_us).filter(|at_us| *at_us != 0),
+        ..ChangeDocument::default()
+    }));
     if old.body.get("status").and_then(Value::as_str) == Some("superseded") {
         return Ok(());
     }
@@ -366,10 +373,12 @@ pub(super) fn supersede(plan: &mut Plan, old: &Replaced, successor: i32) -> Resu
 /// Bytes of a structure's identifier; a longer one names no structure.
 const MAX_STRUCTURE: usize = 200;
 
-/// From when the patient sees a document of these labels: at once, or a month from now.
+/// From when the patient sees a document of these labels: at once, or a month from now; what was kept from him before, of what it
+/// replaces, has its month already.
 /// Spec: CSP R.1111-53.
-fn visible_from(call: &Call, set: i32) -> i64 {
-    if set & labels::INVISIBLE_PATIENT == 0 { 0 } else { Span::HiddenEnd.after(call.now_us) }
+fn visible_from(call: &Call, set: i32, replaced: &[Replaced]) -> i64 {
+    let begun = replaced.iter().map(|r| r.row.visible_from_us).filter(|at_us| *at_us != 0).min();
+    begun.unwrap_or_else(|| if set & labels::INVISIBLE_PATIENT == 0 { 0 } else { Span::HiddenEnd.after(call.now_us) })
 }
 
 /// The code of a concept, empty without one.

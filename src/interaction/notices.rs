@@ -44,12 +44,17 @@ struct Hidden {
     document: i64,
     /// When the patient will see it, µs UTC.
     visible_from_us: i64,
+    /// When it was hidden, µs UTC: hidden again, it is told again. 0 of what was queued before this was kept.
+    #[serde(default)]
+    hidden_us: i64,
 }
 
-/// Work to be written with a document that is kept from its patient: the notice after two weeks.
+/// Work to be written with a document that is kept from its patient: the notice after two weeks of the month that ends at
+/// `visible_from_us`, at once when they are over.
 pub(super) fn hidden(call: &Call, document: i64, visible_from_us: i64) -> Result<Operation> {
-    let argument = text(&Hidden { document, visible_from_us })?;
-    Ok(Operation::Job(Job { kind: HIDDEN.into(), due_us: Span::HiddenNotice.after(call.now_us), argument }))
+    let argument = text(&Hidden { document, visible_from_us, hidden_us: call.now_us })?;
+    let before_end_us = Span::HiddenEnd.after(call.now_us) - Span::HiddenNotice.after(call.now_us);
+    Ok(Operation::Job(Job { kind: HIDDEN.into(), due_us: call.now_us.max(visible_from_us - before_end_us), argument }))
 }
 
 /// Refuses to break the glass too often.
@@ -147,7 +152,7 @@ impl App {
 
     /// The notice as a plan; `None` when it is written already.
     fn written(&self, reader: &mut Reader<'_>, job: &DueJob, draft: Draft, now_us: i64) -> Result<Option<Plan>> {
-        let digest = self.mac(&[b"notice", job.kind.as_bytes(), job.argument.as_bytes()])?;
+        let digest = self.mac(&[b"notice", job.kind.as_bytes(), draft.about.as_bytes()])?;
         let id = digest.iter().take(16).fold("nt-".to_owned(), |out, b| out + &format!("{b:02x}"));
         let patient = reader.patient_of(draft.record)?;
         let Some(patient) = patient else { return Ok(None) };
@@ -169,6 +174,8 @@ impl App {
 /// What a notice says, and to whom besides the patient.
 struct Draft {
     record: i64,
+    /// What is told once: its id follows from it.
+    about: String,
     /// The document whose visibility holds for the notice too, 0 for none.
     document: i64,
     text: String,
@@ -190,13 +197,14 @@ fn emergency(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
     };
     let reason = if about.reason.trim().is_empty() { String::new() } else { format!(" Motif indiqué : {}.", about.reason.trim().trim_end_matches('.')) };
     let text = format!("Le {}, un professionnel de {} a consulté votre dossier {how}.{reason}", french_day(&about.day), about.organization);
-    Ok(Some(Draft { record: about.record, document: 0, text, also, secret: about.secret, private: false }))
+    Ok(Some(Draft { record: about.record, about: argument.to_owned(), document: 0, text, also, secret: about.secret, private: false }))
 }
 
-/// Told only while the document is still there and still kept from the patient.
+/// Told only while the document, or what it replaced or was replaced by, is still there and still kept from the patient: once for all of
+/// them and for one month.
 fn kept(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
     let about: Hidden = of_text(argument)?;
-    let Some(row) = reader.any_document(about.document)? else { return Ok(None) };
+    let Some(row) = reader.newest_of_chain(about.document)? else { return Ok(None) };
     if row.labels & labels::INVISIBLE_PATIENT == 0 {
         return Ok(None);
     }
@@ -206,7 +214,8 @@ fn kept(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
     );
     // What is kept from legal representatives is kept from them in its notice too.
     let document = if row.labels & labels::INVISIBLE_REPRESENTANTS_LEGAUX != 0 { row.number } else { 0 };
-    Ok(Some(Draft { record: row.record, document, text, also: Vec::new(), secret: false, private: true }))
+    let once = self::text(&Hidden { document: row.chain, hidden_us: 0, ..about })?;
+    Ok(Some(Draft { record: row.record, about: once, document, text, also: Vec::new(), secret: false, private: true }))
 }
 
 fn communication(patient: &str, draft: &Draft, now_us: i64) -> Value {

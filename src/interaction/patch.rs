@@ -171,9 +171,9 @@ fn add(call: &Call, plan: &mut Plan, target: &Replaced, changes: &[Change]) -> R
     let number = target.version + 1;
     let row = &target.row;
     let mut change = row_change(row.number, &body);
-    // Kept from the patient from now on: he sees it after a month.
+    // Kept from the patient from now on: he sees it after a month, or when the month of an earlier time ends.
     if change.labels.is_some_and(|set| set & !row.labels & labels::INVISIBLE_PATIENT != 0) {
-        let visible_from_us = Span::HiddenEnd.after(call.now_us);
+        let visible_from_us = if row.visible_from_us == 0 { Span::HiddenEnd.after(call.now_us) } else { row.visible_from_us };
         change.visible_from_us = Some(visible_from_us);
         plan.operations.push(notices::hidden(call, row.number, visible_from_us)?);
     }

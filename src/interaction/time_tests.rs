@@ -92,7 +92,11 @@ fn ask(app: &App, actor: &Actor, now_us: i64, (method, path, body): (Method, &st
         raw_query: query.to_owned(),
         query: form_pairs(query),
         body: bytes::Bytes::copy_from_slice(body),
-        content_type: if body.starts_with(b"<") { "application/xml".into() } else { "application/fhir+json".into() },
+        content_type: match body.first() {
+            Some(b'<') => "application/xml".into(),
+            Some(b'[') => "application/json-patch+json".into(),
+            _ => "application/fhir+json".into(),
+        },
         accept: Vec::new(),
         if_match: None,
         if_none_match: None,
@@ -151,6 +155,94 @@ fn doctor_of(app: &App, patient: &str, now_us: i64) -> Actor {
     let (status, consent) = ask(app, &doctor(), now_us, (Method::Post, &format!("{patient}/$authorize"), b""));
     assert_eq!(status, 201, "{consent}");
     doctor()
+}
+
+/// The same document in another version.
+fn version(number: u8) -> Vec<u8> {
+    let document = String::from_utf8(document()).unwrap();
+    document.replacen("576.8.1\"", &format!("576.8.{number}\""), 1).into_bytes()
+}
+
+/// Deposits a version and gives the id of its DocumentReference, and its patient.
+fn deposited(app: &App, now_us: i64, number: u8, query: &str) -> (String, String) {
+    let (status, reference) = ask(app, &Actor::structure(), now_us, (Method::Post, &format!("$deposit?{query}"), &version(number)));
+    assert_eq!(status, 201, "{reference}");
+    (reference["id"].as_str().unwrap().to_owned(), reference["subject"]["reference"].as_str().unwrap().to_owned())
+}
+
+/// The query of a deposit that replaces the first version.
+fn replacing() -> String {
+    let document = String::from_utf8(version(1)).unwrap();
+    format!("replaces={}", document.split("<id root=\"").nth(1).unwrap().split('"').next().unwrap())
+}
+
+fn label(app: &App, now_us: i64, id: &str, patch: &[u8]) {
+    let (status, said) = ask(app, &Actor::structure(), now_us, (Method::Patch, &format!("DocumentReference/{id}"), patch));
+    assert_eq!(status, 200, "{said}");
+}
+
+const HIDE: &[u8] = br#"[{"op":"replace","path":"/securityLabel","value":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N"}]},{"coding":[{"system":"https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument","code":"INVISIBLE_PATIENT"}]}]}]"#;
+const SHOW: &[u8] = br#"[{"op":"replace","path":"/securityLabel","value":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N"}]}]}]"#;
+
+/// What the holder reads of two versions.
+fn read_by_holder(app: &App, now_us: i64, ids: [&str; 2]) -> [u16; 2] {
+    ids.map(|id| ask(app, &holder(), now_us, (Method::Get, &format!("DocumentReference/{id}"), b"")).0)
+}
+
+#[test]
+fn a_label_on_an_older_version_keeps_the_newer_one_from_the_patient_too() {
+    let folder = Folder::new();
+    let app = app(&folder.0);
+    let now = app.now_us();
+    let (first, _) = deposited(&app, now, 1, "");
+    let (second, _) = deposited(&app, now, 2, &replacing());
+    label(&app, now, &first, HIDE);
+    assert_eq!(read_by_holder(&app, now, [&first, &second]), [404, 404]);
+    let binary = ask(&app, &holder(), now, (Method::Get, &format!("DocumentReference/{second}/$render"), b""));
+    assert_eq!(binary.0, 404);
+    assert_eq!(read_by_holder(&app, now + 32 * DAY_US, [&first, &second]), [200, 200]);
+}
+
+#[test]
+fn a_new_version_that_is_kept_from_the_patient_takes_what_it_replaces_along() {
+    let folder = Folder::new();
+    let app = app(&folder.0);
+    let now = app.now_us();
+    let (first, _) = deposited(&app, now, 1, "");
+    let (second, _) = deposited(&app, now, 2, &format!("{}&security-label=INVISIBLE_PATIENT", replacing()));
+    assert_eq!(read_by_holder(&app, now, [&first, &second]), [404, 404]);
+    assert_eq!(read_by_holder(&app, now + 32 * DAY_US, [&first, &second]), [200, 200]);
+}
+
+#[test]
+fn the_month_does_not_start_anew_and_the_patient_is_told_of_it_once() {
+    let folder = Folder::new();
+    let app = app(&folder.0);
+    let now = app.now_us();
+    let (first, patient) = deposited(&app, now, 1, "security-label=INVISIBLE_PATIENT");
+    label(&app, now + 5 * DAY_US, &first, SHOW);
+    assert_eq!(read_by_holder(&app, now + 5 * DAY_US, [&first, &first]), [200, 200]);
+    label(&app, now + 6 * DAY_US, &first, HIDE);
+    let (second, _) = deposited(&app, now + 20 * DAY_US, 2, &replacing());
+    assert_eq!(read_by_holder(&app, now + 20 * DAY_US, [&first, &second]), [404, 404]);
+    app.work(now + 21 * DAY_US).unwrap();
+    assert_eq!(total(&app, &holder(), now + 21 * DAY_US, &format!("Communication?patient={patient}")), 1);
+    assert_eq!(read_by_holder(&app, now + 32 * DAY_US, [&first, &second]), [200, 200], "the month of the first deposit is over");
+}
+
+#[test]
+fn what_is_hidden_again_after_its_two_weeks_is_told_at_once() {
+    let folder = Folder::new();
+    let app = app(&folder.0);
+    let now = app.now_us();
+    let (first, patient) = deposited(&app, now, 1, "security-label=INVISIBLE_PATIENT");
+    label(&app, now + 5 * DAY_US, &first, SHOW);
+    assert_eq!(app.work(now + 15 * DAY_US).unwrap(), 1);
+    let notices = format!("Communication?patient={patient}");
+    assert_eq!(total(&app, &holder(), now + 15 * DAY_US, &notices), 0, "it was shown to him then");
+    label(&app, now + 16 * DAY_US, &first, HIDE);
+    assert_eq!(app.work(now + 16 * DAY_US).unwrap(), 1);
+    assert_eq!(total(&app, &holder(), now + 16 * DAY_US, &notices), 1);
 }
 
 #[test]

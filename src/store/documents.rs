@@ -25,6 +25,8 @@ pub struct DocumentRow {
     pub labels: i32,
     pub superseded: bool,
     pub archived: bool,
+    /// µs UTC from which its patient sees what of its chain was ever kept from him; 0 when nothing was.
+    pub visible_from_us: i64,
 }
 
 impl Reader<'_> {
@@ -88,6 +90,18 @@ impl Reader<'_> {
             .select(DocumentRow::as_select())
             .load(self.conn)
             .map_err(fault)
+    }
+
+    /// The newest document that is left of a replacement chain, by the number of any of it, visible to this caller or not; for background
+    /// work only, never for answers.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn newest_of_chain(&mut self, number: i64) -> Result<Option<DocumentRow>> {
+        let chain: Option<i64> = document::table.find(number).select(document::chain).first(self.conn).optional().map_err(fault)?;
+        let Some(chain) = chain else { return Ok(None) };
+        let left = document::table.filter(document::chain.eq(chain)).filter(document::deleted.eq(false));
+        left.select(DocumentRow::as_select()).order(document::number.desc()).first(self.conn).optional().map_err(fault)
     }
 
     /// A document that is there, visible to this caller or not; for background work only, never for answers.

@@ -33,7 +33,7 @@ fn samples() -> Vec<Sample> {
     for (type_code, class_code) in kinds {
         for labels in sets {
             for behind in &behind {
-                for (visible_from_us, deleted) in [(NOW, false), (NOW + 1, false), (0, true)] {
+                for (visible_from_us, deleted) in [(NOW, false), (NOW + 1, false), (0, false), (0, true)] {
                     out.push(Sample { id: format!("d{}", out.len()), labels, behind: behind.clone(), type_code, class_code, visible_from_us, deleted });
                 }
             }

@@ -18,8 +18,9 @@ macro_rules! visible {
                 .or(among(document::class_code, classes.to_vec()).and(none_of(document::type_code, except.to_vec())))
                 .or(among(document::type_code, types.to_vec()))
         };
-        let labelled =
-            v.every_label().into_sql::<Bool>().or(among(document::labels, now.to_vec())).or(document::visible_from_us.le(v.now_us()).and(among(document::labels, later.to_vec())));
+        // No moment is set: not yet.
+        let come = document::visible_from_us.gt(0).and(document::visible_from_us.le(v.now_us()));
+        let labelled = v.every_label().into_sql::<Bool>().or(among(document::labels, now.to_vec())).or(come.and(among(document::labels, later.to_vec())));
         let unmasked = none_of(document::labels, crate::access::labels::MASKED.to_vec()).or(among(document::record, sight.masked.clone()));
         let whole = sight.everywhere.into_sql::<Bool>().or(among(document::record, sight.whole.clone()));
         let open = none_of(document::record, sight.nothing.clone());

@@ -21,6 +21,7 @@ use super::schema::{audit_event, commit_log, symbol};
 use crate::fhir::{Fault, FaultKind, Result};
 
 mod apply;
+mod change;
 mod check;
 
 /// At most this many plans share a commit; with more, the first would wait too long.

@@ -10,10 +10,10 @@ use diesel::prelude::*;
 use super::super::conn::Conn;
 use super::super::erasure::erase;
 use super::super::given::Given;
-use super::super::plan::{AuditLine, ChangeDocument, DocumentText, Facts, Job, NewDocument, Operation, PIECE, Plan, Put};
+use super::super::plan::{AuditLine, DocumentText, Facts, Job, NewDocument, Operation, PIECE, Plan, Put};
 use super::super::schema::*;
-use super::{Written, chained};
-use crate::access::{Choice, labels};
+use super::{Written, chained, change};
+use crate::access::Choice;
 use crate::fhir::{Fault, FaultKind};
 
 /// `until_commit` of a row that holds now.
@@ -22,7 +22,7 @@ pub const OPEN: i64 = i64::MAX;
 /// zstd level of bodies and blobs: 3 costs a tenth of the fsync it saves bytes for.
 const ZSTD_LEVEL: i32 = 3;
 
-type Done = std::result::Result<(), super::Rollback>;
+pub(super) type Done = std::result::Result<(), super::Rollback>;
 
 macro_rules! insert_rows {
     ($conn:expr, $table:expr, $rows:expr) => {{
@@ -72,7 +72,7 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
             }
             Operation::Put(p) => put(conn, p, symbols, at)?,
             Operation::NewDocument(d) => new_document(conn, d, at)?,
-            Operation::ChangeDocument(c) => change_document(conn, c)?,
+            Operation::ChangeDocument(c) => change::document(conn, c)?,
             Operation::Facts(f) => facts(conn, f, at)?,
             Operation::Text(t) => text(conn, t)?,
             Operation::AdoptBinary { id, from, record, document } => {
@@ -341,38 +341,6 @@ fn new_job(conn: &mut Conn, new: &Job) -> Done {
     diesel::insert_into(job::table)
         .values((job::number.eq(last.unwrap_or(0) + 1), job::kind.eq(&new.kind), job::state.eq("waiting"), job::due_us.eq(new.due_us), job::argument.eq(&new.argument)))
         .execute(conn)?;
-    Ok(())
-}
-
-fn change_document(conn: &mut Conn, c: &ChangeDocument) -> Done {
-    let one = document::table.filter(document::number.eq(c.number));
-    if let Some(superseded) = c.superseded {
-        diesel::update(one).set(document::superseded.eq(superseded)).execute(conn)?;
-    }
-    if let Some(archived) = c.archived {
-        diesel::update(one).set(document::archived.eq(archived)).execute(conn)?;
-    }
-    if let Some(deleted) = c.deleted {
-        diesel::update(one).set(document::deleted.eq(deleted)).execute(conn)?;
-    }
-    if let Some(at_us) = c.visible_from_us {
-        diesel::update(one).set(document::visible_from_us.eq(at_us)).execute(conn)?;
-    }
-    if let Some(set) = c.labels {
-        label_chain(conn, c.number, set)?;
-    }
-    Ok(())
-}
-
-/// The level (N, R, V) is the document's own; who may see it at all holds for its whole replacement chain.
-fn label_chain(conn: &mut Conn, number: i64, set: i32) -> Done {
-    let chain: i64 = document::table.filter(document::number.eq(number)).select(document::chain).first(conn)?;
-    let all: Vec<(i64, i32)> = document::table.filter(document::chain.eq(chain)).select((document::number, document::labels)).load(conn)?;
-    for (other, labels) in all {
-        let level = if other == number { set } else { labels } & !labels::VISIBILITY;
-        let new = level | (set & labels::VISIBILITY);
-        diesel::update(document::table.filter(document::number.eq(other))).set(document::labels.eq(new)).execute(conn)?;
-    }
     Ok(())
 }
 
