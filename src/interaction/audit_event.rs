@@ -11,7 +11,8 @@ use self::asked::{Asked, What};
 use self::trail::{Bounds, Trail};
 use super::paging::{Cursor, Mark};
 use super::planning::{outcome, raw_bundle, to_bytes};
-use super::search::encode;
+use super::search::{encode, unknown};
+use super::throttle::Limit;
 use super::{Answer, App, Call};
 use crate::audit::{Action, Entry};
 use crate::fhir::{Issue, IssueType, Result};
@@ -46,8 +47,13 @@ fn patients(app: &App, call: &Call, asked: &mut Asked) -> Result<()> {
     if asked.patient_identifiers.is_empty() && !asked.tests.iter().any(|t| t.what == What::Patient) {
         return Ok(());
     }
-    app.store.read(&call.visibility, |reader| {
+    if !asked.patient_identifiers.is_empty() {
+        app.throttle.check(call, Limit::UnknownPatient)?;
+    }
+    let unknown = app.store.read(&call.visibility, |reader| {
+        let mut nobody = Vec::new();
         for any in std::mem::take(&mut asked.patient_identifiers) {
+            nobody.extend(unknown(reader, &any)?);
             let mut ids = Vec::new();
             for identifier in &any {
                 ids.extend(reader.by_identifier("Patient", identifier)?.into_iter().map(|row| row.id));
@@ -59,8 +65,9 @@ fn patients(app: &App, call: &Call, asked: &mut Asked) -> Result<()> {
                 call.about(&id.1);
             }
         }
-        Ok(())
-    })
+        Ok(nobody)
+    })?;
+    app.throttle.count_all(call, Limit::UnknownPatient, &unknown)
 }
 
 fn respond(app: &App, call: &Call, asked: &Asked, trail: &Trail, offset: usize) -> Result<Answer> {

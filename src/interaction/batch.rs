@@ -116,6 +116,7 @@ fn sub_call(call: &Call, entry: &Value) -> Result<Call> {
         event: std::cell::RefCell::new(event),
         committed: std::cell::Cell::new(false),
         layers: std::cell::RefCell::default(),
+        missed: std::cell::RefCell::default(),
         sent: std::cell::OnceCell::new(),
     })
 }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use bytes::Bytes;
 
 use super::App;
+use super::Missed;
 use super::layers::Layers;
 use super::registry::registry;
 use super::sent_parameters;
@@ -63,6 +64,8 @@ pub struct Call {
     pub committed: std::cell::Cell<bool>,
     /// Text layers of the files it brings.
     pub layers: RefCell<Layers>,
+    /// Patients' numbers that nobody carries, until the end says whether they count.
+    pub missed: RefCell<Missed>,
     /// Parameters of an operation that came in its body, once they were asked for.
     pub sent: std::cell::OnceCell<Vec<(String, String)>>,
 }
@@ -93,6 +96,7 @@ impl Call {
             prefer: Prefer::default(),
             committed: std::cell::Cell::new(false),
             layers: RefCell::default(),
+            missed: RefCell::default(),
             sent: std::cell::OnceCell::new(),
         }
     }

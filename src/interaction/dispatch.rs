@@ -19,7 +19,9 @@ const MAX_FORM: usize = 64 << 10;
 /// Every kind of the error table.
 pub fn dispatch(app: &App, call: &Call) -> Result<Answer> {
     notices::within_limit(app, call)?;
-    let answer = route(app, call).inspect_err(|e| patient::contradicted(app, call, e))?;
+    let answer = route(app, call).inspect_err(|e| patient::contradicted(app, call, e));
+    app.throttle.settle(call, answer.as_ref().err());
+    let answer = answer?;
     notices::announce(app, call)?;
     Ok(answer)
 }
@@ -128,6 +130,19 @@ pub(super) fn offered(call: &Call, row: &ResourceRow, interaction: &str) -> Resu
     }
     let why = row.refused.get(interaction).map_or("this interaction is not offered on this type; see metadata", String::as_str);
     Err(not_allowed(219, why))
+}
+
+/// Refuses what the caller's role or the scopes of its token do not cover, before anything is looked up: for a read or an operation of
+/// one resource by its address.
+///
+/// # Errors
+/// `Forbidden` with the rule.
+pub fn may_ask(call: &Call) -> Result<()> {
+    match call.path.as_slice() {
+        [kind, _] => permitted(call, kind, "read"),
+        [kind, _, operation] => permitted(call, kind, operation.trim_start_matches('$')),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses what the caller's role or the scopes of its token do not cover.

@@ -2,7 +2,7 @@
 
 use super::registry::ResourceRow;
 use super::resource::Sent;
-use super::{App, patient};
+use super::{App, Call, patient};
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{Operation, Precondition, Reader};
 
@@ -24,7 +24,7 @@ impl Home {
 ///
 /// # Errors
 /// `RuleBroken` when it names a patient that is not known, or would move to another record.
-pub(super) fn record_for(app: &App, reader: &mut Reader<'_>, row: &ResourceRow, sent: &Sent, current: Option<i64>) -> Result<Home> {
+pub(super) fn record_for((app, call): (&App, &Call), reader: &mut Reader<'_>, row: &ResourceRow, sent: &Sent, current: Option<i64>) -> Result<Home> {
     if row.kind == "Patient" {
         patient::belongs_here(app, &sent.value)?;
         return Ok(match current {
@@ -37,7 +37,7 @@ pub(super) fn record_for(app: &App, reader: &mut Reader<'_>, row: &ResourceRow, 
     }
     let named = match sent.patient(row) {
         Some(reference) if reference.starts_with('#') || reference.starts_with("Group/") || reference.starts_with("Device/") || reference.starts_with("Location/") => None,
-        Some(reference) => patient::by_reference(app, reader, reference, &format!("{}.{}", row.kind, row.patient.first().map_or("subject", String::as_str)))?,
+        Some(reference) => patient::by_reference((app, call), reader, reference, &format!("{}.{}", row.kind, row.patient.first().map_or("subject", String::as_str)))?,
         None => None,
     };
     let (record, preconditions) = named.map_or((0, Vec::new()), |c| (c.record, c.preconditions));

@@ -78,4 +78,4 @@ pub use planning::outcome_of;
 pub use registry::{media_of, takes_document};
 pub use rules::Rules;
 pub use statements::is_valid;
-pub use throttle::Throttle;
+pub use throttle::{Missed, Throttle};

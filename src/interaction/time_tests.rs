@@ -104,6 +104,7 @@ fn ask(app: &App, actor: &Actor, now_us: i64, (method, path, body): (Method, &st
         prefer: Prefer::default(),
         committed: Cell::new(false),
         layers: std::cell::RefCell::default(),
+        missed: std::cell::RefCell::default(),
         sent: std::cell::OnceCell::new(),
     };
     match dispatch(app, &call) {
@@ -359,4 +360,36 @@ fn what_is_never_read_in_time_is_tried_three_times() {
     let rounds: Vec<usize> = (1..5).map(|day| app.work(now + day * DAY_US).unwrap()).collect();
     assert_eq!(rounds, [1, 1, 1, 0]);
     assert!(!program.exists());
+}
+
+/// What the log holds.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_walk_through_numbers_alarms_the_log_and_names_nobody() {
+    let folder = Folder::new();
+    let app = app(&folder.0);
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let ask = |number: u32| ask(&app, &doctor(), app.now_us(), (Method::Get, &format!("Patient?identifier=1580275112{number:05}"), b"")).0;
+        assert!((0..20).all(|number| ask(number) == 200));
+        assert_eq!(ask(20), 429);
+    });
+    let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(said.contains("WARN") && said.contains("unknown-patient") && said.contains("stopped at its limit"), "{said}");
+    assert!(!said.contains("1580275112") && !said.contains("99700218896"), "{said}");
 }

@@ -33,9 +33,9 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
             return Err(super::read::not_here());
         }
         if row.kind == "Patient" {
-            patient::refuse_known(reader, &sent.value, id)?;
+            patient::refuse_known(app, call, reader, &sent.value, id)?;
         }
-        let home = home::record_for(app, reader, row, sent, place.as_ref().map(|p| p.record))?;
+        let home = home::record_for((app, call), reader, row, sent, place.as_ref().map(|p| p.record))?;
         let rid = place.as_ref().map_or_else(|| app.store.counters().next_resource(), |p| p.rid);
         let decision = decided(app, call, reader, row, sent, &Going { record: home.record, rid, current: place.as_ref() })?;
         Ok((place, home, rid, decision))

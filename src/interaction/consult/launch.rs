@@ -119,11 +119,12 @@ pub(in crate::interaction) fn patient(app: &App, call: &Call, reader: &mut Reade
     if !local.contains('|') {
         return Err(Fault::new(FaultKind::BadValue, 762, "patient is Patient/ID or system|value").at("patient"));
     }
-    let mut found = reader.by_identifier("Patient", &Identifier::asked(local))?;
+    let asked = Identifier::asked(local);
+    let mut found = reader.by_identifier("Patient", &asked)?;
     match (found.pop(), found.is_empty()) {
         (Some(row), true) => Ok(row),
         (None, _) => {
-            app.throttle.count(call, Limit::UnknownPatient, local);
+            app.throttle.count(call, Limit::UnknownPatient, &asked.value);
             Err(read::not_here())
         }
         _ => Err(Fault::new(FaultKind::MultipleMatches, 763, "several patients carry this identifier").at("patient")),
