@@ -1,5 +1,6 @@
 //! `DocumentReference/[id]/$explain-access`: why this caller can or cannot read this document, in French. A document the caller may not
-//! know of is explained in the words of one that does not exist.
+//! know of is explained in the words of one that does not exist. Of a record that is not open to him the parameter `patient` brings the
+//! reason, for whatever document: it is that of the record.
 //! Spec: Passerelle; CSP L.1111-17, R.1111-40 to R.1111-53.
 
 use serde_json::{Value, json};
@@ -33,7 +34,8 @@ pub(super) fn of_document(app: &App, call: &Call, id: &str) -> Result<Answer> {
 /// The words, and the decision as far as the caller may know it: `None` for what equals absence.
 fn explained(reader: &mut Reader<'_>, call: &Call, id: &str) -> Result<(String, Option<Decision>)> {
     let rules = call.visibility.rules().ok_or_else(|| Fault::new(FaultKind::Bug, 646, "a decision was asked for without rules"))?;
-    let Some((record, facts)) = reader.decided_facts("DocumentReference", id)? else { return Ok((unknown(), None)) };
+    let asked = call.parameter("patient").map(|p| reader.place("Patient", p.strip_prefix("Patient/").unwrap_or(p))).transpose()?.flatten().map(|p| p.record);
+    let Some((record, facts)) = reader.decided_facts("DocumentReference", id)? else { return closed(reader, call, asked) };
     let right = reader.right(record)?.ok_or_else(|| Fault::new(FaultKind::Bug, 647, "a document lies in no record"))?;
     let document = DocumentFacts {
         labels: facts.labels,
@@ -44,20 +46,22 @@ fn explained(reader: &mut Reader<'_>, call: &Call, id: &str) -> Result<(String, 
         deleted: facts.deleted,
     };
     let decision = document_right(&rules.actor, &rules.matrix, &right, &document, call.now_us);
-    if !decision.allowed && !hidden_by_the_record_alone(reader, record, id, &right)? {
-        return Ok((unknown(), None));
+    if !decision.allowed || asked.is_some_and(|asked| asked != record) {
+        return closed(reader, call, asked);
     }
-    let told = Decision { rule: if decision.allowed { decision.rule } else { right.rule() }, ..decision };
     call.in_record(record);
-    Ok((explain(&rules.actor, &rules.matrix, &right, Some(&told)), Some(told)))
+    Ok((explain(&rules.actor, &rules.matrix, &right, Some(&decision)), Some(decision)))
 }
 
-/// Whether the document would be seen were the record open to the caller: only then may he learn what keeps the record from him.
-fn hidden_by_the_record_alone(reader: &mut Reader<'_>, _record: i64, id: &str, right: &RecordRight) -> Result<bool> {
-    if matches!(right, RecordRight::Whole { .. }) || right.rule().equals_absence() {
-        return Ok(false);
-    }
-    Ok(matches!(reader.place("DocumentReference", id), Err(e) if e.kind == FaultKind::Forbidden))
+/// What keeps the caller from the record that was asked about, or from some of its documents, whether this one exists or not; without one,
+/// the words of a document that does not exist.
+fn closed(reader: &mut Reader<'_>, call: &Call, asked: Option<i64>) -> Result<(String, Option<Decision>)> {
+    let Some((record, rules)) = asked.zip(call.visibility.rules()) else { return Ok((unknown(), None)) };
+    let Some(right) = reader.right(record)?.filter(|r| !r.rule().equals_absence()) else { return Ok((unknown(), None)) };
+    call.in_record(record);
+    let refused = !matches!(right, RecordRight::Whole { .. });
+    let told = refused.then(|| Decision { allowed: false, rule: right.rule(), cell: None, matrix: rules.matrix.version().to_owned() });
+    Ok((explain(&rules.actor, &rules.matrix, &right, None), told))
 }
 
 /// The same for every document that is not there and for every one that is hidden.

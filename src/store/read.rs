@@ -25,6 +25,8 @@ pub struct Reader<'a> {
     pub(super) rights: HashMap<i64, RecordRight>,
     pub(super) purpose: Purpose,
     commit: i64,
+    /// The rule that kept back a document which was asked for by its address: the answer is that of an unknown one, the trace names it.
+    withheld: Option<Rule>,
     /// The commit that [`Reader::as_of`] goes back to.
     pub(super) moment: i64,
 }
@@ -37,7 +39,12 @@ pub(super) fn snapshot<T>(conn: &mut Conn, counters: &Counters, facts: &FactCach
     let mut answer = None;
     let outcome = conn.transaction::<(), diesel::result::Error, _>(|conn| {
         one_snapshot(conn)?;
-        answer = Some(f(&mut Reader { conn, visibility, facts, rights: HashMap::new(), purpose: visibility.purpose(), commit: counters.published(), moment: NOW }));
+        let mut reader = Reader { conn, visibility, facts, rights: HashMap::new(), purpose: visibility.purpose(), commit: counters.published(), withheld: None, moment: NOW };
+        let found = f(&mut reader);
+        answer = Some(match reader.withheld {
+            Some(rule) => found.map_err(|e| if e.kind == FaultKind::NotFound { e.because(rule.code()) } else { e }),
+            None => found,
+        });
         Ok(())
     });
     outcome.map_err(fault)?;
@@ -81,7 +88,7 @@ enum Look {
     Absent,
     Here(Place),
     /// It is there, in a record that is not open to the caller.
-    Refused(Rule),
+    Refused { rule: Rule, of_document: bool },
 }
 
 /// Where a (type, id) lives.
@@ -100,16 +107,20 @@ impl Reader<'_> {
         self.commit
     }
 
-    /// Where the resource lives, `None` when there is none that this caller may see. A document hidden from the caller is absent
-    /// whatever the right to its record.
+    /// Where the resource lives, `None` when there is none that this caller may see. A document, and what is of one, is absent wherever
+    /// the caller may not see it: in a record that is not open to him too, where nothing but its address was asked for.
     ///
     /// # Errors
-    /// `Forbidden` when the record is not open to the caller, with the reason; `Bug` or `Busy` from the database.
+    /// `Forbidden` when the record of anything else is not open to the caller, with the reason; `Bug` or `Busy` from the database.
     pub fn place(&mut self, kind: &str, id: &str) -> Result<Option<Place>> {
         match self.look(kind, id)? {
             Look::Absent => Ok(None),
             Look::Here(place) => Ok(Some(place)),
-            Look::Refused(rule) => Err(refused(rule)),
+            Look::Refused { rule, of_document: true } => {
+                self.withheld = Some(rule);
+                Ok(None)
+            }
+            Look::Refused { rule, .. } => Err(refused(rule)),
         }
     }
 
@@ -139,7 +150,7 @@ impl Reader<'_> {
             }
         }
         if number == 0 {
-            return Ok(rule.map_or(Look::Here(place), Look::Refused));
+            return Ok(rule.map_or(Look::Here(place), |rule| Look::Refused { rule, of_document: kind == "List" }));
         }
         let sight = self.sight(&[record])?;
         if self.shows(number, &sight)? {
@@ -148,7 +159,7 @@ impl Reader<'_> {
         let Some(rule) = rule else { return Ok(Look::Absent) };
         // Were the record open to the caller: what would be hidden then stays unknown now.
         let open = Sight { whole: vec![record], ..Sight::default() };
-        Ok(if self.shows(number, &open)? { Look::Refused(rule) } else { Look::Absent })
+        Ok(if self.shows(number, &open)? { Look::Refused { rule, of_document: true } } else { Look::Absent })
     }
 
     /// Whether a document fulfils the condition.

@@ -97,14 +97,10 @@ fn a_structure_alone_feeds_and_never_reads(server: &TestServer) {
 fn a_consent_opens_the_record_and_its_author_needs_none(server: &TestServer) {
     let (patient, own) = deposited(server, "2.25.111", "");
     let mut other = server.acting("client-imagerie", OTHER);
-    for path in [
-        format!("DocumentReference?patient={patient}"),
-        format!("{patient}/$summary"),
-        format!("DocumentReference/{}", own["id"].as_str().unwrap()),
-        format!("Condition?patient={patient}"),
-    ] {
+    for path in [format!("DocumentReference?patient={patient}"), format!("{patient}/$summary"), format!("Condition?patient={patient}")] {
         refused(&other.get(&path), 403);
     }
+    refused(&other.get(&format!("DocumentReference/{}", own["id"].as_str().unwrap())), 404);
     let mut author = server.doctor(&[]);
     assert_eq!(author.get(&format!("DocumentReference/{}", own["id"].as_str().unwrap())).status, 200, "who deposited it");
     refused(&author.get(&format!("DocumentReference?patient={patient}")), 403);
@@ -137,7 +133,7 @@ fn a_block_holds_against_consent_and_not_against_feeding(server: &TestServer) {
     let mut holder = server.holder(INS);
     written(&mut holder, "Consent", &consent(&patient, json!({"type": "deny", "actor": actor("99700218896")})));
     refused(&doctor.get(&format!("{patient}/$summary")), 403);
-    refused(&doctor.get(&format!("DocumentReference/{}", own["id"].as_str().unwrap())), 403);
+    refused(&doctor.get(&format!("DocumentReference/{}", own["id"].as_str().unwrap())), 404);
     refused(&doctor.call("POST", &format!("{patient}/$authorize"), &[], b""), 403);
     let mut glass = server.doctor(&["--mode", "bris_de_glace", "--reason", "coma"]);
     refused(&glass.get(&format!("{patient}/$summary")), 403);
@@ -175,9 +171,8 @@ fn a_closed_record_is_closed_to_professionals_and_open_to_its_holder(server: &Te
     let closing = json!({"resourceType": "Parameters", "parameter": [{"name": "motif", "valueCode": "patient-demande"}]});
     let answer = holder.post(&format!("{patient}/$close"), &closing);
     assert_eq!(answer.status, 200, "{}", text(&answer));
-    for path in [format!("{patient}/$summary"), format!("DocumentReference/{}", own["id"].as_str().unwrap())] {
-        refused(&doctor.get(&path), 403);
-    }
+    refused(&doctor.get(&format!("{patient}/$summary")), 403);
+    refused(&doctor.get(&format!("DocumentReference/{}", own["id"].as_str().unwrap())), 404);
     let mut glass = server.doctor(&["--mode", "bris_de_glace", "--reason", "coma"]);
     refused(&glass.get(&format!("{patient}/$summary")), 403);
     let state = doctor.found(&format!("Patient?identifier=urn:oid:1.2.250.1.213.1.4.10|{INS}"));
@@ -388,14 +383,22 @@ fn every_refusal_says_why_and_every_hidden_document_the_same(server: &TestServer
     let plan = of_type(server, "2.25.233", "80788-3", "");
     let mut dentist = server.acting("client-imagerie", DENTIST);
     let why = |session: &mut Session, id: &str| session.found(&format!("DocumentReference/{id}/$explain-access"));
-    let before = why(&mut dentist, own["id"].as_str().unwrap());
+    // Without the patient's name a document of a record that is not open is one that does not exist; with it, the record says why.
+    let nowhere = "00000000-0000-0000-0000-000000000000";
+    let absent = why(&mut dentist, nowhere);
+    assert_eq!(why(&mut dentist, own["id"].as_str().unwrap()), absent);
+    let of_record = |session: &mut Session, id: &str| session.found(&format!("DocumentReference/{id}/$explain-access?patient={patient}"));
+    let before = of_record(&mut dentist, own["id"].as_str().unwrap());
     assert!(before.to_string().contains("\"valueBoolean\":false") && before.to_string().contains("no_authorisation"), "{before}");
+    assert_eq!((of_record(&mut dentist, nowhere), of_record(&mut dentist, &masked)), (before.clone(), before));
     authorized(&mut dentist, &patient);
     let open = why(&mut dentist, own["id"].as_str().unwrap());
     assert!(open.to_string().contains("\"valueBoolean\":true"), "{open}");
-    let absent = why(&mut dentist, "00000000-0000-0000-0000-000000000000");
     assert_eq!(why(&mut dentist, &masked), absent);
     assert_eq!(why(&mut dentist, &plan), absent);
+    let closed = of_record(&mut dentist, nowhere);
+    assert!(closed.to_string().contains("Matrice"), "{closed}");
+    assert_eq!((of_record(&mut dentist, &masked), of_record(&mut dentist, &plan)), (closed.clone(), closed));
 }
 
 fn a_team_opens_the_record_to_its_members(server: &TestServer) {

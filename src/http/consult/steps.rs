@@ -141,16 +141,15 @@ impl Step<'_> {
         self.carry(call, dispatch).map(|answer| Reply::answer(answer).saved_as("ips.json"))
     }
 
-    /// Why a section is closed, or why a document can or cannot be read. One of another record is explained like one that does not exist.
+    /// Why a section is closed, or why a document can or cannot be read, as far as the patient's record goes: `$explain-access` says.
     fn why(&self) -> Result<Reply> {
         if self.asked.parameter("section").is_some() {
             return Ok(Reply::sentence(200, "Pourquoi cette rubrique n'est pas montrée", CLOSED_SECTION, &self.guest.home));
         }
         let (app, visit) = (&self.shared.app, &self.guest.visit);
         let id = self.document_id()?;
-        let probe = visit.call(app, Method::Get, &["DocumentReference", id, "$explain-access"], &self.asked.address);
-        let asked = if consult::of_patient(app, &probe, &visit.patient, id).is_ok() { id.to_owned() } else { app.new_id() };
-        let call = visit.call(app, Method::Get, &["DocumentReference", &asked, "$explain-access"], &self.asked.address);
+        let mut call = visit.call(app, Method::Get, &["DocumentReference", id, "$explain-access"], &self.asked.address);
+        call.query = vec![("patient".to_owned(), visit.patient.clone())];
         let bytes = bytes(self.carry(call, dispatch)?);
         if self.asked.json {
             return Ok(Reply::json(200, bytes));

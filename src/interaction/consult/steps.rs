@@ -7,6 +7,7 @@ use super::{Imported, Visit};
 use crate::access::{Rule, person_key};
 use crate::audit::Action;
 use crate::fhir::{Actor, Fault, FaultKind, Result};
+use crate::interaction::dispatch::may_ask;
 use crate::interaction::{Answer, App, Call, Method, notices, read};
 use crate::store::{Operation, Plan};
 
@@ -34,17 +35,23 @@ pub fn views(app: &App) -> Vec<(String, String)> {
     app.rules.profiles().all().iter().map(|p| (p.id.clone(), p.title.clone())).collect()
 }
 
-/// Refuses a document of another record than the patient's, in the words of one that does not exist. The event names what was asked for
+/// Refuses a document of another record than the patient's, and one that the caller may not see, in the words of one that does not exist;
+/// whether he may ask at all comes first. The event names what was asked for
 /// before anything is known of it: in the trail, too, hidden, elsewhere and nowhere are the same.
 ///
 /// # Errors
-/// `NotFound`.
+/// `NotFound`; `Forbidden` for who may ask of no document, or has no right to the patient's record.
 pub fn of_patient(app: &App, call: &Call, patient: &str, id: &str) -> Result<()> {
     call.touched(format!("DocumentReference/{id}"));
+    may_ask(call)?;
     app.store.read(&call.visibility, |reader| {
         let home = reader.place("Patient", patient)?.ok_or_else(read::not_here)?.record;
-        let record = reader.decided_facts("DocumentReference", id)?.map(|found| found.0);
-        if record == Some(home) { Ok(()) } else { Err(read::not_here()) }
+        let record = reader.place("DocumentReference", id)?.map(|place| place.record);
+        if record == Some(home) {
+            return Ok(());
+        }
+        reader.open_to_caller(home)?;
+        Err(read::not_here())
     })
 }
 
