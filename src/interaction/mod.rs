@@ -52,6 +52,7 @@ mod resource;
 mod retrieve;
 mod rights;
 mod rules;
+mod sealed;
 mod search;
 mod section_texts;
 mod sent_parameters;
