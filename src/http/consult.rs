@@ -20,6 +20,7 @@ use actix_web::{App as Actix, HttpRequest, HttpResponse, HttpServer, web};
 pub(super) use self::api::{answered, known, launch, of_patient, opening};
 use self::asked::Asked;
 use self::reply::Reply;
+use super::pace;
 use super::serve::Shared;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::interaction::Method;
@@ -74,6 +75,7 @@ async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Share
     };
     let reply = reply.unwrap_or_else(|fault| Reply::refused(&fault, json, ""));
     shared.metrics.done("consult", reply.status, start.elapsed());
+    pace::even(start, reply.status).await;
     reply.response()
 }
 

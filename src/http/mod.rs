@@ -9,6 +9,7 @@ mod cds;
 mod consult;
 mod metrics;
 mod oauth;
+mod pace;
 mod respond;
 mod serve;
 

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::accept::{self, Format};
 use super::bearer::{self, Acting};
 use super::body::{self, Budget};
-use super::{Gate, Metrics, cds, consult, oauth, respond};
+use super::{Gate, Metrics, cds, consult, oauth, pace, respond};
 use crate::audit::Outcome;
 use crate::fhir::{Actor, Fault, FaultKind, Result};
 use crate::identity::Caller;
@@ -138,7 +138,9 @@ async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Share
             ("refused".to_owned(), response)
         }
     };
-    shared.metrics.done(&name, response.status().as_u16(), start.elapsed());
+    let status = response.status().as_u16();
+    shared.metrics.done(&name, status, start.elapsed());
+    pace::even(start, status).await;
     response
 }
 

@@ -1,5 +1,7 @@
 //! The page's part of the API's own listener, for callers with their certificate: tickets, what became of them, and the page itself.
 
+use std::time::Instant;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
@@ -11,7 +13,7 @@ use crate::fhir::{Fault, FaultKind, Result, time};
 use crate::http::accept::Format;
 use crate::http::bearer::Acting;
 use crate::http::serve::{Shared, acting, address, caller, carried_out, refused, request_id, still_valid};
-use crate::http::{body, respond};
+use crate::http::{body, pace, respond};
 use crate::identity::Caller;
 use crate::interaction::consult::{self, Opening, Visit};
 use crate::interaction::{Answer, Call, Method};
@@ -31,12 +33,15 @@ pub(crate) async fn opening(req: HttpRequest, shared: web::Data<Shared>) -> Http
 
 /// `GET /consult/{patient}` and what is below it: the page of a caller who is known by his own certificate and token.
 pub(crate) async fn of_patient(req: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
+    let start = Instant::now();
     let json = super::asked::wants_json(&req);
-    match visited(&req, payload, &shared).await {
+    let response = match visited(&req, payload, &shared).await {
         Ok(reply) => reply.response(),
         Err(fault) if fault.kind == FaultKind::Unauthenticated => respond::fault(&fault, Format::Json),
         Err(fault) => Reply::refused(&fault, json, "").response(),
-    }
+    };
+    pace::even(start, response.status().as_u16()).await;
+    response
 }
 
 /// JSON, or the refusal.
