@@ -27,6 +27,7 @@ mod key_info_asked;
 mod key_info_golden;
 mod key_info_rules;
 mod key_info_time;
+mod leaks;
 mod numbers;
 mod operations;
 mod patients;
