@@ -83,7 +83,7 @@ fn every_step_of_the_page_is_asked_in_both_worlds() {
 
 #[test]
 fn hidden_documents_change_no_answer() {
-    let queries: usize = std::env::var("PASSERELLE_TEST_QUERIES").ok().and_then(|n| n.parse().ok()).unwrap_or(500);
+    let queries: usize = std::env::var("PASSERELLE_TEST_QUERIES").ok().and_then(|n| n.parse().ok()).unwrap_or(850);
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
