@@ -88,7 +88,10 @@ enum Look {
     Absent,
     Here(Place),
     /// It is there, in a record that is not open to the caller.
-    Refused { rule: Rule, of_document: bool },
+    Refused {
+        rule: Rule,
+        of_document: bool,
+    },
 }
 
 /// Where a (type, id) lives.

@@ -98,7 +98,7 @@ fn no_include_brings_a_hidden_document(server: &TestServer) {
     mask(server, &newer);
     for path in &includes {
         let answer = reader.found(path);
-        assert_eq!(ids(&answer), [first.clone()], "{path}");
+        assert_eq!(ids(&answer), std::slice::from_ref(&first), "{path}");
         assert!(!answer.to_string().contains(&hidden) && !answer.to_string().contains(&newer), "{path}");
     }
 }

@@ -136,7 +136,8 @@ impl Work {
         if step.method == Method::Post {
             step.id = app.new_id();
             if let Some(condition) = step.if_none_exist
-                && let Some((record, found)) = create::existing((app, call), reader, step.row, condition).map_err(|e| e.at(format!("Bundle.entry[{}].request.ifNoneExist", step.index)))?
+                && let Some((record, found)) =
+                    create::existing((app, call), reader, step.row, condition).map_err(|e| e.at(format!("Bundle.entry[{}].request.ifNoneExist", step.index)))?
             {
                 step.id.clone_from(&found.id);
                 self.records.insert(format!("{}/{}", step.row.kind, found.id), record);

@@ -311,4 +311,3 @@ pub fn search(d: &mut Dice) -> String {
     out += *d.pick::<&str>(more);
     out
 }
-

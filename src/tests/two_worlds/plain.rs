@@ -93,4 +93,3 @@ fn is_id(word: &str) -> bool {
 fn is_instant(word: &str) -> bool {
     word.len() >= 20 && word.contains('T') && (chrono::DateTime::parse_from_rfc3339(word).is_ok() || word.starts_with("2026-11-"))
 }
-

@@ -58,9 +58,8 @@ const SET: &str = "in one submission";
 pub const HIDDEN_SOMEWHERE: &[&str] = &["masked", "plan", "kept", "minor", "masked-chain", "withdrawn", "kept-chain", "after", "set-hidden"];
 
 /// All of them.
-pub const EVERY: &[&str] = &[
-    "first", "masked", "second", "plan", "kept", "third", "minor", "masked-chain", "withdrawn", "fourth", "kept-chain", "before", "after", "relating", "set-shown", "set-hidden",
-];
+pub const EVERY: &[&str] =
+    &["first", "masked", "second", "plan", "kept", "third", "minor", "masked-chain", "withdrawn", "fourth", "kept-chain", "before", "after", "relating", "set-shown", "set-hidden"];
 
 /// What a caller may learn ids of: the same names in both worlds.
 pub struct World {
