@@ -13,7 +13,7 @@ mod tde;
 
 pub use balp::{PERSON, STRUCTURE, TYPE, subtypes};
 pub use by::By;
-pub use checkpoint::{Checkpoint, Head};
+pub use checkpoint::{Checkpoint, Head, Mark};
 pub use event::{Action, Event, Outcome};
 pub use opening::{Entry, OPENING_US, entries, opens};
 pub use tde::TDE;

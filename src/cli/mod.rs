@@ -15,6 +15,7 @@ mod pki;
 mod revocation;
 mod serve;
 mod token;
+mod trail;
 mod watch;
 
 use std::path::PathBuf;

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::keyinfo::Source;
 use crate::pdf;
-use crate::store::{Cache, ReadLog, Store};
+use crate::store::{Cache, LogState, ReadLog, Store};
 
 /// The application: store, audit log, configuration.
 pub struct App {
@@ -71,10 +71,16 @@ impl App {
     /// # Errors
     /// `Busy` naming what does not work.
     pub fn ready(&self) -> Result<()> {
-        if !self.read_log.works() {
-            return Err(Fault::new(FaultKind::Busy, 201, "the audit log has stopped; nothing is disclosed until the server is started again"));
+        match self.read_log.state() {
+            LogState::Works => self.store.ready(),
+            LogState::Full => Err(Fault::new(FaultKind::Busy, 972, "the audit log cannot be written; nothing is disclosed until there is space for it")),
+            LogState::Stopped => Err(Fault::new(FaultKind::Busy, 201, "the audit log has stopped; nothing is disclosed until the server is started again")),
         }
-        self.store.ready()
+    }
+
+    /// Where both chains of the trail stand, writes first: number and hash of the last event that is on the disk.
+    pub fn heads(&self) -> [(i64, String); 2] {
+        [self.store.counters().audit(), self.read_log.head()]
     }
 
     /// The clock: µs since 1970, UTC.

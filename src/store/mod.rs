@@ -37,7 +37,7 @@ use std::sync::Arc;
 pub use anchor::{Anchor, last_kept as last_checkpoint, lines as anchor_lines};
 pub use backup::verify as verify_backup;
 pub use cache::Cache;
-pub use chain::{Break, Chain, chained as chain_hash};
+pub use chain::{Break, Chain, Sealer, Trail, chained as chain_hash, seal_of};
 pub use conn::DatabaseUrl;
 pub use counters::Counters;
 pub use documents::DocumentRow;
@@ -47,7 +47,7 @@ pub use given::{Given, Standing, Stated};
 pub use jobs::DueJob;
 pub use plan::{AuditLine, ChangeDocument, Cut, DocumentText, Facts, Index, Job, NewDocument, Operation, Plan, Precondition, Put};
 pub use read::{Found, Reader, VersionRow};
-pub use read_log::{Pending, ReadLog, Walked, verify as verify_read_log, walk as walk_read_log};
+pub use read_log::{LogState, Pending, ReadLog, Walked, verify as verify_read_log, walk as walk_read_log};
 pub use rights::DecidedFacts;
 pub use search::{Condition, DatePrefix, DateTest, Page, PageKey, Query, Sort};
 pub use settings::Settings;
@@ -157,12 +157,26 @@ impl Store {
         self.read(&Visibility::open("", 0), |reader| reader.place("Patient", "").map(|_| ()))
     }
 
-    /// Where the chain of writes stands: number and hash of its last event.
+    /// From now on what is written is sealed; once for each process.
+    pub fn sealed_by(&self, sealer: Sealer) {
+        if let Some(writer) = &self.writer {
+            writer.sealed_by(sealer);
+        }
+    }
+
+    /// Waits for the writes that wait, and takes no more: the chain of writes stays as it is.
+    pub fn end(&self) {
+        if let Some(writer) = &self.writer {
+            writer.end();
+        }
+    }
+
+    /// Whether another process writes this database now.
     ///
     /// # Errors
-    /// `Busy` or `Bug` from the database.
-    pub fn audit_head(&self) -> Result<(i64, String)> {
-        self.read(&Visibility::open("", i64::MAX), |reader| reader.audit_head())
+    /// `Bug` or `Busy` when that cannot be seen.
+    pub fn is_written(&self) -> Result<bool> {
+        lock::is_taken(&mut self.url.open()?, &self.url)
     }
 
     /// Numbers for planning.

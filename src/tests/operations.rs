@@ -139,7 +139,9 @@ fn verifying_needs_a_database_and_makes_none() {
 #[test]
 fn a_production_database_takes_no_test_identity_and_stays_one() {
     use passerelle::config::{AccessPolicy, Config, Environment};
+    let anchor = std::env::temp_dir().join(format!("passerelle-anchor-{}", uuid::Uuid::new_v4()));
     let accepted = |c: &mut Config| {
+        c.audit.anchor = anchor.display().to_string();
         c.database.environment = Environment::Production;
         c.access.policy = AccessPolicy::Enforced;
         c.access.assumptions_accepted_by = "Dr Claire Martin".into();
@@ -155,6 +157,7 @@ fn a_production_database_takes_no_test_identity_and_stays_one() {
     config.server.bind = "127.0.0.1:0".into();
     let refused = passerelle::cli::start(&server.dir, config).err().expect("the environment is fixed");
     assert!(refused.contains("production"), "{refused}");
+    std::fs::remove_file(anchor).unwrap();
 }
 
 #[test]
@@ -173,6 +176,8 @@ fn production_needs_the_policy_and_a_name_under_what_is_assumed() {
     assert!(refused(|c| c.access.policy = AccessPolicy::Open).unwrap().contains("enforced"));
     assert!(refused(|_| ()).unwrap().contains("assumptions_accepted_by"));
     assert!(refused(|c| c.access.assumptions_accepted_by = "Dr Claire Martin".into()).unwrap().contains("assumptions_accepted_on"));
+    let accepted = |c: &mut Config| (c.access.assumptions_accepted_by, c.access.assumptions_accepted_on) = ("Dr Claire Martin".into(), "2026-11-25".into());
+    assert!(refused(accepted).unwrap().contains("audit.anchor must name a file outside the data folder"));
 }
 
 /// A PKCS#12 file becomes a chain and a key that a client can show; what is not a structure's is refused with the way out.

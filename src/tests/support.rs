@@ -242,9 +242,16 @@ pub struct ServerProcess {
 
 impl ServerProcess {
     pub fn start() -> Self {
+        Self::within(&[])
+    }
+
+    /// Starts it behind the words of a command that becomes the program given to it.
+    pub fn within(command: &[&str]) -> Self {
         use std::io::BufRead;
         let dir = std::env::temp_dir().join(format!("passerelle-serve-{}", uuid::Uuid::new_v4()));
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
+        let words = [command, &[env!("CARGO_BIN_EXE_passerelle")]].concat();
+        let mut child = std::process::Command::new(words[0])
+            .args(&words[1..])
             .args(["serve", "--data", &dir.display().to_string(), "--bind", "127.0.0.1:0"])
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::null())
@@ -261,6 +268,17 @@ impl ServerProcess {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// A connection of the practice's software.
+    pub fn cabinet(&self) -> Session {
+        Session { client: Target::new(&self.dir.join("pki"), "client-cabinet", self.port()).unwrap().connect().unwrap(), token: None }
+    }
+
+    /// Ends it at once (SIGKILL), whatever it is doing.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Asks it to end (SIGTERM) and waits; whether it ended well.

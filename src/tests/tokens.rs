@@ -153,7 +153,9 @@ fn broken_tokens_of_every_kind_are_one_refusal_and_reach_nobody() {
 #[test]
 fn the_development_issuer_is_refused_in_production() {
     use passerelle::config::{AccessPolicy, Config, Environment};
+    let anchor = std::env::temp_dir().join(format!("passerelle-anchor-{}", uuid::Uuid::new_v4()));
     let production = |c: &mut Config| {
+        c.audit.anchor = anchor.display().to_string();
         c.database.environment = Environment::Production;
         c.access.policy = AccessPolicy::Enforced;
         c.access.assumptions_accepted_by = "Dr Claire Martin".into();
@@ -170,4 +172,6 @@ fn the_development_issuer_is_refused_in_production() {
     let server = TestServer::with(On::Sqlite, production);
     let bearer = format!("Bearer {}", token(&server, &["--client", "client-cabinet", "--role", "auditor"]));
     assert_eq!(with(&server, "client-cabinet", &[("Authorization", &bearer)], "metadata").status, 401);
+    drop(server);
+    std::fs::remove_file(anchor).unwrap();
 }

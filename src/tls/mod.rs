@@ -18,6 +18,7 @@ mod pki;
 mod pki_crl;
 mod policies_path;
 mod policy;
+mod seal;
 mod server;
 mod trust;
 mod verifier;
@@ -33,6 +34,7 @@ pub use ocsp::{Responders, noted};
 pub use p12::{Imported, import_p12, leaf};
 pub use pki::{KeyAlgorithm, PkiOptions, generate};
 pub use pki_crl::{renew_crl, revoke};
+pub use seal::{RunKey, seals_of};
 pub use server::{Pkcs12, TlsPaths, TlsState, load};
 pub use trust::TrustSet;
 

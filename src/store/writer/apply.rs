@@ -12,7 +12,7 @@ use super::super::erasure::erase;
 use super::super::given::Given;
 use super::super::plan::{AuditLine, ChangeDocument, DocumentText, Facts, Job, NewDocument, Operation, PIECE, Plan, Put};
 use super::super::schema::*;
-use super::{Written, chained};
+use super::{Sealer, Trail, Written, chained, sealed};
 use crate::access::{Choice, labels};
 use crate::fhir::{Fault, FaultKind};
 
@@ -425,12 +425,23 @@ pub(super) fn receipt(conn: &mut Conn, receipt: Option<&(String, Vec<u8>)>, at: 
     Ok(())
 }
 
-/// Writes the audit lines, each carrying the hash of the one before; returns the new head and the last number.
-pub(super) fn audit(conn: &mut Conn, lines: &[AuditLine], mut number: i64, mut chain: String, at: Written) -> std::result::Result<(String, i64), super::Rollback> {
-    for one in lines {
+/// Writes the audit lines, each carrying the hash of the one before `(number, hash)`, the last of them sealed; returns the last number
+/// and hash.
+pub(super) fn audit(
+    conn: &mut Conn,
+    lines: &[AuditLine],
+    (mut number, mut chain): (i64, String),
+    at: Written,
+    sealer: Option<&Sealer>,
+) -> std::result::Result<(String, i64), super::Rollback> {
+    for (index, one) in lines.iter().enumerate() {
         number += 1;
         // What its row says stands in the line as well: a row moved in time or out of sight shows.
-        let line = format!("{{\"prev\":\"{chain}\",\"number\":{number},\"commit\":{},\"written_us\":{},\"record\":{},\"event\":{}}}", at.commit, at.at_us, one.record, one.line);
+        let mut line =
+            format!("{{\"prev\":\"{chain}\",\"number\":{number},\"commit\":{},\"written_us\":{},\"record\":{},\"event\":{}}}", at.commit, at.at_us, one.record, one.line);
+        if let Some(sealer) = sealer.filter(|_| index + 1 == lines.len()) {
+            line = sealed(Trail::Writes, &line, sealer).ok_or_else(|| Fault::new(FaultKind::Busy, 971, "the trail cannot be sealed, so nothing is written; try again"))?;
+        }
         chain = chained(&line);
         diesel::insert_into(audit_event::table)
             .values((
