@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::audit::{Checkpoint, Head, Mark};
 use crate::config::{Config, Environment};
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::identity::{Issuer, IssuerKind, Keys, verified_claims};
-use crate::interaction::App;
+use crate::interaction::{App, Signer};
 use crate::store::{Anchor, anchor_lines, chain_hash};
 use crate::tls::{RunKey, SigningKey, prepare};
 
@@ -65,7 +66,7 @@ pub(super) fn second_place(data: &Path, config: &Config) -> std::result::Result<
 /// Makes checkpoints for a server.
 pub(super) struct Checkpoints {
     anchor: Anchor,
-    key: SigningKey,
+    key: Arc<SigningKey>,
     /// As they were found, those of the last run; then the last that was made.
     known: Vec<Checkpoint>,
     made: Instant,
@@ -79,9 +80,15 @@ impl Checkpoints {
     pub fn open(data: &Path, place: &Path) -> std::result::Result<Self, String> {
         let named = |e: String| format!("{}: {e}", place.display());
         let anchor = Anchor::open(place, &head(data)).map_err(|e| named(e.to_string()))?;
-        let key = SigningKey::open_or_make(&key(data)).map_err(|e| e.to_string())?;
+        let key = Arc::new(SigningKey::open_or_make(&key(data)).map_err(|e| e.to_string())?);
         let known = last_run(&anchor_lines(place).map_err(|e| named(e.to_string()))?, &key.jwks()).map_err(named)?;
         Ok(Self { anchor, key, known, made: Instant::now() })
+    }
+
+    /// Signs other things of the trail with the same key, each under a `typ` of its own.
+    pub fn signer(&self) -> Signer {
+        let key = Arc::clone(&self.key);
+        Box::new(move |typ, claims| key.sign_as(typ, claims).ok())
     }
 
     /// The checkpoints of the run before this one, the newest last.
@@ -177,18 +184,17 @@ pub(super) fn verified(lines: &[String], jwks: &[u8]) -> std::result::Result<Vec
 
 /// Those from the last start on; of a file without one, the last alone.
 fn last_run(lines: &[String], jwks: &[u8]) -> std::result::Result<Vec<Checkpoint>, String> {
-    let start = lines.iter().rposition(|line| said(line).is_some_and(|c| c.mark == Mark::Start));
+    let start = lines.iter().rposition(|line| said::<Checkpoint>(line, "checkpoint").is_some_and(|c| c.mark == Mark::Start));
     verified_behind(lines, start.unwrap_or(lines.len().saturating_sub(1)), jwks)
 }
 
 fn verified_behind(lines: &[String], skip: usize, jwks: &[u8]) -> std::result::Result<Vec<Checkpoint>, String> {
-    let keys = Keys::parse(jwks, prepare).map_err(|e| format!("the public key of the checkpoints cannot be read: {e}"))?;
-    let issuers = [Issuer { name: Checkpoint::PARTY.into(), audience: Checkpoint::PARTY.into(), keys, kind: IssuerKind::Development }];
+    let issuers = [signed_by(jwks)?];
     let mut previous = skip.checked_sub(1).and_then(|before| lines.get(before)).map(|line| chain_hash(line)).unwrap_or_default();
     let mut out = Vec::new();
     for (index, line) in lines.iter().enumerate().skip(skip) {
         let wrong = |what: &str| format!("checkpoint {}: {what}", index + 1);
-        let checkpoint = said(line).ok_or_else(|| wrong("it cannot be read"))?;
+        let checkpoint: Checkpoint = said(line, "checkpoint").ok_or_else(|| wrong("it cannot be read"))?;
         verified_claims(line, &issuers, &[Checkpoint::TYPE], checkpoint.at_us / 1_000_000)
             .map_err(|_| wrong("its signature does not hold: it was changed, or signed by somebody else"))?;
         if checkpoint.previous != previous {
@@ -200,10 +206,19 @@ fn verified_behind(lines: &[String], skip: usize, jwks: &[u8]) -> std::result::R
     Ok(out)
 }
 
-/// What a signed line says, before its signature is looked at.
-fn said(line: &str) -> Option<Checkpoint> {
+/// Who signs checkpoints and proofs: the server, by its public key.
+///
+/// # Errors
+/// A key that cannot be read.
+pub(super) fn signed_by(jwks: &[u8]) -> std::result::Result<Issuer, String> {
+    let keys = Keys::parse(jwks, prepare).map_err(|e| format!("the public key of the checkpoints cannot be read: {e}"))?;
+    Ok(Issuer { name: Checkpoint::PARTY.into(), audience: Checkpoint::PARTY.into(), keys, kind: IssuerKind::Development })
+}
+
+/// One claim of a signed line, before its signature is looked at.
+pub(super) fn said<T: DeserializeOwned>(line: &str, claim: &str) -> Option<T> {
     use base64::Engine;
     let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(line.split('.').nth(1)?).ok()?;
     let mut claims: Value = serde_json::from_slice(&payload).ok()?;
-    serde_json::from_value(claims.get_mut("checkpoint")?.take()).ok()
+    serde_json::from_value(claims.get_mut(claim)?.take()).ok()
 }

@@ -24,11 +24,22 @@ pub(super) enum AuditCommand {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// Verify the proof of an erasure: its signature, and that the trail names it.
+    Proof {
+        /// The answer of $erase, or the signed text in it alone.
+        file: PathBuf,
+        #[arg(long)]
+        data: PathBuf,
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
 }
 
 pub(super) fn run(command: &AuditCommand) -> Result<(), String> {
-    let AuditCommand::Verify { data, anchor, config } = command;
-    verify(data, anchor.as_deref(), config.as_deref())
+    match command {
+        AuditCommand::Verify { data, anchor, config } => verify(data, anchor.as_deref(), config.as_deref()),
+        AuditCommand::Proof { file, data, config } => super::proof::run(file, data, config.as_deref()),
+    }
 }
 
 /// Changes nothing; says how many events are whole, or which is the first that is not.
@@ -53,6 +64,7 @@ fn verify(data: &Path, given: Option<&Path>, file: Option<&Path>) -> Result<(), 
     if !runs {
         // Else the newest lines are those that are being written.
         reads.is_sealed()?;
+        ends_there(&log, walked.good)?;
         has_an_end(&checkpoints, &writes, &reads)?;
     }
     report(&checkpoints, [&writes, &reads], runs);
@@ -60,6 +72,21 @@ fn verify(data: &Path, given: Option<&Path>, file: Option<&Path>) -> Result<(), 
         println!("the checkpoints lie in the data folder: who can rewrite both can cut the trail back to an earlier moment unseen; keep them in another place (audit.anchor)");
     }
     Ok(())
+}
+
+/// # Errors
+/// Bytes behind the last line: torn off by a power loss, or put there.
+fn ends_there(log: &Path, good: u64) -> Result<(), String> {
+    let length = std::fs::metadata(log).map_err(|e| format!("{}: {e}", log.display()))?.len();
+    if length == good {
+        Ok(())
+    } else {
+        Err(format!(
+            "{}: {} bytes stand behind its last whole line: torn off by a power loss, or put there; a server that starts cuts them off",
+            log.display(),
+            length.saturating_sub(good)
+        ))
+    }
 }
 
 /// # Errors
@@ -82,7 +109,11 @@ fn report(checkpoints: &[Checkpoint], chains: [&Walk<'_>; 2], runs: bool) {
     let newer = chains.iter().map(|c| c.number - c.anchored).sum::<i64>();
     println!("audit trail verified: {} events of writes, {} events of reads; {} checkpoints, {newer} events newer than the last", writes.number, reads.number, checkpoints.len());
     for (of_writes, of_reads) in writes.taken_over.iter().zip(&reads.taken_over) {
-        let why = if of_writes.killed { "the server before had not stopped in order" } else { "there were no checkpoints before" };
+        // The first start of all takes nothing over.
+        if !of_writes.killed && of_writes.events.is_empty() && of_reads.events.is_empty() {
+            continue;
+        }
+        let why = if of_writes.killed { "the server before had not stopped in order, or was of a version that made no end" } else { "there were no checkpoints before" };
         println!(
             "taken over unanchored on {}: {} of writes, {} of reads; {why}, and an end that was cut off before that moment does not show",
             time::instant(of_writes.checkpoint.at_us),
@@ -106,6 +137,9 @@ fn range(events: &RangeInclusive<i64>) -> String {
 
 /// The checkpoints of a file, signatures and chain verified. A server makes one when it starts.
 fn checkpoints(data: &Path, place: &Path) -> Result<Vec<Checkpoint>, String> {
+    // Before the lines, of which a running server may write more at any time.
+    let head = anchor::head(data);
+    let kept = last_checkpoint(&head).map_err(|e| e.to_string())?;
     let lines = anchor_lines(place).map_err(|e| e.to_string())?;
     if lines.is_empty() {
         return Err(format!("{}: there are no checkpoints; name their file with --anchor", place.display()));
@@ -113,8 +147,7 @@ fn checkpoints(data: &Path, place: &Path) -> Result<Vec<Checkpoint>, String> {
     let public = anchor::key(data).with_extension("jwks");
     let jwks = std::fs::read(&public).map_err(|e| format!("{}: {e}", public.display()))?;
     let out = anchor::verified(&lines, &jwks).map_err(|e| format!("{}: {e}", place.display()))?;
-    let head = anchor::head(data);
-    match last_checkpoint(&head).map_err(|e| e.to_string())? {
+    match kept {
         None => Err(format!("{}: the copy of the last checkpoint is not there", head.display())),
         Some(kept) if lines.contains(&kept) => Ok(out),
         Some(_) => Err(format!("{}: the last checkpoint that was made is missing: the end of the file was cut off, or this is an old copy of it", place.display())),

@@ -117,6 +117,7 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     announce(&config, &rules);
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
     let app = Arc::new(App::new(store, read_log, config, rules, base_url));
+    let _ = app.signer.set(checkpoints.signer());
     checkpoints.begin(&app).map_err(shown)?;
     let checkpoints = Arc::new(Mutex::new(checkpoints));
     app.keep_tables().map_err(shown)?;

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use hmac::{Hmac, Mac};
+use serde_json::Value;
 use sha2::Sha256;
 
 use super::prepared::Prepared;
@@ -37,9 +38,14 @@ pub struct App {
     pub desk: Desk,
     /// Reads the text layer of PDF files; `None` when that is switched off.
     pub pdf: Option<pdf::Reader>,
+    /// Signs in the server's name what must be shown elsewhere; set once, at start.
+    pub signer: OnceLock<Signer>,
     /// The CapabilityStatement, once it was asked for.
     pub statement: OnceLock<Vec<u8>>,
 }
+
+/// Signs claims (second) under a `typ` (first) as a compact JWS; none when that cannot be done.
+pub type Signer = Box<dyn Fn(&str, &Value) -> Option<String> + Send + Sync>;
 
 /// Sources held at once.
 const SOURCES: usize = 20_000;
@@ -62,6 +68,7 @@ impl App {
             base_url,
             throttle: Throttle::default(),
             desk: Desk::default(),
+            signer: OnceLock::new(),
             statement: OnceLock::new(),
         }
     }
@@ -76,6 +83,14 @@ impl App {
             LogState::Full => Err(Fault::new(FaultKind::Busy, 972, "the audit log cannot be written; nothing is disclosed until there is space for it")),
             LogState::Stopped => Err(Fault::new(FaultKind::Busy, 201, "the audit log has stopped; nothing is disclosed until the server is started again")),
         }
+    }
+
+    /// Claims, signed in the server's name under a `typ` of their own (JWS compact).
+    ///
+    /// # Errors
+    /// `Bug` when there is no key to sign with.
+    pub fn signed(&self, typ: &str, claims: &Value) -> Result<String> {
+        self.signer.get().and_then(|sign| sign(typ, claims)).ok_or_else(|| Fault::new(FaultKind::Bug, 976, "the server cannot sign; nothing was done"))
     }
 
     /// Where both chains of the trail stand, writes first: number and hash of the last event that is on the disk.

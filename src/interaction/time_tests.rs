@@ -49,7 +49,9 @@ fn app_with(dir: &Path, change: impl FnOnce(&mut Config)) -> App {
     });
     let store = store.unwrap();
     let rules = Rules::load(&config).unwrap();
-    App::new(store, ReadLog::open(&dir.join("log")).unwrap(), config, rules, "https://localhost:1/fhir".into())
+    let app = App::new(store, ReadLog::open(&dir.join("log")).unwrap(), config, rules, "https://localhost:1/fhir".into());
+    let _ = app.signer.set(Box::new(|typ, claims| Some(format!("{typ} of {claims}"))));
+    app
 }
 
 fn caller() -> Caller {
@@ -189,16 +191,22 @@ fn a_record_ends_after_its_retention_or_for_a_reason_and_leaves_a_proof() {
     let administrator = Actor { role: Role::Administrator, level: Level::Direct, scopes: vec!["user/*.cruds".into()], ..Actor::structure() };
     let (_, reference) = ask(&app, &Actor::structure(), now, (Method::Post, "$deposit", &document()));
     let patient = reference["subject"]["reference"].as_str().unwrap().to_owned();
+    let emergency = Actor { mode: crate::fhir::Mode::BrisDeGlace, reason: "INCONSCIENTE".into(), ..doctor() };
+    assert_eq!(ask(&app, &emergency, now, (Method::Get, &format!("{patient}/$summary"), b"")).0, 200);
     let erase = format!("{patient}/$erase");
     assert_eq!(ask(&app, &administrator, now, (Method::Post, &erase, b"")).0, 422, "a record that is open");
     assert_eq!(ask(&app, &holder(), now, (Method::Post, &format!("{patient}/$close"), b"")).0, 200);
     assert_eq!(ask(&app, &administrator, now + 365 * DAY_US, (Method::Post, &erase, b"")).0, 422, "one that is still to be kept");
     assert_eq!(ask(&app, &doctor(), now, (Method::Post, &erase, b"")).0, 403);
+    let kept = |now| due(&app.store, now).unwrap().into_iter().map(|d| format!("Patient/{}", d.id)).collect::<Vec<_>>();
+    assert_eq!((kept(now + 3600 * DAY_US), kept(now + 3660 * DAY_US)), (Vec::new(), vec![patient.clone()]), "whose retention is over is listed");
     let (status, proof) = ask(&app, &administrator, now + 3660 * DAY_US, (Method::Post, &erase, b""));
     assert_eq!(status, 200, "{proof}");
     let said = |name: &str| proof["parameter"].as_array().unwrap().iter().find(|p| p["name"] == name).cloned().unwrap();
     assert_eq!(said("documents")["valueInteger"], 1);
-    assert_eq!(said("seal")["valueString"].as_str().unwrap().len(), 64);
+    let signed = said("proof")["valueString"].as_str().unwrap().to_owned();
+    assert!(signed.starts_with("erasure-proof+jwt of ") && signed.contains("\"documents\":1,"), "{signed}");
+    assert_eq!(ask(&app, &administrator, now + 3660 * DAY_US, (Method::Post, &erase, b"")), (200, proof.clone()), "an answer that was lost is given again");
     for kind in ["DocumentReference", "List"] {
         let (status, _) = ask(&app, &holder(), now, (Method::Get, &format!("{kind}/{}", reference["id"].as_str().unwrap()), b""));
         assert_eq!(status, 404, "{kind}");
@@ -207,9 +215,12 @@ fn a_record_ends_after_its_retention_or_for_a_reason_and_leaves_a_proof() {
     for file in ["t.db", "t.db-wal"] {
         let bytes = std::fs::read(folder.0.join(file)).unwrap_or_default();
         assert!(!bytes.windows(INS.len()).any(|w| w == INS.as_bytes()), "nothing of it is left in {file}");
+        assert!(!bytes.windows(12).any(|w| w == b"INCONSCIENTE"), "nor of who looked in an emergency, and why: {file}");
     }
     let lines = app.store.read(&crate::access::Visibility::open("", now), |r| r.audit_after(0, 100)).unwrap();
-    assert!(lines.iter().any(|l| l.1.contains("\"erase\"")) && lines.len() >= 3, "the trail stays");
+    let erased: Vec<_> = lines.iter().filter(|l| l.1.contains("\"erase\"")).collect();
+    assert!(erased.len() == 1 && lines.len() >= 3, "the trail stays");
+    assert!(erased[0].1.contains(&format!("[\"erasure-proof\",\"{}\"]", crate::store::chain_hash(&signed))), "{erased:?}");
 }
 
 /// A program in the place of the child that reads PDF files.

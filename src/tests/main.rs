@@ -18,6 +18,7 @@ mod corpus;
 mod delta;
 mod deposit;
 mod desk;
+mod durable;
 mod exchange;
 mod golden;
 mod house;
