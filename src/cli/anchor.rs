@@ -131,13 +131,17 @@ impl Checkpoints {
         self.write(now, Mark::Running, "", app.now_us())
     }
 
-    /// The server stopped in order: nothing is traced after this.
+    /// The server stops: nothing is traced after this. When nobody knows what is on the disk, it is no end, and the next start takes
+    /// over what is there.
     ///
     /// # Errors
     /// See [`Checkpoints::make`].
     pub fn end(&mut self, app: &App) -> Result<()> {
-        app.store.end();
-        app.read_log.end();
+        let known = [app.store.end(), app.read_log.end()];
+        if known.contains(&false) {
+            tracing::error!("the trail has no end: a write or a read may or may not be on the disk; the next start takes over what is there");
+            return self.make(app);
+        }
         self.write(heads(app), Mark::End, "", app.now_us())
     }
 

@@ -104,7 +104,7 @@ impl<'a> Walk<'a> {
         if ended && (checkpoint.mark != Mark::Start || !events.is_empty()) {
             return Err(format!("the trail of {trail} goes on at event {} behind the checkpoint with which a server had stopped in order", events.start()));
         }
-        if checkpoint.mark == Mark::Start && !ended && (self.last.is_some() || !events.is_empty()) {
+        if checkpoint.mark == Mark::Start && !ended {
             self.sealed.insert(*events.start(), Sealed { last: *events.end(), holds: seals_of(seals) });
             self.taken_over.push(TakenOver { checkpoint, killed: self.last.is_some(), events });
         }

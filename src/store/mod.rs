@@ -164,11 +164,10 @@ impl Store {
         }
     }
 
-    /// Waits for the writes that wait, and takes no more: the chain of writes stays as it is.
-    pub fn end(&self) {
-        if let Some(writer) = &self.writer {
-            writer.end();
-        }
+    /// Waits for the writes that wait, and takes no more. Whether the chain of writes ends where [`Counters::audit`] says: after a
+    /// failed commit, and without the database, nobody knows.
+    pub fn end(&self) -> bool {
+        self.writer.as_ref().is_none_or(writer::Writer::end)
     }
 
     /// Whether another process writes this database now.

@@ -97,12 +97,10 @@ impl ReadLog {
         let _ = self.sealer.set(sealer);
     }
 
-    /// Waits for the events that wait, and takes no more.
-    pub fn end(&self) {
+    /// Waits for the events that wait, and takes no more. Whether the file ends at [`ReadLog::head`]: after a failed fsync nobody knows.
+    pub fn end(&self) -> bool {
         let (ended, wait) = sync_channel(1);
-        if self.queue.send(Message::End(ended)).is_ok() {
-            let _ = wait.recv();
-        }
+        self.queue.send(Message::End(ended)).is_ok() && wait.recv() == Ok(true)
     }
 
     /// Whether the log takes events now.

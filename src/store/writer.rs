@@ -43,8 +43,8 @@ struct Job {
 
 enum Message {
     Write(Job),
-    /// Nothing is written after this; told when everything before it is.
-    End(SyncSender<()>),
+    /// Nothing is written after this; told, when everything before it is, whether it is known what is written.
+    End(SyncSender<bool>),
 }
 
 /// Handle to the writer thread; dropping it lets the thread finish what is queued and end.
@@ -74,11 +74,9 @@ impl Writer {
     }
 
     /// See [`super::Store::end`].
-    pub(super) fn end(&self) {
+    pub(super) fn end(&self) -> bool {
         let (ended, wait) = sync_channel(1);
-        if self.queue.send(Message::End(ended)).is_ok() {
-            let _ = wait.recv();
-        }
+        self.queue.send(Message::End(ended)).is_ok() && wait.recv() == Ok(true)
     }
 
     /// Whether the last commit went through, or the database was found again since.
@@ -90,10 +88,24 @@ impl Writer {
         let (answer, wait) = sync_channel(1);
         self.queue.try_send(Message::Write(Job { plan, answer })).map_err(|e| match e {
             TrySendError::Full(_) => Fault::new(FaultKind::Busy, 141, "too many writes are waiting; try again"),
-            TrySendError::Disconnected(_) => Fault::new(FaultKind::Busy, 142, "the server ends and takes no more writes; try again"),
+            TrySendError::Disconnected(_) => ended(),
         })?;
         wait.recv().unwrap_or_else(|_| Err(Fault::new(FaultKind::CommitUnknown, 143, "the write may or may not have happened; send the same request again")))
     }
+}
+
+/// After the end nothing is written; the database stays this process's own until nobody holds the writer any more.
+fn late(queue: &Receiver<Message>) {
+    while let Ok(message) = queue.recv() {
+        // Only writes come late: a store is ended once.
+        if let Message::Write(job) = message {
+            let _ = job.answer.send(Err(ended()));
+        }
+    }
+}
+
+fn ended() -> Fault {
+    Fault::new(FaultKind::Busy, 142, "the server ends and takes no more writes; try again")
 }
 
 /// What the writer holds of the database, read again whenever a commit failed.
@@ -154,8 +166,8 @@ impl State {
                 self.commit(batch);
             }
             if let Some(told) = ended {
-                let _ = told.send(());
-                return;
+                let _ = told.send(self.works.load(Ordering::Acquire) || self.reopen().is_ok());
+                return late(queue);
             }
         }
     }

@@ -234,6 +234,32 @@ fn checkpoints_cannot_be_rewritten() {
     traced.found("another server's checkpoints", "its signature does not hold");
 }
 
+/// What was written behind an end, and is no event.
+#[test]
+fn bytes_behind_the_last_event_are_found() {
+    let traced = Traced::new(On::Sqlite);
+    let path = traced.dir.join("audit-reads.log");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}{{\"prev\":\"torn")).unwrap();
+    traced.found("a torn line", "13 bytes stand behind its last whole line");
+    traced.run().unwrap();
+    assert!(traced.verify().0, "a start cuts them off");
+}
+
+/// A row that no server writes is no event to who reads the trail.
+#[test]
+fn a_row_before_the_first_event_is_not_served() {
+    let server = TestServer::enforced(On::Sqlite);
+    server.cabinet().deposited(&crate::support::small_cda("2.25.91", "270037500000121", ""));
+    let mut auditor = server.acting("client-cabinet", &["--role", "auditor"]);
+    let mut deposits = || auditor.found("AuditEvent?subtype=deposit")["total"].as_i64().unwrap();
+    assert_eq!(deposits(), 1);
+    let forged = "INSERT INTO audit_event (number, at_us, record, commit_number, line) SELECT -5, at_us, record, commit_number, line FROM audit_event WHERE number = 1";
+    let path = server.dir.join("passerelle.db").display().to_string();
+    diesel::SqliteConnection::establish(&path).unwrap().batch_execute(&format!("PRAGMA busy_timeout = 5000; {forged}")).unwrap();
+    assert_eq!(deposits(), 1);
+}
+
 /// A server goes on from a trail that is whole, and from no other.
 fn refused_at_start(on: On) {
     let reads: [(&str, Change, &str); 4] = [

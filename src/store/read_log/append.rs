@@ -25,8 +25,8 @@ pub(super) struct Entry {
 
 pub(super) enum Message {
     Append(Entry),
-    /// Nothing is written after this; told when everything before it is.
-    End(SyncSender<()>),
+    /// Nothing is written after this; told, when everything before it is, whether it is known what is written.
+    End(SyncSender<bool>),
 }
 
 /// What the lines are written to: a file, in tests one that fails.
@@ -93,7 +93,7 @@ impl<D: Disk> Appender<D> {
             }
             let fate = self.append(batch);
             if let Some(told) = ended {
-                let _ = told.send(());
+                let _ = told.send(fate != Fate::Unknown);
                 return;
             }
             if fate == Fate::Unknown {
