@@ -107,7 +107,7 @@ pub struct Event {
     /// Id of the opening of the practitioner's page that it belongs to, set by the server alone; empty for any other access.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub opening: String,
-    /// What more was looked at, by kind (`section`, `list`): never a value of the patient's.
+    /// What more was looked at, by kind (`section`, `list`), or the hash of the proof that was given: never a value of the patient's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looked_at: Vec<(String, String)>,
     /// Further patients, while the event is collected.
