@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use bytes::Bytes;
 
 use super::App;
+use super::address::is_id;
+use super::dispatch::MAX_FORM;
 use super::layers::Layers;
 use super::registry::registry;
 use super::sent_parameters;
@@ -188,13 +190,36 @@ impl Call {
         self.is(&name, action);
     }
 
-    /// Notes how the interaction ended: its outcome, and of a refusal the fault and the rule.
+    /// Notes how the interaction ended: its outcome, and of a refusal the fault, the rule, and what was asked for.
     pub fn ended(&self, fault: Option<&Fault>, status: u16) {
+        if Outcome::of_status(status) != Outcome::Success {
+            self.asked_for();
+        }
         let mut event = self.event.borrow_mut();
         event.outcome = Outcome::of_status(status);
         event.fault = fault.map_or(0, |f| f.number);
         let rule = fault.and_then(|f| f.cause.as_deref()).and_then(Rule::of);
         event.rule = rule.map(|r| r.code().to_owned()).unwrap_or_default();
+    }
+
+    /// Names what the address of a refused request names, and keeps its query when it is a search, however early it was refused.
+    fn asked_for(&self) {
+        if let Some((kind, id)) = self.addressed() {
+            self.touched(format!("{kind}/{id}"));
+        }
+        let unkept = {
+            let event = self.event.borrow();
+            event.interaction == "search-type" && event.query.is_none()
+        };
+        if unkept && self.body.len() <= MAX_FORM {
+            self.queried();
+        }
+    }
+
+    /// Type and id of the resource that the address is about.
+    pub(super) fn addressed(&self) -> Option<(&str, &str)> {
+        let [kind, id, ..] = self.path.as_slice() else { return None };
+        (is_id(id) && registry().resource(kind).is_some()).then_some((kind, id))
     }
 
     /// Names the interaction in the event.

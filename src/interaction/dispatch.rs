@@ -5,19 +5,24 @@ use super::registry::{ResourceRow, registry};
 use super::{Answer, App, Call, Method};
 use super::{
     audit_event, authorize, capability, create, delete, delta, deposit, erase, everything, explain, generate_metadata, history, key_info, notices, patch, patient, read,
-    record_state, render, search, summary, transaction, update, validate_cda,
+    record_state, refused, render, search, summary, transaction, update, validate_cda,
 };
 use crate::access::{SYSTEM, may};
 use crate::fhir::{Fault, FaultKind, Result};
 
 /// Bytes of the form of a search.
-const MAX_FORM: usize = 64 << 10;
+pub(super) const MAX_FORM: usize = 64 << 10;
 
-/// Carries out a request below the base URL; whoever must be told of an access in an emergency will be.
+/// Carries out a request below the base URL; whoever must be told of an access in an emergency will be, and the event of a refusal says
+/// whose record it was about.
 ///
 /// # Errors
 /// Every kind of the error table.
 pub fn dispatch(app: &App, call: &Call) -> Result<Answer> {
+    carried_out(app, call).or_else(|fault| refused::name(app, call).and(Err(fault)))
+}
+
+fn carried_out(app: &App, call: &Call) -> Result<Answer> {
     notices::within_limit(app, call)?;
     let answer = route(app, call).inspect_err(|e| patient::contradicted(app, call, e))?;
     notices::announce(app, call)?;

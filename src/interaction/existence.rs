@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::patient::is_ins;
 use super::planning::to_bytes;
-use crate::access::{FERMETURE, RATTACHEMENT_MES};
+use crate::access::{FERMETURE, RATTACHEMENT_MES, Rule};
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{Found, Reader};
 
@@ -13,11 +13,29 @@ use crate::store::{Found, Reader};
 ///
 /// # Errors
 /// `Bug` for a damaged resource; what the right to the record asks of the database.
-pub(super) fn shown(reader: &mut Reader<'_>, mut found: Found) -> Result<Found> {
+pub(super) fn shown(reader: &mut Reader<'_>, found: Found) -> Result<Found> {
     let record = found.row.record;
     if found.row.kind != "Patient" || found.row.deleted || reader.answering(|r| r.whole(record))? {
         return Ok(found);
     }
+    reduced(found)
+}
+
+/// The Patient as a search finds him. A search is the existence test that software makes before anything else: it breaks no glass, and
+/// says of a record that an emergency alone opens what it says of any that is not open.
+///
+/// # Errors
+/// See [`shown`].
+pub(super) fn tested(reader: &mut Reader<'_>, found: Found) -> Result<Found> {
+    let record = found.row.record;
+    let right = if found.row.kind == "Patient" && !found.row.deleted { reader.answering(|r| r.right(record))? } else { None };
+    if right.is_some_and(|r| matches!(r.rule(), Rule::BrisDeGlace | Rule::Centre15)) {
+        return reduced(found);
+    }
+    shown(reader, found)
+}
+
+fn reduced(mut found: Found) -> Result<Found> {
     let value: Value = serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 635, "a stored resource is damaged").because(e))?;
     found.body = to_bytes(&existence(&value))?;
     Ok(found)

@@ -46,6 +46,7 @@ mod prepared;
 mod read;
 mod record_state;
 mod reference;
+mod refused;
 pub mod registry;
 mod render;
 mod resource;

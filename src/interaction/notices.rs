@@ -4,13 +4,15 @@
 //! patient: he is told after two weeks (R.1111-53). A notice is a Communication in the record; its id follows from what it is about, so
 //! that work done twice writes it once.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::planning::{json_bytes, to_bytes};
 use super::throttle::Limit;
 use super::{App, Call, resource};
-use crate::access::{ChoiceKind, Span, Visibility, labels};
+use crate::access::{ChoiceKind, RecordRight, Span, Visibility, labels};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Mode, Result, time};
 use crate::store::{AuditLine, DueJob, Job, Operation, Plan, Precondition, Reader};
@@ -69,12 +71,9 @@ fn breaks_the_glass(call: &Call) -> bool {
 /// # Errors
 /// What writing answers.
 pub(super) fn announce(app: &App, call: &Call) -> Result<()> {
-    // What is only added shows nothing.
-    let looks = call.event.borrow().action != Action::C;
-    let Some(rules) = call.visibility.rules().filter(|r| looks && r.actor.mode != Mode::Normal) else { return Ok(()) };
-    let records: Vec<i64> = call.event.borrow().records.iter().copied().chain(patients(app, call)?).collect();
+    let Some(rules) = call.visibility.rules().filter(|r| r.actor.mode != Mode::Normal && looks(call)) else { return Ok(()) };
     let mut new = Vec::new();
-    for record in records {
+    for record in opened(app, call)? {
         if breaks_the_glass(call) {
             app.throttle.count(call, Limit::BrisDeGlace, &record.to_string());
         }
@@ -99,15 +98,30 @@ pub(super) fn announce(app: &App, call: &Call) -> Result<()> {
     app.store.write(Plan { operations: new, ..Plan::default() }).map(|_| ())
 }
 
-/// Records of the patients an event names.
-fn patients(app: &App, call: &Call) -> Result<Vec<i64>> {
-    let named: Vec<String> = {
+/// Whether what was carried out shows something of a record: not what only adds to it, not the existence test, not why a document cannot
+/// be read.
+fn looks(call: &Call) -> bool {
+    let event = call.event.borrow();
+    let tests = event.interaction == "search-type" && call.path.first().is_some_and(|kind| kind == "Patient") && event.entities.iter().all(|e| e.starts_with("Patient/"));
+    event.action != Action::C && event.interaction != "explain-access" && !tests
+}
+
+/// The records that an event names and that the mode opened: where the patient opposed, or closed the record, nothing was consulted.
+fn opened(app: &App, call: &Call) -> Result<BTreeSet<i64>> {
+    let (named, mut records): (Vec<String>, BTreeSet<i64>) = {
         let event = call.event.borrow();
-        event.patient.iter().chain(&event.also).cloned().collect()
+        (event.patient.iter().chain(&event.also).cloned().collect(), event.records.clone())
     };
     app.store.read(&call.visibility, |reader| {
-        let places = named.iter().map(|id| reader.place("Patient", id)).collect::<Result<Vec<_>>>()?;
-        Ok(places.into_iter().flatten().map(|p| p.record).collect())
+        for id in named {
+            records.extend(reader.place("Patient", &id)?.map(|place| place.record));
+        }
+        let mut out = BTreeSet::new();
+        for record in records {
+            let right = reader.right(record)?;
+            out.extend(right.is_some_and(|r| matches!(r, RecordRight::Whole { .. })).then_some(record));
+        }
+        Ok(out)
     })
 }
 

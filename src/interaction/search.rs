@@ -11,6 +11,7 @@ mod value;
 
 use serde_json::Value;
 
+pub(super) use self::name::spelt;
 use super::paging::Cursor;
 use super::planning::{raw_bundle, to_bytes};
 use super::registry::{ResourceRow, registry};

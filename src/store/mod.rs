@@ -30,6 +30,7 @@ mod settings;
 mod trail;
 mod visible;
 mod visits;
+mod whose;
 mod writer;
 
 use std::sync::Arc;

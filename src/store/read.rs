@@ -267,8 +267,11 @@ impl Reader<'_> {
         Ok(Precondition::IdentifierUnseen { kind: kind.to_owned(), identifier: wanted.clone(), visibility: self.visibility.clone(), sight })
     }
 
-    /// Records that hold something of a type under an identifier.
-    fn named(&mut self, kind: &str, wanted: &Identifier) -> Result<Vec<i64>> {
+    /// Records that hold something of a type under an identifier, whoever may see it: never for an answer.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn named(&mut self, kind: &str, wanted: &Identifier) -> Result<Vec<i64>> {
         let mut query =
             identifier::table.filter(identifier::value.eq(&wanted.value)).filter(identifier::kind.eq(kind)).select(identifier::record).distinct().limit(20).into_boxed();
         if let Some(system) = &wanted.system {

@@ -113,7 +113,7 @@ fn by_ids(reader: &mut Reader<'_>, row: &ResourceRow, ids: &BTreeSet<&String>) -
         let bytes = if id.starts_with(App::DERIVED) {
             facts::one(reader, &row.kind, id)?
         } else {
-            reader.found(&row.kind, id, None)?.filter(|f| !f.row.deleted).map(|f| existence::shown(reader, f)).transpose()?.map(|f| f.body)
+            reader.found(&row.kind, id, None)?.filter(|f| !f.row.deleted).map(|f| existence::tested(reader, f)).transpose()?.map(|f| f.body)
         };
         if let Some(bytes) = bytes {
             out.push(Candidate { record: place.record, value: parse(&bytes)? });
@@ -133,7 +133,7 @@ fn by_identifiers(reader: &mut Reader<'_>, row: &ResourceRow, any: &[Token]) -> 
         for version in found {
             let (record, id) = (version.record, version.id.clone());
             let found = reader.with_body(version)?;
-            out.insert(id, Candidate { record, value: parse(&existence::shown(reader, found)?.body)? });
+            out.insert(id, Candidate { record, value: parse(&existence::tested(reader, found)?.body)? });
         }
     }
     Ok(out.into_values().collect())
