@@ -88,6 +88,9 @@ pub struct Event {
     pub patient: Option<String>,
     /// `Type/id` of what was touched, at most 100.
     pub entities: Vec<String>,
+    /// Numbers of the documents that the answer was made from, see [`super::packed`]; empty where `entities` names all there is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub documents: String,
     /// The raw query of a search, base64: type, query of the address, form. May hold what identifies a patient.
     pub query: Option<String>,
     /// X-Request-Id of the caller or our own.

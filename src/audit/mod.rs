@@ -8,6 +8,7 @@ mod balp;
 mod by;
 mod checkpoint;
 mod event;
+mod numbers;
 mod opening;
 mod tde;
 
@@ -15,5 +16,6 @@ pub use balp::{PERSON, STRUCTURE, TYPE, subtypes};
 pub use by::By;
 pub use checkpoint::{Checkpoint, Head};
 pub use event::{Action, Event, Outcome};
+pub use numbers::{packed, unpacked};
 pub use opening::{Entry, OPENING_US, entries, opens};
 pub use tde::TDE;

@@ -14,7 +14,7 @@ use super::planning::{outcome, raw_bundle, to_bytes};
 use super::search::encode;
 use super::{Answer, App, Call};
 use crate::audit::{Action, Entry};
-use crate::fhir::{Issue, IssueType, Result};
+use crate::fhir::{Issue, IssueType, Result, Role};
 
 /// GET AuditEvent?… and POST AuditEvent/_search: newest first.
 pub(super) fn search(app: &App, call: &Call, query: &[(String, String)]) -> Result<Answer> {
@@ -24,6 +24,7 @@ pub(super) fn search(app: &App, call: &Call, query: &[(String, String)]) -> Resu
     let cursor = query.iter().find(|(n, _)| n == "_page").map(|(_, v)| Cursor::open(app, call, v)).transpose()?;
     let mut asked = asked::read(app, call, cursor.as_ref().map_or(query, |c| &c.query))?;
     patients(app, call, &mut asked)?;
+    documents(app, call, &mut asked)?;
     let place = cursor.as_ref().and_then(|c| if let Mark::Trace { log, offset } = c.mark { Some((Bounds { commit: c.commit, log }, offset)) } else { None });
     let trail = trail::gather(app, call, &asked, place.map(|p| p.0))?;
     respond(app, call, &asked, &trail, place.map_or(0, |p| p.1))
@@ -61,6 +62,23 @@ fn patients(app: &App, call: &Call, asked: &mut Asked) -> Result<()> {
         }
         Ok(())
     })
+}
+
+/// The numbers of the documents asked for: who read one is on the list, by whichever way. Of a document that the caller may not know of
+/// nothing more is found than its name in the events that he may read.
+fn documents(app: &App, call: &Call, asked: &mut Asked) -> Result<()> {
+    let named = asked.tests.iter().filter(|t| t.what == What::Entity).flat_map(|t| &t.any);
+    let ids: Vec<String> = named.filter_map(|(_, value)| value.strip_prefix("DocumentReference/")).map(str::to_owned).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let reads_all = matches!(call.visibility.rules().map(|r| r.actor.role), Some(Role::Auditor | Role::Administrator));
+    asked.documents = app.store.read(&call.visibility, |reader| {
+        let known = if reads_all { ids } else { reader.traceable("DocumentReference", &ids)? };
+        let each = known.into_iter().map(|id| Ok(reader.home("DocumentReference", &id)?.map(|(_, document)| (format!("DocumentReference/{id}"), document))));
+        Ok(each.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    })?;
+    Ok(())
 }
 
 fn respond(app: &App, call: &Call, asked: &Asked, trail: &Trail, offset: usize) -> Result<Answer> {

@@ -11,7 +11,7 @@ use super::layers::Layers;
 use super::registry::registry;
 use super::sent_parameters;
 use crate::access::{Rule, Visibility};
-use crate::audit::{Action, By, Event, Outcome};
+use crate::audit::{Action, By, Event, Outcome, packed, unpacked};
 use crate::fhir::{Actor, Fault, FaultKind, Result, Role};
 use crate::identity::Caller;
 
@@ -116,6 +116,7 @@ impl Call {
             address,
             patient: None,
             entities: Vec::new(),
+            documents: String::new(),
             query: None,
             request_id,
             // A structure without a token is the caller itself.
@@ -147,6 +148,7 @@ impl Call {
             address: String::new(),
             patient: None,
             entities: vec![entity.to_owned()],
+            documents: String::new(),
             query: None,
             request_id: String::new(),
             by: None,
@@ -240,6 +242,12 @@ impl Call {
         if event.entities.len() < 100 && !event.entities.contains(&reference) {
             event.entities.push(reference);
         }
+    }
+
+    /// Notes the documents that the answer is made from, by number: who read one is found by them, whichever way it was read.
+    pub fn used(&self, documents: impl IntoIterator<Item = i64>) {
+        let mut event = self.event.borrow_mut();
+        event.documents = packed(unpacked(&event.documents).chain(documents));
     }
 
     /// Notes what more was looked at (at most 10 are kept), in words of the program's own tables.

@@ -60,6 +60,7 @@ impl Gathered {
         for facts in reader.fact_blocks(record)? {
             facts.block.provenance.iter().chain(&facts.block.resources).try_for_each(|resource| out.derived(resource))?;
         }
+        call.used(out.references.iter().map(|(document, _)| *document));
         Ok(out)
     }
 

@@ -9,6 +9,8 @@ mod parameters;
 mod rows;
 mod value;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 pub(super) use self::name::spelt;
@@ -65,12 +67,23 @@ pub(super) fn search(app: &App, call: &Call, row: &ResourceRow, query: &[(String
             None => memory::find(reader, call, row, &asked, cursor.as_ref())?,
         };
         let included = include::run(call, reader, &asked.includes, &matches.entries)?;
+        call.used(behind(reader, matches.entries.iter().chain(&included))?);
         Ok((matches, included))
     })?;
     if identity && matches.total == 0 && call.event.borrow().patient.is_none() {
         app.throttle.count(call, Limit::UnknownPatient, &call.raw_query);
     }
     respond(app, call, row, &asked, &matches, &included)
+}
+
+/// Numbers of the documents that entries are, or were taken from.
+fn behind<'a>(reader: &mut Reader<'_>, entries: impl Iterator<Item = &'a Entry>) -> Result<Vec<i64>> {
+    let mut by_kind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for entry in entries.filter(|e| e.kind == "DocumentReference" || e.id.starts_with(App::DERIVED)) {
+        by_kind.entry(&entry.kind).or_default().push(&entry.id);
+    }
+    let each = by_kind.into_iter().map(|(kind, ids)| reader.documents_behind(kind, &ids)).collect::<Result<Vec<_>>>()?;
+    Ok(each.concat())
 }
 
 /// Takes out of the query every reference to what this caller may not see, so that the answer is that of an unknown id.

@@ -47,7 +47,7 @@ pub use footprint::Footprint;
 pub use given::{Given, Standing, Stated};
 pub use jobs::DueJob;
 pub use plan::{AuditLine, ChangeDocument, Cut, DocumentText, Facts, Index, Job, NewDocument, Operation, Plan, Precondition, Put};
-pub use read::{Found, Reader, VersionRow};
+pub use read::{Found, Place, Reader, VersionRow};
 pub use read_log::{Pending, ReadLog, Walked, verify as verify_read_log, walk as walk_read_log};
 pub use rights::DecidedFacts;
 pub use search::{Condition, DatePrefix, DateTest, Page, PageKey, Query, Sort};

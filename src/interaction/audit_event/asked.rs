@@ -1,7 +1,9 @@
 //! The query of a search of the trace, understood, and compared with compact events.
 //! Spec: IHE ITI TF-2 3.81.4.1.2; FHIR R4 auditevent#search.
 
-use crate::audit::{Event, PERSON, STRUCTURE, TDE, TYPE, subtypes};
+use std::collections::HashMap;
+
+use crate::audit::{Event, PERSON, STRUCTURE, TDE, TYPE, subtypes, unpacked};
 use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, time};
 use crate::identity::canonical_structure;
 use crate::interaction::{App, Call};
@@ -68,6 +70,8 @@ pub(super) struct Asked {
     /// The parameters that were used, for the self link.
     pub used: Vec<(String, String)>,
     pub warnings: Vec<Issue>,
+    /// Numbers of the documents asked for by `entity` that the caller may know of, by their reference.
+    pub documents: HashMap<String, i64>,
 }
 
 /// Reads the query; unknown parameters are refused (strict handling) or ignored and reported.
@@ -162,9 +166,14 @@ impl Asked {
         asked
     }
 
-    /// Whether it matches with the entities that are left for the reader.
+    /// Whether it matches with the entities that are left for the reader, or was made from a document asked for.
     pub(super) fn fits_entities(&self, event: &Event) -> bool {
-        self.tests.iter().filter(|t| t.what == What::Entity).all(|t| t.fits(event))
+        self.tests.iter().filter(|t| t.what == What::Entity).all(|t| t.fits(event) || self.uses(t, event))
+    }
+
+    fn uses(&self, test: &Test, event: &Event) -> bool {
+        let numbers: Vec<i64> = test.any.iter().filter_map(|(_, reference)| self.documents.get(reference).copied()).collect();
+        !numbers.is_empty() && unpacked(&event.documents).any(|used| numbers.contains(&used))
     }
 }
 

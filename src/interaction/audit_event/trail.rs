@@ -80,7 +80,7 @@ fn events(app: &App, call: &Call, asked: &Asked, bounds: Option<Bounds>, beside_
     let (low, high) = asked.range();
     let (low, high) = (low.saturating_sub(beside_us), high.saturating_add(beside_us));
     let needle = asked.needle();
-    let fits = |e: &Event| asked.fits(e) && (beside_us > 0 || asked.fits_dates(e));
+    let fits = |e: &Event| asked.fits(e) && asked.fits_entities(e) && (beside_us > 0 || asked.fits_dates(e));
     let mut logged = Logged { fits: &fits, needle: &needle, low, high, newest: bounds.map(|b| b.log), events: Vec::new(), lines: 0, cut: false };
     app.read_log.newest(|line| logged.see(line))?;
     let Logged { newest, mut events, cut: log_cut, .. } = logged;
