@@ -12,6 +12,7 @@ mod numbers;
 mod opening;
 mod tde;
 
+pub use agents::known_by;
 pub use balp::{PERSON, STRUCTURE, TYPE, subtypes};
 pub use by::By;
 pub use checkpoint::{Checkpoint, Head};

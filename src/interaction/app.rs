@@ -8,8 +8,9 @@ use sha2::Sha256;
 use super::prepared::Prepared;
 use super::turns::Turns;
 use super::{Desk, Rules, Throttle};
+use crate::audit::By;
 use crate::config::Config;
-use crate::fhir::{Fault, FaultKind, Result};
+use crate::fhir::{Actor, Fault, FaultKind, Result, Role};
 use crate::keyinfo::Source;
 use crate::pdf;
 use crate::store::{Cache, ReadLog, Store};
@@ -124,6 +125,16 @@ impl App {
         let mut bytes = [0u8; 16];
         bytes.iter_mut().zip(digest).for_each(|(slot, byte)| *slot = byte);
         Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+    }
+
+    /// Who acts, with a name for a patient or representative that is the same at every visit and that nobody else can make: the token's own
+    /// may be an INS.
+    pub(super) fn named_by(&self, by: By, actor: &Actor) -> By {
+        if !matches!(actor.role, Role::Holder | Role::LegalRepresentative) || actor.subject.is_empty() {
+            return by;
+        }
+        let name = self.uuid_of(&[b"subject", actor.issuer.as_bytes(), actor.role.word().as_bytes(), actor.subject.as_bytes()]);
+        By { subject: name.unwrap_or_default(), ..by }
     }
 
     /// HMAC-SHA-256 of the parts, each preceded by its length.

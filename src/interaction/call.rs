@@ -75,6 +75,7 @@ impl Call {
         let now_us = app.now_us();
         let visibility = app.rules.visibility(&caller, &actor, now_us);
         let mut event = Self::event_for(&caller, Some(&actor), now_us, ids);
+        event.by = event.by.map(|by| app.named_by(by, &actor));
         event.matrix = visibility.rules().map(|r| r.matrix.version().to_owned()).unwrap_or_default();
         Self {
             visibility,

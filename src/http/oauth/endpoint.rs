@@ -11,7 +11,7 @@ use super::super::accept::Format;
 use super::super::serve::{Shared, address, caller, request_id, still_valid};
 use super::super::{body, respond};
 use super::{Authorization, Refusal, exchange};
-use crate::audit::{Action, Outcome};
+use crate::audit::{Action, By, Outcome};
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::identity::{Caller, SCOPE_ALL_USER};
 use crate::interaction::{self, Call};
@@ -66,6 +66,9 @@ fn answered(shared: &Shared, caller: &Caller, form: &[(String, String)], (addres
     "token".clone_into(&mut event.interaction);
     event.action = Action::E;
     event.outcome = Outcome::of_status(outcome.as_ref().map_or_else(|r| r.status, |_| 200));
+    // Who got it, and under which jti: as the token itself says.
+    let given = outcome.as_ref().ok().and_then(|answer| answer.get("access_token")?.as_str());
+    event.by = given.and_then(|token| shared.gate.tokens.check(token, &caller.fingerprint, now_us / 1_000_000).ok()).map(|verified| By::from(&verified.actor));
     app.trace(&event)?.wait()?;
     Ok(outcome)
 }

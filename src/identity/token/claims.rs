@@ -37,7 +37,8 @@ pub(super) fn actor(claims: &Value, kind: IssuerKind) -> Result<Actor, TokenErro
     let patient = matches!(role, Role::Holder | Role::LegalRepresentative);
     Ok(Actor {
         role,
-        person: if role == Role::Practitioner { Some(person(claims)?) } else { required(claims, "sub").map(|_| None)? },
+        person: if role == Role::Practitioner { Some(person(claims)?) } else { None },
+        subject: if role == Role::Practitioner { String::new() } else { required(claims, "sub")? },
         patient: if patient { Some(ins(claims)?) } else { None },
         software: Software { id: text(claims, "lps_id")?, name: text(claims, "lps_nom")?, version: text(claims, "lps_version")? },
         mode: word(claims, "mode", Mode::of)?.unwrap_or(Mode::Normal),
