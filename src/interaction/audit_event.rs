@@ -5,15 +5,18 @@
 
 mod asked;
 mod disclosure;
+mod readings;
 mod trail;
 
 use self::asked::{Asked, What};
+pub(super) use self::readings::told as readings;
 use self::trail::{Bounds, Trail};
 use super::paging::{Cursor, Mark};
 use super::planning::{outcome, raw_bundle, to_bytes};
 use super::search::encode;
 use super::{Answer, App, Call};
 use crate::audit::{Action, Entry};
+use crate::fhir::time::instant;
 use crate::fhir::{Issue, IssueType, Result, Role};
 
 /// GET AuditEvent?… and POST AuditEvent/_search: newest first.
@@ -94,15 +97,16 @@ fn respond(app: &App, call: &Call, asked: &Asked, trail: &Trail, offset: usize) 
         links.push(("next".to_owned(), format!("{}/AuditEvent?_page={}", app.base_url, next.seal(app)?)));
     }
     let mut remarks = asked.warnings.clone();
-    if trail.cut {
-        let what = format!("only the newest events were looked at ({} matches, {} lines): narrow date", trail::MAX_EVENTS, trail::MAX_LINES);
+    if let Some(cut_us) = trail.cut_us {
+        let bounds = format!("{} matches, {} lines", trail::MAX_EVENTS, trail::MAX_LINES);
+        let what = format!("only the newest events were looked at ({bounds}); for those before, search again with date=le{}", instant(cut_us));
         remarks.push(Issue::warning(IssueType::Incomplete, "date", what));
     }
     if !remarks.is_empty() {
         entries.push(format!("{{\"resource\":{},\"search\":{{\"mode\":\"outcome\"}}}}", String::from_utf8_lossy(&outcome(&remarks))));
     }
     // A total that the bound has cut is none; a count is then a lower bound, and the remark says so.
-    let told = asked.only_count || !asked.no_total && !trail.cut;
+    let told = asked.only_count || !asked.no_total && trail.cut_us.is_none();
     Ok(Answer::resource(raw_bundle("searchset", told.then_some(total), &links, &entries)))
 }
 

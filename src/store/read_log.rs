@@ -121,13 +121,55 @@ impl ReadLog {
     /// # Errors
     /// `Bug` when the file cannot be read.
     pub fn newest(&self, see: impl FnMut(&str) -> ControlFlow<()>) -> Result<()> {
-        backwards(&self.path, see).map_err(|e| Fault::new(FaultKind::Bug, 194, "the audit log could not be read").because(e))
+        self.from(|file| Ok(file.metadata()?.len()), see)
+    }
+
+    /// [`ReadLog::newest`] without the lines at the end of the log that are `later` than what is looked for: they are jumped over, in as
+    /// many steps as their number has bits. After a line that is later none may follow that is looked for.
+    ///
+    /// # Errors
+    /// `Bug` when the file cannot be read.
+    pub fn newest_but(&self, later: impl Fn(&str) -> bool, see: impl FnMut(&str) -> ControlFlow<()>) -> Result<()> {
+        self.from(|file| first_later(file, later), see)
+    }
+
+    fn from(&self, end: impl FnOnce(&mut File) -> std::io::Result<u64>, see: impl FnMut(&str) -> ControlFlow<()>) -> Result<()> {
+        let walk = || {
+            let mut file = File::open(&self.path)?;
+            let end = end(&mut file)?;
+            backwards(&mut file, end, see)
+        };
+        walk().map_err(|e| Fault::new(FaultKind::Bug, 194, "the audit log could not be read").because(e))
     }
 }
 
-fn backwards(path: &Path, mut see: impl FnMut(&str) -> ControlFlow<()>) -> std::io::Result<()> {
-    let mut file = File::open(path)?;
-    let mut end = file.metadata()?.len();
+/// Where a line begins after which all are later, at most a block and a line behind the first of them; the end of the file when none is.
+fn first_later(file: &mut File, later: impl Fn(&str) -> bool) -> std::io::Result<u64> {
+    let (mut low, mut high) = (0, file.metadata()?.len());
+    while high - low > BLOCK {
+        let middle = low + (high - low) / 2;
+        match line_after(file, middle)? {
+            Some((start, line)) if start < high && later(&line) => high = start,
+            Some((start, _)) if start < high => low = middle,
+            // No line begins between the middle and what is known to be later.
+            _ => break,
+        }
+    }
+    Ok(high)
+}
+
+/// The first whole line that begins after a place, and where it begins; `None` when there is none within a block.
+fn line_after(file: &mut File, place: u64) -> std::io::Result<Option<(u64, String)>> {
+    file.seek(SeekFrom::Start(place))?;
+    let mut block = Vec::new();
+    file.take(BLOCK).read_to_end(&mut block)?;
+    let mut lines = block.split(|b| *b == b'\n');
+    let (Some(rest), Some(line), Some(_)) = (lines.next(), lines.next(), lines.next()) else { return Ok(None) };
+    let start = place + u64::try_from(rest.len()).unwrap_or(0) + 1;
+    Ok(Some((start, String::from_utf8_lossy(line).into_owned())))
+}
+
+fn backwards(file: &mut File, mut end: u64, mut see: impl FnMut(&str) -> ControlFlow<()>) -> std::io::Result<()> {
     // The beginning of a line whose rest is in the block behind; unfinished until the first end of a line is found.
     let (mut rest, mut unfinished) = (Vec::new(), true);
     while end > 0 {
@@ -275,6 +317,27 @@ mod tests {
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         let _log = ReadLog::open(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn later_lines_are_jumped_over_and_none_that_is_looked_for() {
+        let path = fresh("jump");
+        let log = ReadLog::open(&path).unwrap();
+        let long = "x".repeat(usize::try_from(BLOCK).unwrap() / 7);
+        log.append((0..60).map(|n| format!("{{\"n\":{n},\"t\":\"{long}\"}}")).collect()).unwrap().wait().unwrap();
+        let number = |line: &str| line.split("\"n\":").nth(1).unwrap().split(',').next().unwrap().parse::<i64>().unwrap();
+        for last in [0, 1, 29, 30, 58, 59] {
+            let mut seen = Vec::new();
+            let see = |line: &str| {
+                seen.push(number(line));
+                ControlFlow::Continue(())
+            };
+            log.newest_but(|line| number(line) > last, see).unwrap();
+            let later = seen.iter().filter(|n| **n > last).count();
+            assert!(later <= 9, "{later} lines after {last} were walked");
+            assert!(seen.into_iter().filter(|n| *n <= last).eq((0..=last).rev()), "up to {last}");
+        }
         std::fs::remove_file(&path).unwrap();
     }
 
