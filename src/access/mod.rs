@@ -21,6 +21,7 @@ mod structures;
 #[cfg(test)]
 mod tests;
 mod visibility;
+mod withdrawal;
 
 pub use choices::{Choice, ChoiceKind, FERMETURE, MEDECIN_TRAITANT, RATTACHEMENT_MES, choices, strip as strip_choices};
 pub use confidence::Confidence;
@@ -33,12 +34,14 @@ pub use roles::{SYSTEM, may};
 pub use rule::{Rule, RuleRow};
 pub use structures::Structures;
 pub use visibility::{Purpose, Sight, Visibility, person_key, staff_key};
+pub use withdrawal::{Told, ToldRow, told};
 
-/// Codes of the rows of rules, feeding and durations that no text settles; those of the matrix are [`Matrix::assumptions`].
+/// Codes of the rows of rules, feeding, durations and withdrawal that no text settles; those of the matrix are [`Matrix::assumptions`].
 pub fn assumptions() -> Vec<String> {
     let assumed = |confidence: Confidence| confidence == Confidence::Assumption;
     let rules = Rule::ALL.iter().map(|r| r.row()).filter(|r| assumed(r.confidence)).map(|r| format!("rule {}", r.code));
     let feeding = Situation::ALL.iter().map(|s| feeding(*s)).filter(|r| assumed(r.confidence)).map(|r| format!("feeding {}", r.code));
     let durations = durations().iter().filter(|d| assumed(d.confidence)).map(|d| format!("duration {}", d.name));
-    rules.chain(feeding).chain(durations).collect()
+    let told = told().iter().filter(|r| assumed(r.confidence)).map(|r| format!("withdrawal {}", r.what));
+    rules.chain(feeding).chain(durations).chain(told).collect()
 }

@@ -1,21 +1,24 @@
 //! delete. On DocumentReference it is the author's logical delete: the document and its facts are absent from then on.
 //! Spec: FHIR R4 http#delete; PDSM4DMP suppression.
 
-use super::planning::Planned;
+use super::planning::{Planned, outcome};
 use super::registry::ResourceRow;
 use super::rights::{self, Deciding};
-use super::{Answer, App, Call, feeding, read, update};
+use super::{Answer, App, Call, audit_event, feeding, read, update};
 use crate::access::Situation;
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{ChangeDocument, Operation, Plan, Precondition, Put, Reader};
 
-/// DELETE [type]/[id]
+/// DELETE [type]/[id]. Who withdraws a document may ask (`Prefer: return=OperationOutcome`) how far it was read.
 pub(super) fn delete(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
     call.is("delete", Action::D);
     call.touched(format!("{}/{id}", row.kind));
     update::not_reserved(id)?;
-    app.plan_and_commit(call, || plan(app, call, row, id))?;
+    let (_, written) = app.plan_and_commit(call, || plan(app, call, row, id))?;
+    if written.is_some() && row.kind == "DocumentReference" && call.prefer.returns.as_deref() == Some("OperationOutcome") {
+        return Ok(Answer::resource(outcome(&audit_event::readings(app, call, id)?)));
+    }
     Ok(Answer::empty(204))
 }
 

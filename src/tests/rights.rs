@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::enforced_on_both;
-use crate::support::{FHIR_JSON, Session, TestServer, json as body_of, refused, resources, small_cda, text};
+use crate::support::{FHIR_JSON, Session, TestServer, json as body_of, refused, resources, sample, small_cda, text};
 
 const INS: &str = "258027511234534";
 const OTHER: &[&str] = &["--rpps", "899700000001", "--profession", "10", "--specialty", "SM04"];
@@ -16,6 +16,8 @@ enforced_on_both! {
     the_medecin_traitant_sees_masked_documents_and_cannot_be_blocked
     a_closed_record_is_closed_to_professionals_and_open_to_its_holder
     breaking_the_glass_needs_a_reason_and_no_opposition_and_is_told
+    only_a_record_that_an_emergency_opened_is_told_and_counted
+    the_medecin_traitant_finds_the_notices_owed_to_him
     the_notice_of_a_secret_access_is_kept_from_legal_representatives
     the_matrix_decides_by_profession_and_type
     what_is_kept_from_the_patient_is_absent_for_him_alone
@@ -35,6 +37,13 @@ enforced_on_both! {
 fn deposited(server: &TestServer, unique: &str, more: &str) -> (String, Value) {
     let reference = server.doctor(&[]).deposited(&small_cda(unique, INS, more));
     (reference["subject"]["reference"].as_str().unwrap().to_owned(), reference)
+}
+
+/// A document that states facts: the sections of a medical synthesis.
+fn stating(unique: &str, ins: &str) -> Vec<u8> {
+    let body = |text: &str| text.find("<structuredBody").zip(text.find("</structuredBody>")).map(|(a, b)| text[a..b].to_owned()).unwrap();
+    let cda = String::from_utf8(small_cda(unique, ins, "")).unwrap();
+    cda.replace(&body(&cda), &body(&String::from_utf8(sample("01-synthese-medicale.xml")).unwrap())).into_bytes()
 }
 
 /// A document of another type in the same record, deposited by the practice's software on its own.
@@ -210,6 +219,52 @@ fn breaking_the_glass_needs_a_reason_and_no_opposition_and_is_told(server: &Test
     assert_eq!(centre.get(&format!("{patient}/$summary")).status, 200);
     written(&mut holder, "Consent", &consent(&patient, json!({"type": "deny", "purpose": [{"code": "centre_15"}]})));
     refused(&centre.get(&format!("{patient}/$summary")), 403);
+}
+
+/// The existence test, an explanation and what was refused open nothing: nobody is told of a consultation that never was.
+fn only_a_record_that_an_emergency_opened_is_told_and_counted(server: &TestServer) {
+    let (patient, reference) = deposited(server, "2.25.154", "");
+    let existence = format!("Patient?identifier=urn:oid:1.2.250.1.213.1.4.10|{INS}");
+    let mut glass = server.acting("client-imagerie", &[OTHER, &["--mode", "bris_de_glace", "--reason", "Coma"]].concat());
+    let tested = glass.found(&existence);
+    assert!(tested["total"] == 1 && !tested.to_string().contains("ESSAI"), "that there is a record, and nothing of the person: {tested}");
+    glass.found(&format!("DocumentReference/{}/$explain-access", reference["id"].as_str().unwrap()));
+    let mut holder = server.holder(INS);
+    let opposed = written(&mut holder, "Consent", &consent(&patient, json!({"type": "deny", "purpose": [{"code": "bris_de_glace"}]})));
+    for path in [format!("{patient}/$summary"), format!("{patient}/$everything"), format!("DocumentReference?patient={patient}")] {
+        refused(&glass.get(&path), 403);
+    }
+    assert_eq!((glass.get(&existence).status, glass.get(&patient).status), (200, 200));
+    // Others, ten a day: none was used.
+    for n in 0..9 {
+        let other = server.cabinet().patient(&format!("2580275112346{n:02}"));
+        assert_eq!(glass.get(&format!("Patient/{other}/$summary")).status, 200);
+    }
+    let mut ended = opposed;
+    ended["status"] = json!("inactive");
+    assert_eq!(holder.put(&format!("Consent/{}", ended["id"].as_str().unwrap()), &ended).status, 200);
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert_eq!(holder.found(&format!("Communication?patient={patient}"))["total"], 0);
+    assert_eq!(glass.get(&format!("{patient}/$summary")).status, 200);
+    assert_eq!(wait_for_notice(&mut holder, &patient)["total"], 1);
+}
+
+fn the_medecin_traitant_finds_the_notices_owed_to_him(server: &TestServer) {
+    let (patient, _) = deposited(server, "2.25.155", "");
+    let mut holder = server.holder(INS);
+    let declared = json!({"resourceType": "CareTeam", "status": "active", "subject": {"reference": patient}, "participant": [
+        {"role": [{"coding": [{"system": "http://snomed.info/sct", "code": "446050000"}]}], "member": {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "899700218896"}}}]});
+    written(&mut holder, "CareTeam", &declared);
+    let mut glass = server.acting("client-imagerie", &[OTHER, &["--mode", "bris_de_glace", "--reason", "Coma"]].concat());
+    assert_eq!(glass.get(&format!("{patient}/$summary")).status, 200);
+    let notice = wait_for_notice(&mut holder, &patient)["entry"][0]["resource"].clone();
+    let recipients: Vec<&Value> = notice["recipient"].as_array().unwrap().iter().collect();
+    assert_eq!(recipients, [&json!({"reference": patient}), &json!({"type": "Practitioner", "identifier": {"system": "urn:oid:1.2.250.1.71.4.2.1", "value": "899700218896"}})]);
+    let mut treating = server.doctor(&[]);
+    let of = |number: &str| format!("Communication?patient={patient}&recipient:identifier=urn:oid:1.2.250.1.71.4.2.1|{number}");
+    assert_eq!(treating.found(&of("899700218896"))["total"], 1);
+    assert_eq!(treating.found(&of("899700000001"))["total"], 0);
+    assert_eq!(treating.found(&format!("Communication?patient={patient}&recipient={patient}"))["total"], 1);
 }
 
 /// The notice of a connexion secrète is the holder's alone, like its trace.
@@ -417,19 +472,48 @@ fn a_team_opens_the_record_to_its_members(server: &TestServer) {
 
 fn a_document_filed_under_the_wrong_patient_is_withdrawn_and_who_read_it_is_known(server: &TestServer) {
     let (patient, _) = deposited(server, "2.25.251", "");
-    let wrong = server.doctor(&[]).deposited(&small_cda("2.25.252", INS, ""));
+    let wrong = server.doctor(&[]).deposited(&stating("2.25.252", INS));
     let id = wrong["id"].as_str().unwrap();
     let mut reader = server.acting("client-imagerie", OTHER);
     authorized(&mut reader, &patient);
     assert_eq!(reader.get(&format!("DocumentReference/{id}")).status, 200);
-    assert_eq!(server.doctor(&[]).call("DELETE", &format!("DocumentReference/{id}"), &[], b"").status, 204);
+    // Somebody else by every way there is.
+    let binary = wrong["content"][0]["attachment"]["url"].as_str().unwrap().rsplit_once("/fhir/").unwrap().1;
+    let ways = [
+        format!("{patient}/$summary"),
+        format!("{patient}/$key-info"),
+        format!("{patient}/$key-info?_format=keyinfo"),
+        format!("{patient}/$everything"),
+        format!("{patient}/$documents-delta"),
+        format!("Condition?patient={patient}"),
+        format!("Provenance?entity=DocumentReference/{id}"),
+        format!("DocumentReference?patient={patient}"),
+        format!("DocumentReference/{id}/_history"),
+        format!("DocumentReference/{id}/$validate-cda"),
+        binary.to_owned(),
+    ];
+    let numbers: Vec<String> = (0..ways.len()).map(|n| format!("8997000010{n:02}")).collect();
+    for (number, way) in numbers.iter().zip(&ways) {
+        let mut session = server.acting("client-imagerie", &["--rpps", number, "--profession", "10"]);
+        authorized(&mut session, &patient);
+        let answer = session.call("GET", way, &[("Accept", "*/*")], b"");
+        assert_eq!(answer.status, 200, "{way}: {}", text(&answer));
+    }
+    let withdrawn = server.doctor(&[]).call("DELETE", &format!("DocumentReference/{id}"), &[("Prefer", "return=OperationOutcome")], b"");
+    assert_eq!(withdrawn.status, 200, "{}", text(&withdrawn));
+    let told = text(&withdrawn);
+    assert!(told.contains("lu 12 fois par 12 personne") && told.contains("profession 10, normal : 12"), "{told}");
+    assert!(!told.contains("8997000"), "how many, not who: {told}");
     assert_eq!(reader.get(&format!("DocumentReference/{id}")).status, 404);
     assert_eq!(total(&mut reader, &patient), 1);
     let mut auditor = server.acting("client-cabinet", &["--role", "auditor"]);
-    let read = auditor.found(&format!("AuditEvent?entity=DocumentReference/{id}&action=R&outcome=0"));
-    assert_eq!(read["total"], 1, "{read}");
+    let read = auditor.found(&format!("AuditEvent?entity=DocumentReference/{id}&action=R,E&outcome=0&_count=100"));
+    for (number, way) in numbers.iter().map(String::as_str).chain(["899700000001"]).zip(ways.iter().map(String::as_str).chain(["read"])) {
+        assert!(read.to_string().contains(number), "who read it by {way}");
+    }
+    assert_eq!(read["total"], 12, "{read}");
     // The same document, for the patient it is about.
-    let right = server.doctor(&[]).deposited(&small_cda("2.25.252", "158027511234531", ""));
+    let right = server.doctor(&[]).deposited(&stating("2.25.252", "158027511234531"));
     assert_ne!(right["subject"]["reference"], wrong["subject"]["reference"]);
 }
 
