@@ -137,3 +137,41 @@ impl Event {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a caller, a certificate or a token may say: ends of lines, escapes of terminals, quotes, what is not visible.
+    const NAUGHTY: &[&str] = &[
+        "a\r\nb",
+        "\u{1b}[2J\u{1b}]0;x\u{7}",
+        "\u{0}\u{1}\u{8}\u{7f}\u{85}\u{9b}",
+        "\",\"outcome\":\"Success",
+        "\\u0000 \\ \\\"",
+        "\u{202e}\u{feff}\u{2028}\u{2029}",
+        "{\"prev\":\"\",\"number\":1}",
+        "' OR 1=1 -- %00%0a",
+    ];
+
+    /// Every text of an event, set to the same.
+    fn naughty(text: &str) -> Event {
+        let by = serde_json::json!({"role": "practitioner", "person": text, "subject": text, "profession": text, "specialty": text, "situation": text, "mode": "bris_de_glace",
+            "reason": text, "level": "direct", "software": text, "issuer": text, "token": text});
+        serde_json::from_value(serde_json::json!({"at_us": 1, "id": text, "interaction": text, "transaction": text, "action": "R", "outcome": "Refused", "structure": text,
+            "organization": text, "fingerprint": text, "serial": text, "issuer": text, "address": text, "patient": text, "entities": [text], "documents": text, "query": text,
+            "request_id": text, "by": by, "matrix": text, "rule": text, "opening": text, "looked_at": [[text, text]]}))
+        .unwrap()
+    }
+
+    #[test]
+    fn no_text_of_an_event_breaks_its_line_or_says_another_thing() {
+        for text in NAUGHTY {
+            let event = naughty(text);
+            let line = serde_json::to_string(&event).unwrap();
+            assert!(!line.bytes().any(|b| b < 0x20), "{line:?}");
+            assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+            assert!(line.starts_with("{\"at_us\":1,"), "what is read without parsing stands before anything a caller wrote");
+        }
+    }
+}

@@ -145,7 +145,8 @@ impl App {
         Ok(done)
     }
 
-    fn notice(&self, nobody: &Visibility, job: &DueJob, now_us: i64) -> Result<()> {
+    /// Writes the notice of a job, unless it is written already or there is nothing left to tell.
+    pub(super) fn notice(&self, nobody: &Visibility, job: &DueJob, now_us: i64) -> Result<()> {
         let written = self.store.read(nobody, |reader| {
             let draft = match job.kind.as_str() {
                 EMERGENCY => emergency(reader, &job.argument)?,

@@ -166,6 +166,45 @@ fn a_notice_is_not_written_when_there_is_nothing_left_to_tell() {
     assert_eq!(total(&app, &holder(), now + 15 * DAY_US, &format!("Communication?patient={patient}")), 0, "with nothing to say");
 }
 
+/// Work whose end was not noted (power loss between the notice and it) is done again: under the same key, the notice is there already.
+#[test]
+fn a_notice_whose_work_is_done_twice_is_written_once() {
+    let folder = Folder::new();
+    let app = app(&folder.0);
+    let now = app.now_us();
+    let (_, reference) = ask(&app, &Actor::structure(), now, (Method::Post, "$deposit?security-label=INVISIBLE_PATIENT", &document()));
+    let notices = format!("Communication?patient={}", reference["subject"]["reference"].as_str().unwrap());
+    let due = now + 15 * DAY_US;
+    let waiting = || app.store.read(&crate::access::Visibility::open("", due), |r| r.due(&["hidden-notice"], due, 10)).unwrap();
+    let job = waiting().pop().unwrap();
+    assert_eq!((app.work(due).unwrap(), total(&app, &holder(), due, &notices)), (1, 1));
+    let (_, told) = ask(&app, &holder(), due, (Method::Get, &notices, b""));
+    app.notice(&crate::access::Visibility::open("", due), &job, due + 1).unwrap();
+    assert!(waiting().is_empty());
+    let (_, same) = ask(&app, &holder(), due, (Method::Get, &notices, b""));
+    assert_eq!((total(&app, &holder(), due, &notices), &same["entry"]), (1, &told["entry"]));
+}
+
+#[test]
+fn a_notice_of_an_emergency_survives_a_restart_and_is_one_a_day() {
+    let folder = Folder::new();
+    let first = app(&folder.0);
+    let now = first.now_us();
+    let (_, reference) = ask(&first, &Actor::structure(), now, (Method::Post, "$deposit", &document()));
+    let patient = reference["subject"]["reference"].as_str().unwrap().to_owned();
+    let glass = Actor { mode: crate::fhir::Mode::BrisDeGlace, reason: "Coma".into(), ..doctor() };
+    let look = |app: &App, at: i64| assert_eq!(ask(app, &glass, at, (Method::Get, &format!("{patient}/$everything"), b"")).0, 200);
+    look(&first, now);
+    drop(first);
+    let app = app(&folder.0);
+    let notices = format!("Communication?patient={patient}");
+    assert_eq!((app.work(now).unwrap(), total(&app, &holder(), now, &notices)), (1, 1));
+    look(&app, now);
+    assert_eq!(app.work(now).unwrap(), 0, "told already");
+    look(&app, now + DAY_US);
+    assert_eq!((app.work(now + DAY_US).unwrap(), total(&app, &holder(), now + DAY_US, &notices)), (1, 2), "of another day");
+}
+
 #[test]
 fn a_consent_ends_with_its_consultation() {
     let folder = Folder::new();
