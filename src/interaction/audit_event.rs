@@ -33,6 +33,27 @@ pub(super) fn search(app: &App, call: &Call, query: &[(String, String)]) -> Resu
     respond(app, call, &asked, &trail, place.map_or(0, |p| p.1))
 }
 
+/// Accesses to a record as its holder reads them, and where to go on.
+pub(super) struct Accesses {
+    /// Id and JSON of each AuditEvent, newest first.
+    pub resources: Vec<(String, Vec<u8>)>,
+    /// Those of this moment (µs UTC) and before were not looked at; none when all were.
+    pub older_us: Option<i64>,
+}
+
+/// The accesses to a patient's record up to a moment (µs UTC) that the caller may read.
+///
+/// # Errors
+/// `Bug` or `Busy` from the trail.
+pub(super) fn accesses(app: &App, call: &Call, patient: &str, until_us: i64) -> Result<Accesses> {
+    let mut asked = Asked::until(until_us);
+    asked.require(What::Patient, vec![patient.to_owned()]);
+    let mut trail = trail::gather(app, call, &asked, None)?;
+    trail::whole(app, call, &mut trail.entries)?;
+    let resources = trail.entries.iter().map(|e| Ok((e.event.id.clone(), to_bytes(&e.to_fhir())?))).collect::<Result<_>>()?;
+    Ok(Accesses { resources, older_us: trail.cut_us })
+}
+
 /// GET AuditEvent/[id]
 pub(super) fn read(app: &App, call: &Call, id: &str) -> Result<Answer> {
     let found = trail::one(app, call, id)?.ok_or_else(super::read::not_here)?;

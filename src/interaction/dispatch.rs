@@ -4,7 +4,7 @@ use super::address::{form_pairs, is_id};
 use super::registry::{ResourceRow, registry};
 use super::{Answer, App, Call, Method};
 use super::{
-    audit_event, authorize, capability, create, delete, delta, deposit, erase, everything, explain, generate_metadata, history, key_info, notices, patch, patient, read,
+    audit_event, authorize, capability, create, delete, delta, deposit, erase, everything, explain, export, generate_metadata, history, key_info, notices, patch, patient, read,
     record_state, refused, render, search, summary, transaction, update, validate_cda,
 };
 use crate::access::{SYSTEM, may};
@@ -104,7 +104,7 @@ fn run(app: &App, call: &Call, method: Method, row: &ResourceRow, id: Option<&st
         ("close", Some(id)) => record_state::close(app, call, id),
         ("reopen", Some(id)) => record_state::reopen(app, call, id),
         ("everything", Some(id)) => everything::everything(app, call, id),
-        ("export", Some(id)) => everything::export(app, call, id),
+        ("export", Some(id)) => export::export(app, call, id),
         ("erase", Some(id)) => erase::erase(app, call, id),
         ("validate-cda", Some(id)) => validate_cda::document(app, call, id),
         ("render", Some(id)) => render::document(app, call, id),

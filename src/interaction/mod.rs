@@ -25,6 +25,7 @@ mod erase;
 mod everything;
 mod existence;
 mod explain;
+mod export;
 mod facts;
 mod feeding;
 mod generate_metadata;

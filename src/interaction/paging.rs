@@ -43,6 +43,12 @@ pub(super) enum Mark {
         log: i64,
         offset: usize,
     },
+    /// Where a part of `$export` ended; see there.
+    Export {
+        stage: u8,
+        first: i64,
+        second: i64,
+    },
 }
 
 impl Cursor {

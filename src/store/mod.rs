@@ -14,6 +14,7 @@ mod counters;
 mod documents;
 mod editions;
 mod erasure;
+mod export;
 mod facts;
 mod footprint;
 mod given;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::enforced_on_both;
-use crate::support::{FHIR_JSON, Session, TestServer, json as body_of, refused, resources, sample, small_cda, text};
+use crate::support::{FHIR_JSON, Session, TestServer, json as body_of, refused, resources, small_cda, stating, text};
 
 const INS: &str = "258027511234534";
 const OTHER: &[&str] = &["--rpps", "899700000001", "--profession", "10", "--specialty", "SM04"];
@@ -37,13 +37,6 @@ enforced_on_both! {
 fn deposited(server: &TestServer, unique: &str, more: &str) -> (String, Value) {
     let reference = server.doctor(&[]).deposited(&small_cda(unique, INS, more));
     (reference["subject"]["reference"].as_str().unwrap().to_owned(), reference)
-}
-
-/// A document that states facts: the sections of a medical synthesis.
-fn stating(unique: &str, ins: &str) -> Vec<u8> {
-    let body = |text: &str| text.find("<structuredBody").zip(text.find("</structuredBody>")).map(|(a, b)| text[a..b].to_owned()).unwrap();
-    let cda = String::from_utf8(small_cda(unique, ins, "")).unwrap();
-    cda.replace(&body(&cda), &body(&String::from_utf8(sample("01-synthese-medicale.xml")).unwrap())).into_bytes()
 }
 
 /// A document of another type in the same record, deposited by the practice's software on its own.
@@ -430,6 +423,25 @@ fn the_trail_is_read_by_auditor_and_holder(server: &TestServer) {
     assert!(
         resources(&tde, "AuditEvent").iter().all(|e| e["period"]["start"].is_string() && e["agent"].as_array().unwrap().len() <= 2 && e["subtype"].as_array().unwrap().len() <= 1)
     );
+    // Everybody who acts has a name: an auditor his issuer's for him, a holder one that is the same each time and no INS.
+    let requestors = |session: &mut Session, query: &str| -> Vec<Value> {
+        let found = session.found(&format!("AuditEvent?{query}&_count=100"));
+        let all = resources(&found, "AuditEvent").into_iter().flat_map(|e| e["agent"].as_array().unwrap().clone());
+        all.filter(|a| a["requestor"] == true).map(|a| a["who"]["identifier"].clone()).collect()
+    };
+    let auditors = requestors(&mut auditor, "agent=development-auditor");
+    assert!(auditors.len() > 2 && auditors.iter().all(|who| who["system"] == "urn:passerelle:development" && who["value"] == "development-auditor"), "{auditors:?}");
+    holder.found(&patient);
+    let holders: Vec<Value> = requestors(&mut auditor, &format!("patient={patient}&agent=urn:passerelle:subject|")).into_iter().collect();
+    assert!(holders.len() >= 2 && holders.iter().all(|who| *who == holders[0] && who["value"].as_str().is_some_and(|v| v.len() == 36)), "{holders:?}");
+    // By the certificate and by the token that was shown; a modifier that is not understood is refused.
+    let agent = summary["agent"].as_array().unwrap().iter().find(|a| a["requestor"] == true).unwrap();
+    let fingerprint = summary["agent"][0]["altId"].as_str().unwrap();
+    let mut total_of = |query: &str| auditor.found(&format!("AuditEvent?patient={patient}&subtype=summary&{query}"))["total"].as_i64().unwrap();
+    assert_eq!((total_of(&format!("altid={fingerprint}")), total_of(&format!("altid={}", "0".repeat(64)))), (1, 0));
+    assert_eq!((total_of(&format!("policy={}", agent["policy"][0].as_str().unwrap())), total_of("policy=urn:ietf:params:oauth:jti:none")), (1, 0));
+    assert_eq!((total_of("period-end=ge2026-01-01"), total_of("period-end=lt2026-01-01")), (1, 0));
+    refused(&auditor.get("AuditEvent?agent:missing=true"), 400);
     // Connexion secrète: the trace is kept from legal representatives, not from the holder.
     let mut secret = server.acting("client-imagerie", &[OTHER, &["--secret"]].concat());
     assert_eq!(secret.get(&format!("{patient}/$summary")).status, 200);
@@ -538,6 +550,34 @@ fn the_holder_takes_everything_with_him(server: &TestServer) {
     let data = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, binary[0]["data"].as_str().unwrap()).unwrap();
     assert_eq!(data, small_cda("2.25.261", INS, ""), "the bytes as they came");
     assert_eq!(resources(&all, "DocumentReference")[0]["id"], own["id"]);
+    // What was, and who looked.
+    let label = json!([{"op": "add", "path": "/securityLabel/-", "value": {"coding": [{"system": "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument", "code": "MASQUE_PS"}]}}]);
+    assert_eq!(patch(&mut holder, own["id"].as_str().unwrap(), &label).status, 200);
+    let all = body_of(&holder.call("POST", &format!("{patient}/$export"), &[("Accept", FHIR_JSON)], b""));
+    let versions: Vec<&str> = resources(&all, "DocumentReference").iter().map(|r| r["meta"]["versionId"].as_str().unwrap()).collect();
+    assert_eq!(versions, ["1", "2"]);
+    let accesses: Vec<String> = resources(&all, "AuditEvent").iter().map(|e| e.to_string()).collect();
+    assert!(accesses.iter().any(|e| e.contains("\"deposit\"")) && accesses.iter().any(|e| e.contains("\"export\"")), "{accesses:?}");
+    assert!(all.get("link").is_none(), "one part holds it all");
+    // In parts it is the same, each entry once.
+    let name = |e: &Value| format!("{} {}", e["fullUrl"].as_str().unwrap(), e["resource"]["meta"]["versionId"]);
+    let names = |bundle: &Value| bundle["entry"].as_array().unwrap().iter().map(name).collect::<Vec<_>>();
+    let (mut parts, mut path) = (Vec::new(), format!("{patient}/$export?_count=3"));
+    loop {
+        let part = holder.found(&path);
+        assert!(part["entry"].as_array().unwrap().len() <= 3);
+        parts.extend(names(&part));
+        let Some(next) = part["link"][0]["url"].as_str() else { break };
+        path = next.rsplit_once("/fhir/").unwrap().1.to_owned();
+        refused(&server.doctor(&[]).get(&path), 403);
+        assert!(parts.len() < 100, "it comes to an end");
+    }
+    let held = |all: &[String]| all.iter().filter(|n| !n.contains("/AuditEvent/")).cloned().collect::<Vec<_>>();
+    assert_eq!(held(&parts), held(&names(&all)));
+    let accesses: Vec<&String> = parts.iter().filter(|n| n.contains("/AuditEvent/")).collect();
+    assert!(accesses.len() > 5 && accesses.iter().collect::<std::collections::BTreeSet<_>>().len() == accesses.len(), "{accesses:?}");
+    // A link is of one record and one caller.
+    refused(&holder.get(&format!("{patient}/$export?_page=x.y")), 400);
     let everything = holder.found(&format!("{patient}/$everything"));
     assert!(resources(&everything, "Binary").is_empty() && resources(&everything, "Patient").len() == 1);
     refused(&server.doctor(&[]).get(&format!("{patient}/$everything")), 403);

@@ -336,6 +336,13 @@ pub fn small_cda(unique: &str, ins: &str, more_header: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// A document that states facts: the sections of a medical synthesis.
+pub fn stating(unique: &str, ins: &str) -> Vec<u8> {
+    let body = |text: &str| text.find("<structuredBody").zip(text.find("</structuredBody>")).map(|(a, b)| text[a..b].to_owned()).unwrap();
+    let cda = String::from_utf8(small_cda(unique, ins, "")).unwrap();
+    cda.replace(&body(&cda), &body(&String::from_utf8(sample("01-synthese-medicale.xml")).unwrap())).into_bytes()
+}
+
 /// A table of the registry.
 pub fn registry_table<T: serde::de::DeserializeOwned>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/registry").join(name);

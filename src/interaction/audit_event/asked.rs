@@ -165,6 +165,11 @@ impl Asked {
         self.tests.iter().all(|t| matches!(t.what, What::Patient | What::Agent | What::Type))
     }
 
+    /// The events up to a moment, µs UTC.
+    pub(super) fn until(at_us: i64) -> Self {
+        Self { dates: vec![vec![DateTest { prefix: DatePrefix::Le, low_us: at_us, high_us: at_us }]], ..Self::default() }
+    }
+
     /// The events of these openings.
     pub(super) fn openings(ids: Vec<String>) -> Self {
         let mut asked = Self::default();

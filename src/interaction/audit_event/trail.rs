@@ -40,6 +40,8 @@ pub(super) fn gather(app: &App, call: &Call, asked: &Asked, bounds: Option<Bound
     // An access is of the time asked for when any part of it is.
     let mut entries: Vec<Entry> = if accesses { audit::entries(found.events) } else { found.events.into_iter().map(Entry::alone).collect() };
     entries.retain(|entry| entry.all().any(|e| asked.fits_dates(e)));
+    // What is not later than the newest event that was left out comes with that one, from whichever source: never twice.
+    entries.retain(|entry| found.cut_us.is_none_or(|cut_us| entry.event.at_us > cut_us));
     entries.sort_by(|a, b| (b.event.at_us, &b.event.id).cmp(&(a.event.at_us, &a.event.id)));
     if asked.oldest_first {
         entries.reverse();
@@ -96,7 +98,11 @@ fn all(app: &App, call: &Call, asked: &Asked, bounds: Option<Bounds>, beside_us:
     let fits = |e: &Event| asked.fits(e) && asked.fits_entities(e) && (beside_us > 0 || asked.fits_dates(e));
     let mut logged = Logged { fits: &fits, needle: &needle, low, high, newest: bounds.map(|b| b.log), events: Vec::new(), lines: 0, most: MAX_LINES, cut_us: None };
     let later = |line: &str| number_after(line, "\"at_us\":").is_some_and(|at_us| at_us > high.saturating_add(SLACK_US));
-    if high == i64::MAX { app.read_log.newest(|line| logged.see(line))? } else { app.read_log.newest_but(later, |line| logged.see(line))? }
+    if high == i64::MAX {
+        app.read_log.newest(|line| logged.see(line))?
+    } else {
+        app.read_log.newest_but(later, |line| logged.see(line))?
+    }
     let Logged { newest, mut events, cut_us: log_cut, .. } = logged;
     let limit = i64::try_from(MAX_EVENTS).unwrap_or(i64::MAX);
     let (commit, written_cut) = app.store.read(&call.visibility, |reader| {
