@@ -214,7 +214,8 @@ impl Call {
             let event = self.event.borrow();
             event.interaction == "search-type" && event.query.is_none()
         };
-        if unkept && self.body.len() <= MAX_FORM {
+        let form = self.body.is_empty() || self.content_type == "application/x-www-form-urlencoded" && self.body.len() <= MAX_FORM;
+        if unkept && form {
             self.queried();
         }
     }

@@ -48,8 +48,7 @@ impl Named {
         let mut out = Self::default();
         out.places.extend(call.addressed().map(|(kind, id)| (kind.to_owned(), id.to_owned())));
         let kind = call.path.first().map_or("", String::as_str);
-        let form = call.path.last().is_some_and(|p| p == "_search") && call.method == Method::Post && call.body.len() <= MAX_FORM;
-        let form = form.then(|| std::str::from_utf8(&call.body).map(form_pairs).unwrap_or_default()).unwrap_or_default();
+        let form = form(call);
         let pairs = call.asked().chain(form.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         pairs.for_each(|(name, value)| value.split(',').for_each(|one| out.parameter(app, kind, name, one)));
         out.places.truncate(MAX_NAMES);
@@ -86,4 +85,11 @@ impl Named {
         }
         Ok(out)
     }
+}
+
+/// The pairs of the form of a search by POST.
+fn form(call: &Call) -> Vec<(String, String)> {
+    let searches = call.method == Method::Post && call.path.last().is_some_and(|p| p == "_search") && call.body.len() <= MAX_FORM;
+    let text = if searches { std::str::from_utf8(&call.body).unwrap_or_default() } else { "" };
+    form_pairs(text)
 }

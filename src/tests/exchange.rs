@@ -203,6 +203,11 @@ fn a_session_becomes_a_token_bound_to_the_certificate() {
     assert_eq!(provider.answers.lock().unwrap().asked, 2, "one introspection, one userinfo");
     let subject = provider.subject(&json!({}));
     refused(&use_of(&server, "client-cabinet", &subject), 401);
+    // Whoever got the token, and which one, is in the trail.
+    let policy = format!("urn:ietf:params:oauth:jti:{}", said["jti"].as_str().unwrap());
+    let mut auditor = server.acting("client-cabinet", &["--role", "auditor"]);
+    let traced = json(&auditor.get(&format!("AuditEvent?subtype=token&agent=899700218896&policy={policy}")));
+    assert_eq!(traced["total"], 1, "{traced}");
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod key_info_golden;
 mod key_info_rules;
 mod key_info_time;
 mod operations;
+mod outcomes;
 mod patients;
 mod pdf;
 mod pdf_maker;
