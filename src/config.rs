@@ -144,7 +144,8 @@ impl Default for Database {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Audit {
-    /// File of the signed checkpoints: best on another machine or on a medium that cannot be rewritten. Default `DIR/audit-anchor.log`.
+    /// File of the signed checkpoints: best on another machine or on a medium that cannot be rewritten, in production outside the
+    /// data folder. Default `DIR/audit-anchor.log`.
     pub anchor: String,
     /// Seconds between checkpoints, 1–3600. Default 60.
     pub checkpoint_seconds: u64,

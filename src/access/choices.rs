@@ -1,12 +1,13 @@
 //! What the patient decided about a record, read from the resources that say so: Patient (state of the record, médecin traitant),
-//! Consent (authorisations, blocks, oppositions) and CareTeam (équipe de soins).
+//! Consent (authorisations, blocks, oppositions; see [`super::consent`]) and CareTeam (équipe de soins).
 //! Spec: PDSM4DMP TD0.2; CSP R.1111-40, R.1111-46, L.1111-17; FHIR R4 Consent, CareTeam; NOS TRE_R248.
 
 use serde_json::Value;
 
+use super::consent::of_consent;
 use super::visibility::person_key;
 use crate::fhir::search::{ParamType, SearchValue, values};
-use crate::fhir::{Fault, FaultKind, Identifier, Mode, Result};
+use crate::fhir::{Fault, FaultKind, Identifier, Result, time};
 
 /// Extension of a Patient: when and why the record was closed.
 pub const FERMETURE: &str = "https://interop.esante.gouv.fr/ig/fhir/dmp/StructureDefinition/dmp-fermeture";
@@ -32,11 +33,13 @@ pub enum ChoiceKind {
     Blocked,
     /// The holder masked a document (the row names it by its resource): who deposited it does not lift that.
     MaskedByHolder,
+    /// Named by a Consent that decides nothing any more: he may still read it.
+    Named,
 }
 
 impl ChoiceKind {
     const ALL: &'static [Self] =
-        &[Self::Closed, Self::OpposesBrisDeGlace, Self::OpposesCentre15, Self::MedecinTraitant, Self::CareTeam, Self::Consent, Self::Blocked, Self::MaskedByHolder];
+        &[Self::Closed, Self::OpposesBrisDeGlace, Self::OpposesCentre15, Self::MedecinTraitant, Self::CareTeam, Self::Consent, Self::Blocked, Self::MaskedByHolder, Self::Named];
 
     /// As the database holds it.
     pub const fn number(self) -> i16 {
@@ -49,6 +52,7 @@ impl ChoiceKind {
             Self::Consent => 6,
             Self::Blocked => 7,
             Self::MaskedByHolder => 8,
+            Self::Named => 9,
         }
     }
 
@@ -70,15 +74,16 @@ pub struct Choice {
 /// The resource a literal reference names, as JSON.
 pub type Resolve<'a> = dyn FnMut(&str) -> Result<Option<Value>> + 'a;
 
-/// What a resource decides about its record.
+/// What a resource decides about its record, at a moment (µs UTC).
 ///
 /// # Errors
-/// `RuleBroken` when it decides something without saying about whom, `BadValue` for a date that is none.
-pub fn choices(resource: &Value, resolve: &mut Resolve<'_>) -> Result<Vec<Choice>> {
+/// `RuleBroken` when it decides something without saying about whom, or something that is not followed here; `BadValue` for a date that
+/// is none.
+pub fn choices(resource: &Value, now_us: i64, resolve: &mut Resolve<'_>) -> Result<Vec<Choice>> {
     match resource.get("resourceType").and_then(Value::as_str) {
         Some("Patient") => of_patient(resource, resolve),
-        Some("Consent") => of_consent(resource, resolve),
-        Some("CareTeam") => of_care_team(resource, resolve),
+        Some("Consent") => of_consent(resource, now_us, resolve),
+        Some("CareTeam") => of_care_team(resource, now_us, resolve),
         _ => Ok(Vec::new()),
     }
 }
@@ -103,104 +108,82 @@ fn of_patient(patient: &Value, resolve: &mut Resolve<'_>) -> Result<Vec<Choice>>
     }
     let named = extension(patient, MEDECIN_TRAITANT).and_then(|e| e.get("valueReference")).into_iter();
     for reference in named {
-        let holders = holders(patient, reference, resolve)?;
+        let holders = person(holders(patient, reference, resolve)?, "Patient.extension")?;
         out.extend(holders.into_iter().map(|holder| Choice { holder, kind: ChoiceKind::MedecinTraitant, until_us: i64::MAX }));
     }
     Ok(out)
-}
-
-/// Spec: FHIR R4 Consent.provision.
-fn of_consent(consent: &Value, resolve: &mut Resolve<'_>) -> Result<Vec<Choice>> {
-    if consent.get("status").and_then(Value::as_str) != Some("active") {
-        return Ok(Vec::new());
-    }
-    let mut out = Vec::new();
-    let top = consent.get("provision").ok_or_else(|| Fault::new(FaultKind::RuleBroken, 620, "a Consent says in provision what is permitted or denied").at("Consent.provision"))?;
-    let nested = top.get("provision").and_then(Value::as_array).into_iter().flatten();
-    let says_something = top.get("type").is_some();
-    for provision in nested.chain(says_something.then_some(top)) {
-        out.extend(of_provision(consent, provision, resolve)?);
-    }
-    Ok(out)
-}
-
-fn of_provision(consent: &Value, provision: &Value, resolve: &mut Resolve<'_>) -> Result<Vec<Choice>> {
-    let at = "Consent.provision";
-    let mut who = Vec::new();
-    for actor in provision.get("actor").and_then(Value::as_array).into_iter().flatten() {
-        if let Some(reference) = actor.get("reference") {
-            who.extend(holders(consent, reference, resolve)?);
-        }
-    }
-    let modes: Vec<Mode> = provision.get("purpose").and_then(Value::as_array).into_iter().flatten().filter_map(|p| mode(p.get("code")?.as_str()?)).collect();
-    let until_us = end(provision, at)?;
-    let one = |kind: ChoiceKind| who.iter().map(|holder| Choice { holder: holder.clone(), kind, until_us }).collect::<Vec<_>>();
-    match (provision.get("type").and_then(Value::as_str), who.is_empty(), modes.as_slice()) {
-        (Some("permit"), false, []) => Ok(one(ChoiceKind::Consent)),
-        (Some("deny"), false, []) => Ok(one(ChoiceKind::Blocked)),
-        (Some("deny"), true, [_, ..]) => Ok(modes.iter().filter_map(|m| opposition(*m)).map(|kind| Choice { holder: String::new(), kind, until_us }).collect()),
-        (Some("permit"), true, _) => Err(Fault::new(FaultKind::RuleBroken, 621, "a permit names who may read: a practitioner (RPPS) or a structure in provision.actor").at(at)),
-        (Some("deny"), true, []) => Err(Fault::new(
-            FaultKind::RuleBroken,
-            622,
-            "a denial names a practitioner or a structure (block), or a purpose: bris_de_glace or centre_15 (opposition); a record is closed with $close",
-        )
-        .at(at)),
-        _ => Err(Fault::new(FaultKind::RuleBroken, 623, "provision is permit or deny of actors, or deny of the purposes bris_de_glace and centre_15").at(at)),
-    }
-}
-
-/// TRE_R248, or the purposes of use of HL7 that mean the same.
-fn mode(code: &str) -> Option<Mode> {
-    match code {
-        "BTG" => Some(Mode::BrisDeGlace),
-        other => Mode::of(other).filter(|m| *m != Mode::Normal),
-    }
-}
-
-const fn opposition(mode: Mode) -> Option<ChoiceKind> {
-    match mode {
-        Mode::Normal => None,
-        Mode::BrisDeGlace => Some(ChoiceKind::OpposesBrisDeGlace),
-        Mode::Centre15 => Some(ChoiceKind::OpposesCentre15),
-    }
 }
 
 /// SNOMED CT of the médecin traitant among the members of a team: primary care provider.
 const PRIMARY_CARE: &str = "446050000";
 
 /// Spec: FHIR R4 CareTeam.participant; CSP L.1110-12, L.162-5-3 CSS (médecin traitant).
-fn of_care_team(team: &Value, resolve: &mut Resolve<'_>) -> Result<Vec<Choice>> {
+fn of_care_team(team: &Value, now_us: i64, resolve: &mut Resolve<'_>) -> Result<Vec<Choice>> {
     if team.get("status").and_then(Value::as_str) != Some("active") {
         return Ok(Vec::new());
     }
-    let whole = end(team, "CareTeam")?;
-    let mut out = Vec::new();
+    let whole = end(team, now_us, "CareTeam")?;
+    let (mut out, mut declared) = (Vec::new(), 0);
     for participant in team.get("participant").and_then(Value::as_array).into_iter().flatten() {
+        let at = "CareTeam.participant";
         let Some(member) = participant.get("member") else { continue };
-        let until_us = end(participant, "CareTeam.participant")?.min(whole);
+        let until_us = end(participant, now_us, at)?.min(whole);
+        let mut holders = holders(team, member, resolve)?;
         let kind = if is_primary_care(participant) { ChoiceKind::MedecinTraitant } else { ChoiceKind::CareTeam };
-        let holders = holders(team, member, resolve)?;
+        if kind == ChoiceKind::MedecinTraitant {
+            holders = person(holders, at)?;
+            declared += usize::from(until_us > now_us);
+        }
         out.extend(holders.into_iter().map(|holder| Choice { holder, kind, until_us }));
     }
+    if declared > 1 {
+        return Err(Fault::new(FaultKind::RuleBroken, 927, "a patient has one médecin traitant at a time: end the other's period, or leave one out").at("CareTeam.participant"));
+    }
     Ok(out)
+}
+
+/// The names of a médecin traitant, who is a doctor by his RPPS: a whole structure would read what is masked, and could not be blocked.
+/// Spec: L.162-5-3 CSS.
+fn person(holders: Vec<String>, at: &str) -> Result<Vec<String>> {
+    if holders.iter().all(|h| h.starts_with("ps:")) && holders.iter().any(|h| h.starts_with("ps:8")) {
+        return Ok(holders);
+    }
+    Err(Fault::new(FaultKind::RuleBroken, 929, "the médecin traitant is a doctor: name a person by RPPS, not a structure").at(at))
 }
 
 fn is_primary_care(participant: &Value) -> bool {
     let roles = participant.get("role").and_then(Value::as_array).into_iter().flatten();
     let codings = roles.filter_map(|r| r.get("coding")?.as_array()).flatten();
-    codings.into_iter().any(|c| c.get("system").and_then(Value::as_str) == Some("http://snomed.info/sct") && c.get("code").and_then(Value::as_str) == Some(PRIMARY_CARE))
+    codings.into_iter().any(|c| is(c, "system", "http://snomed.info/sct") && is(c, "code", PRIMARY_CARE))
 }
 
-/// µs UTC of `period.end`; open when there is none.
-fn end(element: &Value, at: &str) -> Result<i64> {
-    let Some(text) = element.pointer("/period/end").and_then(Value::as_str) else { return Ok(i64::MAX) };
-    let range = crate::fhir::time::range(text);
-    range.map(|r| r.1).ok_or_else(|| Fault::new(FaultKind::BadValue, 624, "the end of the period is no date").at(format!("{at}.period.end")))
+/// Whether a member is this text.
+pub(super) fn is(element: &Value, name: &str, text: &str) -> bool {
+    element.get(name).and_then(Value::as_str) == Some(text)
+}
+
+/// By how much a caller's clock may be ahead, µs.
+const AHEAD_US: i64 = 300_000_000;
+
+/// µs UTC of `period.end`; open when there is none. A decision holds from the moment it is stored: one that begins later is refused.
+///
+/// # Errors
+/// `BadValue` for a date that is none, `RuleBroken` for one that begins later.
+pub(super) fn end(element: &Value, now_us: i64, at: &str) -> Result<i64> {
+    let moment = |name: &str| element.get("period")?.get(name)?.as_str();
+    let wrong = |number: u16, name: &str| Fault::new(FaultKind::BadValue, number, format!("the {name} of the period is no date")).at(format!("{at}.period.{name}"));
+    if let Some(text) = moment("start") {
+        let (from_us, _) = time::range(text).ok_or_else(|| wrong(926, "start"))?;
+        if from_us > now_us.saturating_add(AHEAD_US) {
+            let why = "it begins later, and a decision is in force from the moment it is stored: send it when it begins";
+            return Err(Fault::new(FaultKind::RuleBroken, 924, why).at(format!("{at}.period.start")));
+        }
+    }
+    moment("end").map_or(Ok(i64::MAX), |text| time::range(text).map(|r| r.1).ok_or_else(|| wrong(624, "end")))
 }
 
 /// Under which names a reference means somebody: by its own identifier, by what it contains, or by the resource it names.
-fn holders(resource: &Value, reference: &Value, resolve: &mut Resolve<'_>) -> Result<Vec<String>> {
+pub(super) fn holders(resource: &Value, reference: &Value, resolve: &mut Resolve<'_>) -> Result<Vec<String>> {
     if reference.get("type").and_then(Value::as_str).is_some_and(is_nobody) {
         return Ok(Vec::new());
     }
@@ -270,15 +253,11 @@ mod tests {
     const DOCTOR: &str = "ps:899700218896";
 
     fn read(resource: &Value) -> Result<Vec<Choice>> {
-        choices(resource, &mut |_| Ok(None))
+        choices(resource, 0, &mut |_| Ok(None))
     }
 
     fn doctor() -> Value {
         json!({"identifier": {"system": "https://rpps.esante.gouv.fr", "value": "99700218896"}})
-    }
-
-    fn consent(provision: Value) -> Value {
-        json!({"resourceType": "Consent", "status": "active", "provision": provision})
     }
 
     #[test]
@@ -291,42 +270,46 @@ mod tests {
     }
 
     #[test]
-    fn a_permit_a_block_and_an_opposition_are_told_apart() {
-        let permit = read(&consent(json!({"type": "permit", "period": {"end": "2026-11-25T12:00:00Z"}, "actor": [{"reference": doctor()}]}))).unwrap();
-        assert_eq!((permit[0].kind, permit[0].holder.as_str()), (ChoiceKind::Consent, DOCTOR));
-        assert!(permit[0].until_us < i64::MAX);
-        let block = read(&consent(json!({"type": "deny", "actor": [{"reference": doctor()}]}))).unwrap();
-        assert_eq!(block[0].kind, ChoiceKind::Blocked);
-        let opposes = read(&consent(json!({"type": "deny", "purpose": [{"code": "bris_de_glace"}, {"code": "centre_15"}]}))).unwrap();
-        assert_eq!(opposes.iter().map(|c| c.kind).collect::<Vec<_>>(), [ChoiceKind::OpposesBrisDeGlace, ChoiceKind::OpposesCentre15]);
-        let both = read(&consent(json!({"provision": [{"type": "deny", "actor": [{"reference": doctor()}]}, {"type": "deny", "purpose": [{"code": "BTG"}]}]}))).unwrap();
-        assert_eq!(both.len(), 2);
-    }
-
-    #[test]
-    fn what_is_not_active_decides_nothing_and_what_names_nobody_is_refused() {
-        let ended = json!({"resourceType": "Consent", "status": "inactive", "provision": {"type": "permit"}});
-        assert!(read(&ended).unwrap().is_empty());
-        for (provision, number) in
-            [(json!({"type": "permit"}), 621), (json!({"type": "deny"}), 622), (json!({"type": "permit", "actor": [{"reference": doctor()}], "purpose": [{"code": "BTG"}]}), 623)]
-        {
-            assert_eq!(read(&consent(provision)).unwrap_err().number, number);
-        }
-        assert_eq!(read(&consent(json!({"type": "permit", "actor": [{"reference": {"reference": "Practitioner/x"}}]}))).unwrap_err().number, 625);
-        assert_eq!(read(&consent(json!({"type": "permit", "period": {"end": "bientôt"}, "actor": [{"reference": doctor()}]}))).unwrap_err().number, 624);
-    }
-
-    #[test]
     fn a_team_ends_with_its_period_or_with_its_members() {
         let team = json!({"resourceType": "CareTeam", "status": "active", "period": {"end": "2026-12-31"}, "participant": [
             {"member": doctor(), "period": {"end": "2026-06-30"}, "role": [{"coding": [{"system": "http://snomed.info/sct", "code": "446050000"}]}]},
             {"member": {"reference": "#s"}}, {"member": {"reference": "PractitionerRole/r"}}],
             "contained": [{"resourceType": "Organization", "id": "s", "identifier": [{"system": STRUCTURE_SYSTEM, "value": "1759999991"}]}]});
         let role = json!({"resourceType": "PractitionerRole", "practitioner": doctor()});
-        let found = choices(&team, &mut |r| Ok((r == "PractitionerRole/r").then(|| role.clone()))).unwrap();
+        let found = choices(&team, 0, &mut |r| Ok((r == "PractitionerRole/r").then(|| role.clone()))).unwrap();
         assert_eq!(found.iter().map(|c| c.holder.as_str()).collect::<Vec<_>>(), [DOCTOR, "1759999991", DOCTOR]);
         assert!(found[0].until_us < found[1].until_us && found[1].until_us == found[2].until_us);
         assert_eq!(found.iter().map(|c| c.kind).collect::<Vec<_>>(), [ChoiceKind::MedecinTraitant, ChoiceKind::CareTeam, ChoiceKind::CareTeam]);
+    }
+
+    /// A team of one médecin traitant each, and a period.
+    fn treating(members: &[(Value, Value)]) -> Value {
+        let role = json!([{"coding": [{"system": "http://snomed.info/sct", "code": "446050000"}]}]);
+        let all: Vec<Value> = members.iter().map(|(member, period)| json!({"member": member, "period": period, "role": role})).collect();
+        json!({"resourceType": "CareTeam", "status": "active", "participant": all})
+    }
+
+    #[test]
+    fn the_medecin_traitant_is_one_doctor_at_a_time() {
+        let numbered = |system: &str, value: &str| json!({"identifier": {"system": system, "value": value}});
+        let (ever, over) = (json!({}), json!({"end": "1969-12-31"}));
+        let other = numbered("urn:oid:1.2.250.1.71.4.2.1", "899700000001");
+        for nobody in [numbered(STRUCTURE_SYSTEM, "1759999991"), numbered("urn:oid:1.2.250.1.71.4.2.1", "0012345678"), json!({"reference": "RelatedPerson/1"})] {
+            assert_eq!(read(&treating(&[(nobody, ever.clone())])).unwrap_err().number, 929);
+        }
+        let structure = json!({"resourceType": "Patient", "extension": [{"url": MEDECIN_TRAITANT, "valueReference": numbered(STRUCTURE_SYSTEM, "1759999991")}]});
+        assert_eq!(read(&structure).unwrap_err().number, 929);
+        assert_eq!(read(&treating(&[(doctor(), ever.clone()), (other.clone(), ever.clone())])).unwrap_err().number, 927);
+        assert_eq!(read(&treating(&[(doctor(), over), (other, ever)])).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_team_begins_when_it_is_stored() {
+        let mut team = treating(&[(doctor(), json!({"start": "2030-01-01"}))]);
+        assert_eq!(read(&team).unwrap_err().number, 924);
+        team["participant"][0]["period"] = json!({});
+        team["period"] = json!({"start": "2030-01-01"});
+        assert_eq!(read(&team).unwrap_err().number, 924);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The one decision: may this caller read this record, and this document of it. Denies by default.
 //! Spec: CSP L.1111-17, R.1111-46 to R.1111-53; ANS PDSM4DMP TD0.2; arrêté du 26 octobre 2023 (matrice d'habilitation).
 //!
-//! Order: authentication, role, closed, blocked, mode and prior opposition, authorisation; then per document matrix, labels, deleted.
+//! Order: authentication, role, closed, blocked, profession, mode and prior opposition, authorisation; then per document matrix, labels, deleted.
 
+use super::centre_15::regulates;
 use super::labels::{INVISIBLE_PATIENT, INVISIBLE_REPRESENTANTS_LEGAUX, MASQUE_PS};
 use super::matrix::{Cell, Matrix};
-use super::rule::Rule;
+use super::rule::{Rule, in_words};
 use crate::fhir::{Actor, Level, Mode, Role};
 
 /// What is known of a record and of the caller's place in it.
@@ -36,7 +37,7 @@ pub enum RecordRight {
         sees_masked: bool,
         rule: Rule,
     },
-    /// What the caller deposited, and nothing else.
+    /// What the caller deposited, and nothing else: without authorisation, or without a profession that the matrix opens something to.
     OwnDocuments(Rule),
     Nothing(Rule),
 }
@@ -59,7 +60,7 @@ pub struct DocumentFacts<'a> {
     pub mine: bool,
     pub type_code: &'a str,
     pub class_code: &'a str,
-    /// When INVISIBLE_PATIENT ends, µs UTC; at that moment the document is visible.
+    /// When INVISIBLE_PATIENT ends, µs UTC; at that moment the document is visible. 0: not yet known.
     pub visible_from_us: i64,
     pub deleted: bool,
 }
@@ -115,10 +116,15 @@ fn practitioner(actor: &Actor, matrix: &Matrix, facts: &RecordFacts, now_us: i64
     if facts.blocked && !facts.medecin_traitant {
         return RecordRight::Nothing(Rule::Blocked);
     }
+    // What is of no document has no cell of its own to be asked: a record of which nothing may be read is not open.
+    if !matrix.opens(profession(actor)) {
+        return RecordRight::OwnDocuments(Rule::ProfessionClosed);
+    }
     match actor.mode {
-        Mode::BrisDeGlace if !actor.reason.chars().any(char::is_alphanumeric) => RecordRight::Nothing(Rule::BrisDeGlaceWithoutReason),
+        Mode::BrisDeGlace if !in_words(&actor.reason) => RecordRight::Nothing(Rule::BrisDeGlaceWithoutReason),
         Mode::BrisDeGlace if facts.opposes_bris_de_glace => RecordRight::Nothing(Rule::BrisDeGlaceOpposed),
         Mode::BrisDeGlace => RecordRight::Whole { sees_masked: facts.medecin_traitant || matrix.bris_de_glace_sees_masked(), rule: Rule::BrisDeGlace },
+        Mode::Centre15 if !actor.person.as_ref().is_some_and(|p| regulates(&p.profession)) => RecordRight::Nothing(Rule::Centre15Profession),
         Mode::Centre15 if facts.opposes_centre_15 => RecordRight::Nothing(Rule::Centre15Opposed),
         Mode::Centre15 => RecordRight::Whole { sees_masked: facts.medecin_traitant || matrix.centre_15_sees_masked(), rule: Rule::Centre15 },
         Mode::Normal => authorised(facts, now_us),
@@ -139,8 +145,12 @@ fn authorised(facts: &RecordFacts, now_us: i64) -> RecordRight {
 /// The matrix is asked for practitioners, and not about what they deposited themselves unless it says so.
 fn cell_asked(actor: &Actor, matrix: &Matrix, right: &RecordRight, document: &DocumentFacts<'_>) -> Option<Cell> {
     let asked = actor.role == Role::Practitioner && !matches!(right, RecordRight::Nothing(_)) && !(document.mine && matrix.author_exempt());
-    let profession = actor.person.as_ref().map_or("", |p| p.profession.as_str());
-    asked.then(|| matrix.cell(profession, document.type_code, document.class_code))
+    asked.then(|| matrix.cell(profession(actor), document.type_code, document.class_code))
+}
+
+/// Code of the caller's profession, empty when the token names none.
+pub(super) fn profession(actor: &Actor) -> &str {
+    actor.person.as_ref().map_or("", |p| p.profession.as_str())
 }
 
 fn practitioner_refusal(right: &RecordRight, document: &DocumentFacts<'_>, cell: Option<&Cell>) -> Option<Rule> {
@@ -155,7 +165,8 @@ fn practitioner_refusal(right: &RecordRight, document: &DocumentFacts<'_>, cell:
 }
 
 fn hidden_from_patient(document: &DocumentFacts<'_>, now_us: i64) -> Option<Rule> {
-    (document.labels & INVISIBLE_PATIENT != 0 && now_us < document.visible_from_us).then_some(Rule::InvisiblePatient)
+    let come = document.visible_from_us > 0 && document.visible_from_us <= now_us;
+    (document.labels & INVISIBLE_PATIENT != 0 && !come).then_some(Rule::InvisiblePatient)
 }
 
 fn hidden_from_representative(document: &DocumentFacts<'_>, now_us: i64) -> Option<Rule> {

@@ -1,19 +1,34 @@
 //! The words of `$explain-access`: why this caller can or cannot see this document.
 
 use super::confidence::Confidence;
-use super::decision::{Decision, RecordRight};
+use super::decision::{Decision, RecordRight, profession};
 use super::matrix::Matrix;
 use super::rule::Rule;
-use crate::fhir::{Actor, Role};
+use crate::fhir::{Actor, Level, Role};
 
-/// Why, in French, for the caller: rule, article, matrix cell and version. `decision` is that of the document, `None` when the
-/// record has no such document: a refusal that equals absence has exactly the words of the latter.
-pub fn explain(actor: &Actor, matrix: &Matrix, right: &RecordRight, decision: Option<&Decision>) -> String {
-    match (right, decision) {
-        (RecordRight::Nothing(rule), _) => format!("Accès refusé. {}", said(*rule)),
-        (_, Some(decision)) if decision.allowed => granted(right, decision),
-        _ => absent(actor, matrix, right),
-    }
+/// Why, in French, for the caller: rule, article, matrix cell and version of a document that he reads, and the rule of a record that is
+/// not open to him. A document that he may not know of is [`unknown`].
+pub fn explain(right: &RecordRight, decision: &Decision) -> String {
+    if decision.allowed { granted(right, decision) } else { refused(right.rule()) }
+}
+
+/// The same for every document that the caller may not see and for one that does not exist: rule and words, in French, follow from caller
+/// and matrix alone. Who reads nothing whatever the record is told so.
+pub fn unknown(actor: &Actor, matrix: &Matrix) -> (Rule, String) {
+    let practitioner = actor.role == Role::Practitioner;
+    let rule = match actor.role {
+        _ if actor.level == Level::Indirect || actor.role == Role::Structure => Rule::Indirect,
+        Role::Auditor | Role::Administrator => Rule::RoleWithoutDocuments,
+        Role::Practitioner if !matrix.opens(profession(actor)) => Rule::ProfessionClosed,
+        _ => Rule::Absent,
+    };
+    let text = refused(rule);
+    let matrix_asked = practitioner && matches!(rule, Rule::Absent | Rule::ProfessionClosed);
+    (rule, if matrix_asked { format!("{text} {}", closed(actor, matrix)) } else { text })
+}
+
+fn refused(rule: Rule) -> String {
+    format!("Accès refusé. {}", said(rule))
 }
 
 /// A rule's words and its article.
@@ -40,18 +55,9 @@ const fn sure(confidence: Confidence) -> &'static str {
     }
 }
 
-/// The same for every document the caller may not see and for one that does not exist: it depends on caller, record and matrix alone.
-fn absent(actor: &Actor, matrix: &Matrix, right: &RecordRight) -> String {
-    let text = format!("{} {}", said(right.rule()), said(Rule::Absent));
-    match (right, actor.role) {
-        (RecordRight::Whole { .. }, Role::Practitioner) => format!("{text} {}", closed(actor, matrix)),
-        _ => text,
-    }
-}
-
 /// What the matrix closes to a profession, whether or not the record holds such documents.
 fn closed(actor: &Actor, matrix: &Matrix) -> String {
-    let profession = actor.person.as_ref().map_or("", |p| p.profession.as_str());
+    let profession = profession(actor);
     let name = matrix.profession_name(profession).unwrap_or("inconnue de la matrice");
     let all: Vec<&str> = matrix.closed_classes(profession).into_iter().chain(matrix.closed_types(profession)).collect();
     let list = if all.is_empty() { "rien".to_owned() } else { all.join(" ; ") };
@@ -97,24 +103,41 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_document_is_explained_with_the_words_of_one_that_does_not_exist() {
+    fn an_allowed_document_is_granted_and_any_other_refused_by_its_record() {
         let matrix = Matrix::builtin().unwrap();
-        let mut rules = std::collections::BTreeSet::new();
         for a in Role::ALL.iter().flat_map(|role| ["10", "40", "41", "11"].map(|p| actor(*role, p))) {
-            for facts in records() {
-                let right = record_right(&a, &matrix, &facts, NOW);
-                let none = explain(&a, &matrix, &right, None);
+            for right in records().iter().map(|facts| record_right(&a, &matrix, facts, NOW)) {
                 for document in hidden() {
                     let decision = document_right(&a, &matrix, &right, &document, NOW);
-                    if !decision.allowed {
-                        rules.insert(decision.rule);
-                        assert_eq!(explain(&a, &matrix, &right, Some(&decision)), none, "{a:?} {facts:?} {document:?}");
-                    }
+                    let text = explain(&right, &decision);
+                    assert_eq!(text.starts_with("Accès autorisé."), decision.allowed, "{a:?} {right:?} {document:?}");
+                    assert!(decision.allowed || text == refused(right.rule()), "{text}");
                 }
             }
         }
-        for rule in Rule::ALL.iter().filter(|r| r.equals_absence() && **r != Rule::Absent) {
-            assert!(rules.contains(rule), "{} was never asked", rule.code());
+    }
+
+    #[test]
+    fn what_is_unknown_is_told_by_caller_and_matrix_alone() {
+        let matrix = Matrix::builtin().unwrap();
+        let told = |role, profession: &str| unknown(&actor(role, profession), &matrix);
+        assert_eq!(told(Role::Practitioner, "10").0, Rule::Absent);
+        for profession in ["41", "26", "10000", ""] {
+            let (rule, text) = told(Role::Practitioner, profession);
+            assert_eq!(rule, Rule::ProfessionClosed, "{profession}");
+            assert!(text.contains("n'ouvre aucune catégorie") && text.contains("arrêté du 26 octobre 2023") && text.contains(matrix.version()), "{text}");
+            assert_eq!(text.contains("inconnue de la matrice"), matrix.profession_name(profession).is_none(), "{text}");
+        }
+        for role in [Role::Structure, Role::Auditor, Role::Administrator] {
+            let expected = if role == Role::Structure { Rule::Indirect } else { Rule::RoleWithoutDocuments };
+            assert_eq!(told(role, ""), (expected, refused(expected)), "{role:?}");
+        }
+        for role in [Role::Practitioner, Role::Holder] {
+            let indirect = Actor { level: Level::Indirect, ..actor(role, "10") };
+            assert_eq!(unknown(&indirect, &matrix), (Rule::Indirect, refused(Rule::Indirect)));
+        }
+        for role in [Role::Holder, Role::LegalRepresentative] {
+            assert_eq!(told(role, ""), (Rule::Absent, refused(Rule::Absent)), "the matrix does not bind the person");
         }
     }
 
@@ -124,18 +147,18 @@ mod tests {
         let a = actor(Role::Practitioner, "40");
         let right = record_right(&a, &matrix, &RecordFacts { care_team: true, ..RecordFacts::default() }, NOW);
         let document = hidden()[0];
-        let text = explain(&a, &matrix, &right, Some(&document_right(&a, &matrix, &right, &document, NOW)));
+        let text = explain(&right, &document_right(&a, &matrix, &right, &document, NOW));
         for part in ["Accès autorisé.", "équipe de soins", "CSP R.1111-46", "40 × 10, hypothèse à confirmer", matrix.version()] {
             assert!(text.contains(part), "{text}");
         }
         let doctor = actor(Role::Practitioner, "10");
-        let text = explain(&doctor, &matrix, &right, Some(&document_right(&doctor, &matrix, &right, &document, NOW)));
+        let text = explain(&right, &document_right(&doctor, &matrix, &right, &document, NOW));
         assert!(text.contains("10 × 10, selon sa source (arrêté du 26 octobre 2023"), "{text}");
         assert_eq!(text.matches("équipe de soins").count(), 1, "a rule is said once: {text}");
-        let mine = explain(&a, &matrix, &right, Some(&document_right(&a, &matrix, &right, &DocumentFacts { mine: true, ..document }, NOW)));
+        let mine = explain(&right, &document_right(&a, &matrix, &right, &DocumentFacts { mine: true, ..document }, NOW));
         assert!(mine.contains("Vous avez déposé ce document") && mine.contains("équipe de soins") && !mine.contains("cellule"), "{mine}");
         let alone = RecordRight::OwnDocuments(Rule::NoAuthorisation);
-        let mine = explain(&a, &matrix, &alone, Some(&document_right(&a, &matrix, &alone, &DocumentFacts { mine: true, ..document }, NOW)));
+        let mine = explain(&alone, &document_right(&a, &matrix, &alone, &DocumentFacts { mine: true, ..document }, NOW));
         assert!(mine.starts_with("Accès autorisé.") && !mine.contains("pas autorisé"), "{mine}");
     }
 
@@ -143,18 +166,20 @@ mod tests {
     fn a_refusal_on_the_record_says_why_and_the_way_out() {
         let matrix = Matrix::builtin().unwrap();
         let a = actor(Role::Practitioner, "10");
-        let text = |facts: RecordFacts| explain(&a, &matrix, &record_right(&a, &matrix, &facts, NOW), None);
+        let text = |facts: RecordFacts| {
+            let right = record_right(&a, &matrix, &facts, NOW);
+            explain(&right, &document_right(&a, &matrix, &right, &hidden()[0], NOW))
+        };
         let closed = text(RecordFacts { closed: true, ..RecordFacts::default() });
         assert!(closed.starts_with("Accès refusé.") && closed.contains("fermé") && closed.contains("R.1111-40"), "{closed}");
         let unknown = text(RecordFacts::default());
-        assert!(unknown.contains("Recueillez son accord") && unknown.contains(Rule::Absent.caller()) && !unknown.contains("Matrice"), "{unknown}");
+        assert!(unknown.contains("Recueillez son accord") && !unknown.contains("Matrice"), "{unknown}");
     }
 
     #[test]
     fn what_is_closed_to_the_profession_is_said_from_the_matrix_alone() {
         let matrix = Matrix::builtin().unwrap();
-        let right = RecordRight::Whole { sees_masked: false, rule: Rule::CareTeam };
-        let said = |role, profession| explain(&actor(role, profession), &matrix, &right, None);
+        let said = |role, profession| unknown(&actor(role, profession), &matrix).1;
         let dentist = said(Role::Practitioner, "40");
         assert!(
             dentist.contains("(Chirurgien-Dentiste)")

@@ -6,14 +6,17 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::confidence::{Confidence, embedded};
+use super::standing::{Act, StandingRow};
 
-const TABLE: &str = include_str!("../../fhir-profiles/access-matrix/feeding.toml");
+pub(super) const TABLE: &str = include_str!("../../fhir-profiles/access-matrix/feeding.toml");
 
 /// A situation of feeding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Situation {
-    /// Nobody has a record under this identity.
+    /// Nobody has a record under this identity, and what is sent says no more of the person.
     NoRecord,
+    /// Nobody has a record under the identity that a document carries.
+    RecordCreatedByDeposit,
     ClosedRecord,
     /// The identity is not qualified (RNIV): its INS may not circulate.
     IdentityNotQualified,
@@ -35,6 +38,8 @@ pub enum Situation {
     MetadataByMedecinTraitant,
     /// A document that the holder masked, shown again by somebody else.
     UnmaskAgainstHolder,
+    /// What the habilitation matrix does not let the profession do with documents of this type.
+    NotHabilitated,
 }
 
 /// The answer to a situation.
@@ -59,6 +64,9 @@ pub struct FeedingRow {
 #[serde(deny_unknown_fields)]
 struct Table {
     situation: Vec<FeedingRow>,
+    /// Read by [`super::standing`].
+    #[serde(rename = "standing")]
+    _standing: Vec<StandingRow>,
 }
 
 static ROWS: LazyLock<Result<Vec<FeedingRow>, String>> = LazyLock::new(|| {
@@ -77,6 +85,7 @@ impl Situation {
     /// Every situation.
     pub const ALL: &'static [Self] = &[
         Self::NoRecord,
+        Self::RecordCreatedByDeposit,
         Self::ClosedRecord,
         Self::IdentityNotQualified,
         Self::BlockedPractitioner,
@@ -88,12 +97,24 @@ impl Situation {
         Self::OtherMetadataByHolder,
         Self::MetadataByMedecinTraitant,
         Self::UnmaskAgainstHolder,
+        Self::NotHabilitated,
     ];
+
+    /// What of a document is refused to who does not stand behind it, in the situations that are about that.
+    pub const fn act(self) -> Option<Act> {
+        match self {
+            Self::ReplaceByNonAuthor => Some(Act::Replace),
+            Self::WithdrawByNonAuthor => Some(Act::Withdraw),
+            Self::MetadataByNonAuthor | Self::MetadataByMedecinTraitant => Some(Act::Metadata),
+            _ => None,
+        }
+    }
 
     /// The code in the table and the trail.
     pub const fn code(self) -> &'static str {
         match self {
             Self::NoRecord => "no_record",
+            Self::RecordCreatedByDeposit => "record_created_by_deposit",
             Self::ClosedRecord => "closed_record",
             Self::IdentityNotQualified => "identity_not_qualified",
             Self::BlockedPractitioner => "blocked_practitioner",
@@ -105,6 +126,7 @@ impl Situation {
             Self::OtherMetadataByHolder => "other_metadata_by_holder",
             Self::MetadataByMedecinTraitant => "metadata_by_medecin_traitant",
             Self::UnmaskAgainstHolder => "unmask_against_holder",
+            Self::NotHabilitated => "not_habilitated",
         }
     }
 }
@@ -136,7 +158,7 @@ mod tests {
 
     #[test]
     fn feeding_needs_no_authorisation_and_changes_belong_to_authors() {
-        let allowed = [Situation::BlockedPractitioner, Situation::NoAuthorisation, Situation::VisibilityByHolder];
+        let allowed = [Situation::RecordCreatedByDeposit, Situation::BlockedPractitioner, Situation::NoAuthorisation, Situation::VisibilityByHolder];
         for situation in Situation::ALL {
             assert_eq!(feeding(*situation).allowed, allowed.contains(situation), "{situation:?}");
         }

@@ -64,7 +64,8 @@ pub fn set<'a>(codes: impl IntoIterator<Item = &'a str>) -> i32 {
     } else {
         N
     };
-    level | (all & VISIBILITY)
+    // They share no bit.
+    level + (all & VISIBILITY)
 }
 
 #[cfg(test)]
@@ -86,5 +87,23 @@ mod tests {
         assert_eq!(set([]), N);
         assert_eq!(set(["N", "R", "MASQUE_PS"]), R | MASQUE_PS);
         assert_eq!(set(["INVISIBLE_PATIENT"]), N | INVISIBLE_PATIENT);
+        assert_eq!(set(["V", "R", "N"]), V, "the strictest");
+        assert_eq!(set(["N", "V", "MASQUE_PS", "INVISIBLE_REPRESENTANTS_LEGAUX"]), V | MASQUE_PS | INVISIBLE_REPRESENTANTS_LEGAUX);
+        assert_eq!(set(["MASQUE_PS", "R", "MASQUE_PS", "R"]), R | MASQUE_PS, "a code said twice is said once");
+        assert_eq!(set(["unknown", "n", ""]), N);
+    }
+
+    #[test]
+    fn each_label_has_one_bit_and_one_code() {
+        let codes =
+            [(N, "N"), (R, "R"), (V, "V"), (MASQUE_PS, "MASQUE_PS"), (INVISIBLE_PATIENT, "INVISIBLE_PATIENT"), (INVISIBLE_REPRESENTANTS_LEGAUX, "INVISIBLE_REPRESENTANTS_LEGAUX")];
+        for (label, code) in codes {
+            assert_eq!((code_of(label), bit(code), label.count_ones()), (code, Some(label), 1), "{code}");
+            let level = if label <= V { label } else { N | label };
+            assert_eq!(set([code]), level, "{code}");
+        }
+        assert_eq!(codes.iter().fold(0, |all, (label, _)| all + label), 63, "no two are one");
+        assert_eq!((code_of(N | MASQUE_PS), code_of(0), bit("R "), bit("")), ("", "", None, None));
+        assert_eq!(VISIBILITY, MASQUE_PS + INVISIBLE_PATIENT + INVISIBLE_REPRESENTANTS_LEGAUX);
     }
 }

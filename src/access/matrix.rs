@@ -1,9 +1,11 @@
-//! The habilitation matrix: profession × document type (by default its class) → read or not, as data with sources.
+//! The habilitation matrix: profession × document type (by default its class) × action → allowed or not, as data with sources. What
+//! the writing actions ask is in [`super::writing`].
 //! Spec: arrêté du 26 octobre 2023 (matrice d'habilitation du DMP); professions JDV_J65, classes TRE_A03, types LOINC and TRE_A05.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::beside::Beside;
 use super::confidence::Confidence;
 use super::matrix_table::read;
 use crate::fhir::classification;
@@ -19,13 +21,39 @@ pub struct Matrix {
     pub(super) professions: BTreeMap<String, Profession>,
     /// Class of each known type.
     pub(super) class_of: BTreeMap<&'static str, &'static str>,
+    pub(super) beside: Beside,
     pub(super) choices: Choices,
+}
+
+/// What somebody does with a document, in the order of its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatrixAction {
+    /// Finds and reads it, and what it states.
+    Read,
+    /// Deposits it.
+    Add,
+    /// Deposits it in the place of another one.
+    Replace,
+    /// Changes who sees it.
+    Mask,
+    /// Changes its state or its archiving.
+    Archive,
+    /// Withdraws it.
+    Withdraw,
 }
 
 /// One profession: its name and its cells.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Profession {
     pub name: String,
+    pub reading: Cells,
+    pub writing: BTreeMap<MatrixAction, Cells>,
+}
+
+/// The cells of one profession and action.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cells {
     pub classes: BTreeMap<String, Arc<Ruling>>,
     pub types: BTreeMap<String, Arc<Ruling>>,
 }
@@ -68,6 +96,12 @@ pub struct Readable {
     pub types: Vec<String>,
     /// Types refused though the class is allowed.
     pub except: Vec<String>,
+}
+
+impl Cell {
+    pub(super) fn of(key: String, ruling: &Ruling) -> Self {
+        Self { allowed: ruling.allow, key, source: ruling.source.clone(), confidence: ruling.confidence }
+    }
 }
 
 impl Readable {
@@ -116,36 +150,55 @@ impl Matrix {
     /// May this profession read a document of this type and class? The type decides when it has a cell; else the class does,
     /// both the one the document carries and the one the nomenclature gives its type. What is unknown is refused.
     pub fn cell(&self, profession: &str, type_code: &str, class_code: &str) -> Cell {
-        let Some(cells) = self.professions.get(profession) else {
+        let Some(Profession { reading, .. }) = self.professions.get(profession) else {
             return cell(profession, type_code, None);
         };
-        if let Some(ruling) = cells.types.get(type_code) {
+        if let Some(ruling) = reading.types.get(type_code) {
             return cell(profession, type_code, Some(ruling));
         }
-        let own = self.class_of.get(type_code).copied().filter(|own| !cells.reads_class(own));
+        let own = self.class_of.get(type_code).copied().filter(|own| !reading.allows_class(own));
         let class = own.unwrap_or(class_code);
-        cell(profession, class, cells.classes.get(class))
+        cell(profession, class, reading.classes.get(class))
+    }
+
+    /// Whether there is anything that this profession may read.
+    pub fn opens(&self, profession: &str) -> bool {
+        self.professions.get(profession).is_some_and(|p| p.reading.classes.values().chain(p.reading.types.values()).any(|r| r.allow))
     }
 
     /// What this profession reads, as lists; empty for a profession that the matrix does not know.
     pub fn readable(&self, profession: &str) -> Readable {
-        let Some(cells) = self.professions.get(profession) else {
+        let Some(Profession { reading, .. }) = self.professions.get(profession) else {
             return Readable::default();
         };
-        let types = |allow: bool| cells.types.iter().filter(move |(_, r)| r.allow == allow).map(|(code, _)| code.clone());
-        let misfiled = self.class_of.iter().filter(|(code, class)| !cells.types.contains_key(**code) && !cells.reads_class(class)).map(|(code, _)| (*code).to_owned());
+        let types = |allow: bool| reading.types.iter().filter(move |(_, r)| r.allow == allow).map(|(code, _)| code.clone());
+        let misfiled = self.class_of.iter().filter(|(code, class)| !reading.types.contains_key(**code) && !reading.allows_class(class)).map(|(code, _)| (*code).to_owned());
         Readable {
-            classes: cells.classes.iter().filter(|(_, r)| r.allow).map(|(code, _)| code.clone()).collect(),
+            classes: reading.classes.iter().filter(|(_, r)| r.allow).map(|(code, _)| code.clone()).collect(),
             types: types(true).collect(),
             except: types(false).chain(misfiled).collect::<BTreeSet<_>>().into_iter().collect(),
         }
     }
 
-    /// The keys of the cells, and the names of the choices, that no text settles: somebody must accept them before production.
+    /// The types of clinical resources which this profession may not read where they come from no document: what somebody wrote without
+    /// one is read like a document of the class that the table names for it.
+    pub fn closed_kinds(&self, profession: &str) -> Vec<String> {
+        let open = |class: &str| self.professions.get(profession).is_some_and(|p| p.reading.allows_class(class));
+        self.beside.clinical.iter().filter(|(_, row)| !open(&row.class)).map(|(kind, _)| kind.clone()).collect()
+    }
+
+    /// The class that a clinical resource of no document is read like; `None` for a type that says nothing clinical.
+    pub fn class_of_kind(&self, kind: &str) -> Option<&str> {
+        self.beside.clinical.get(kind).map(|row| row.class.as_str())
+    }
+
+    /// The keys of the cells, and the names of other rows and of the choices, that no text settles: somebody must accept them before
+    /// production.
     pub fn assumptions(&self) -> Vec<String> {
-        let cells = self.professions.iter().flat_map(|(profession, p)| p.classes.iter().chain(&p.types).map(move |(code, ruling)| (key(profession, code), ruling.confidence)));
+        let reading = self.professions.iter().flat_map(|(profession, p)| p.reading.rows().map(move |(code, ruling)| (key(profession, code), ruling.confidence)));
         let choices = self.choices.rows().map(|(name, ruling)| (name.to_owned(), ruling.confidence));
-        cells.chain(choices).filter(|(_, confidence)| *confidence == Confidence::Assumption).map(|(key, _)| key).collect()
+        let sure = reading.chain(choices).filter(|(_, confidence)| *confidence == Confidence::Assumption).map(|(key, _)| key);
+        sure.chain(self.writing_assumptions()).chain(self.beside.assumptions()).collect()
     }
 
     /// Documents masked to practitioners are seen through bris de glace.
@@ -165,20 +218,26 @@ impl Matrix {
 
     /// The French names of the classes closed to a profession, in the order of the nomenclature: derived from its cells alone.
     pub fn closed_classes(&self, profession: &str) -> Vec<&'static str> {
-        let reads = |class: &str| self.professions.get(profession).is_some_and(|p| p.reads_class(class));
+        let reads = |class: &str| self.professions.get(profession).is_some_and(|p| p.reading.allows_class(class));
         classification::classes().filter(|(code, _)| !reads(code)).map(|(_, name)| name).collect()
     }
 
     /// The French names (or codes) of the types closed to a profession though their class is open: derived from its cells alone.
     pub fn closed_types(&self, profession: &str) -> Vec<&'static str> {
-        let closed = |code: &str, class: &str| self.professions.get(profession).is_some_and(|p| p.reads_class(class) && p.types.get(code).is_some_and(|r| !r.allow));
+        let closed =
+            |code: &str, class: &str| self.professions.get(profession).is_some_and(|p| p.reading.allows_class(class) && p.reading.types.get(code).is_some_and(|r| !r.allow));
         classification::types().filter(|(code, class, _)| closed(code, class)).map(|(code, _, name)| if name.is_empty() { code } else { name }).collect()
     }
 }
 
-impl Profession {
-    fn reads_class(&self, class: &str) -> bool {
+impl Cells {
+    fn allows_class(&self, class: &str) -> bool {
         self.classes.get(class).is_some_and(|r| r.allow)
+    }
+
+    /// Code of class or type, and its ruling.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&String, &Arc<Ruling>)> {
+        self.classes.iter().chain(&self.types)
     }
 }
 
@@ -191,7 +250,7 @@ impl Choices {
 fn cell(profession: &str, code: &str, ruling: Option<&Arc<Ruling>>) -> Cell {
     let key = key(profession, code);
     match ruling {
-        Some(r) => Cell { allowed: r.allow, key, source: r.source.clone(), confidence: r.confidence },
+        Some(ruling) => Cell::of(key, ruling),
         None => Cell { allowed: false, key, source: NO_CELL.to_owned(), confidence: Confidence::Assumption },
     }
 }
@@ -247,6 +306,47 @@ mod tests {
     }
 
     #[test]
+    fn a_profession_is_opened_something_by_one_cell_of_any_kind() {
+        let matrix = builtin();
+        for profession in matrix.professions().chain(["", "11", " 10"]) {
+            let readable = matrix.readable(profession);
+            assert_eq!(matrix.opens(profession), !(readable.classes.is_empty() && readable.types.is_empty()), "{profession}");
+        }
+        assert!(matrix.opens("10") && matrix.opens("70") && !matrix.opens("41") && !matrix.opens("10000"));
+        let row = "\n[[row]]\nprofessions = [\"41\"]\ntypes = [\"EXPPAT_3\"]\nallow = true\nsource = \"s\"\nconfidence = \"sourced\"\n";
+        assert!(Matrix::parse(&format!("{}{row}", Matrix::BUILTIN)).unwrap().opens("41"), "one type is something");
+    }
+
+    #[test]
+    fn a_clinical_resource_of_no_document_is_closed_with_its_class() {
+        let matrix = builtin();
+        assert_eq!((matrix.class_of_kind("MedicationRequest"), matrix.class_of_kind("Patient")), (Some("42"), None));
+        for profession in matrix.professions().chain(["", "11"]) {
+            let closed = matrix.closed_kinds(profession);
+            for (kind, row) in &matrix.beside.clinical {
+                assert_eq!(closed.contains(kind), !matrix.cell(profession, "", &row.class).allowed, "{profession} {kind}");
+            }
+        }
+        let text = Matrix::BUILTIN.replace("classes = [\"10\", \"11\", \"31\", \"42\", \"43\", \"44\", \"45\", \"52\"]", "classes = [\"10\", \"11\", \"31\"]");
+        assert_eq!(
+            Matrix::parse(&text).unwrap().closed_kinds("21"),
+            [
+                "CarePlan",
+                "DeviceRequest",
+                "Goal",
+                "Immunization",
+                "ImmunizationRecommendation",
+                "MedicationAdministration",
+                "MedicationDispense",
+                "MedicationRequest",
+                "MedicationStatement",
+                "ServiceRequest"
+            ]
+        );
+        assert!(matrix.closed_kinds("10").is_empty() && matrix.closed_kinds("41").len() == matrix.beside.clinical.len());
+    }
+
+    #[test]
     fn the_lists_and_the_cells_agree_for_everything_known_and_unknown() {
         let matrix = builtin();
         let types: Vec<&str> = classification::types().map(|(code, ..)| code).chain(["", "00000-0", "10"]).collect();
@@ -298,10 +398,10 @@ mod tests {
     fn assumptions_name_cells_and_choices_and_nothing_sourced() {
         let matrix = builtin();
         let all = matrix.assumptions();
-        for key in ["40 × 10", "10 × 99", "26 × 95", "bris_de_glace_sees_masked", "centre_15_sees_masked", "author_exempt"] {
+        for key in ["40 × 10", "10 × 99", "26 × 95", "bris_de_glace_sees_masked", "centre_15_sees_masked", "author_exempt", "clinical Condition", "otherwise archive"] {
             assert!(all.iter().any(|a| a == key), "{key}");
         }
-        for key in ["10 × 10", "40 × 80788-3", "41 × 10"] {
+        for key in ["10 × 10", "40 × 80788-3", "41 × 10", "otherwise add"] {
             assert!(!all.iter().any(|a| a == key), "{key}");
         }
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::beside::{Beside, Clinical, Otherwise};
 use super::confidence::Confidence;
-use super::matrix::{Choices, Matrix, Profession, Ruling, key};
+use super::matrix::{Cells, Choices, Matrix, MatrixAction, Profession, Ruling};
+use super::writing::action_key;
 use crate::fhir::classification;
 
 const MATRIX_BYTES: usize = 1024 * 1024;
@@ -15,7 +17,9 @@ const MATRIX_BYTES: usize = 1024 * 1024;
 #[serde(deny_unknown_fields)]
 struct Table {
     version: String,
-    action: Action,
+    /// What a row without actions rules on.
+    #[serde(default = "reading")]
+    action: MatrixAction,
     /// Code, OID of its system, French name.
     profession: Vec<(String, String, String)>,
     /// Names for several professions.
@@ -23,16 +27,17 @@ struct Table {
     group: BTreeMap<String, Vec<String>>,
     choice: Choices,
     row: Vec<Row>,
+    #[serde(default)]
+    clinical: Vec<Clinical>,
+    #[serde(default)]
+    otherwise: Vec<Otherwise>,
 }
 
-/// What the matrix rules on.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Action {
-    Read,
+const fn reading() -> MatrixAction {
+    MatrixAction::Read
 }
 
-/// Some professions × some classes or types. `professions` holds codes and names of groups.
+/// Some professions × some classes or types × some actions. `professions` holds codes and names of groups.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
@@ -41,6 +46,8 @@ struct Row {
     classes: Vec<String>,
     #[serde(default)]
     types: Vec<String>,
+    #[serde(default)]
+    actions: Vec<MatrixAction>,
     allow: bool,
     source: String,
     confidence: Confidence,
@@ -62,19 +69,20 @@ pub(super) fn read(text: &str) -> Result<Matrix, String> {
         return Err(format!("the access matrix has more than {MATRIX_BYTES} bytes"));
     }
     let table: Table = toml::from_str(text).map_err(|e| format!("access matrix: {e}"))?;
-    let Action::Read = table.action;
     if table.version.trim().is_empty() {
         return Err("access matrix: version is empty; every decision records it".to_owned());
     }
     let mut professions = professions(table.profession)?;
     let known = known(table.group, &professions)?;
     for (i, row) in table.row.iter().enumerate() {
-        add(row, &known, &mut professions).map_err(|reason| format!("access matrix: row {} (professions {:?}): {reason}", i + 1, row.professions))?;
+        let actions = if row.actions.is_empty() { std::slice::from_ref(&table.action) } else { &row.actions };
+        add(row, actions, &known, &mut professions).map_err(|reason| format!("access matrix: row {} (professions {:?}): {reason}", i + 1, row.professions))?;
     }
     if let Some((name, _)) = table.choice.rows().find(|(_, r)| r.source.trim().is_empty()) {
         return Err(format!("access matrix: choice {name} names no source"));
     }
-    Ok(Matrix { version: table.version, professions, class_of: known.class_of, choices: table.choice })
+    let beside = Beside::read(table.clinical, table.otherwise, &known.classes).map_err(|reason| format!("access matrix: {reason}"))?;
+    Ok(Matrix { version: table.version, professions, class_of: known.class_of, beside, choices: table.choice })
 }
 
 fn professions(rows: Vec<(String, String, String)>) -> Result<BTreeMap<String, Profession>, String> {
@@ -103,15 +111,14 @@ fn known(groups: BTreeMap<String, Vec<String>>, professions: &BTreeMap<String, P
     Ok(Known { groups, classes: classification::classes().map(|(code, _)| code).collect(), class_of })
 }
 
-fn add(row: &Row, known: &Known, professions: &mut BTreeMap<String, Profession>) -> Result<(), String> {
+fn add(row: &Row, actions: &[MatrixAction], known: &Known, professions: &mut BTreeMap<String, Profession>) -> Result<(), String> {
     check(row, known)?;
     let ruling = Arc::new(Ruling { allow: row.allow, source: row.source.clone(), confidence: row.confidence });
     for name in &row.professions {
         let members = known.groups.get(name).map_or(std::slice::from_ref(name), Vec::as_slice);
-        for code in members {
-            let cells = professions.get_mut(code).ok_or_else(|| format!("the profession or group {code:?} is not listed"))?;
-            fill(&mut cells.classes, &row.classes, &ruling, code)?;
-            fill(&mut cells.types, &row.types, &ruling, code)?;
+        for (code, action) in members.iter().flat_map(|code| actions.iter().map(move |action| (code, *action))) {
+            let profession = professions.get_mut(code).ok_or_else(|| format!("the profession or group {code:?} is not listed"))?;
+            fill(profession.cells(action), row, &ruling).map_err(|cell| format!("the cell {} is given twice", action_key(code, cell, action)))?;
         }
     }
     Ok(())
@@ -133,10 +140,13 @@ fn check(row: &Row, known: &Known) -> Result<(), String> {
     }
 }
 
-fn fill(cells: &mut BTreeMap<String, Arc<Ruling>>, codes: &[String], ruling: &Arc<Ruling>, profession: &str) -> Result<(), String> {
-    for code in codes {
-        if cells.insert(code.clone(), Arc::clone(ruling)).is_some() {
-            return Err(format!("the cell {} is given twice", key(profession, code)));
+/// Writes a ruling into the cells of a row; the error is the code of a cell that has one already.
+fn fill<'a>(cells: &mut Cells, row: &'a Row, ruling: &Arc<Ruling>) -> Result<(), &'a str> {
+    for (codes, into) in [(&row.classes, &mut cells.classes), (&row.types, &mut cells.types)] {
+        for code in codes {
+            if into.insert(code.clone(), Arc::clone(ruling)).is_some() {
+                return Err(code);
+            }
         }
     }
     Ok(())
@@ -185,6 +195,9 @@ mod tests {
             (row("\"40\"", "classes = [\"10\"]", ""), "missing field `source`"),
             (row("\"40\"", "classes = [\"10\"]", "source = \" \""), "it names no source"),
             (row("\"40\"", "classes = [\"10\"]", "source = \"s\"\nclass = \"10\""), "unknown field `class`"),
+            (row("\"40\"", "classes = [\"10\"]\nactions = [\"add\", \"print\"]", "source = \"s\""), "unknown variant `print`"),
+            (good.clone() + &good.replace("allow", "actions = [\"add\", \"read\"]\nallow"), "the cell 40 × 10 is given twice"),
+            (good.replace("allow", "actions = [\"mask\", \"mask\"]\nallow"), "the cell 40 × 10 × mask is given twice"),
             (row("\"40\"", "", "source = \"s\""), "it rules on nothing"),
             (row("", "classes = [\"10\"]", "source = \"s\""), "it rules on nothing"),
             (good.replace("sourced", "certain"), "unknown variant `certain`"),

@@ -26,12 +26,16 @@ pub enum Rule {
     RecordClosed,
     /// The patient blocked this practitioner.
     Blocked,
+    /// The habilitation matrix opens nothing to the profession, or does not know it.
+    ProfessionClosed,
     /// Bris de glace without a reason in words.
     BrisDeGlaceWithoutReason,
     /// The patient opposed to bris de glace beforehand.
     BrisDeGlaceOpposed,
     /// Bris de glace.
     BrisDeGlace,
+    /// The profession does not regulate for centre 15.
+    Centre15Profession,
     /// The patient opposed to the access of centre 15 beforehand.
     Centre15Opposed,
     /// Medical regulation of centre 15.
@@ -86,6 +90,9 @@ pub struct RuleRow {
     /// What the caller may be told, in French, with the way out.
     #[serde(default)]
     pub caller: String,
+    /// Of a rule that asks for words: how many letters they have at least.
+    #[serde(default)]
+    pub letters: usize,
 }
 
 #[derive(Deserialize)]
@@ -110,9 +117,11 @@ impl Rule {
         Self::OtherRecord,
         Self::RecordClosed,
         Self::Blocked,
+        Self::ProfessionClosed,
         Self::BrisDeGlaceWithoutReason,
         Self::BrisDeGlaceOpposed,
         Self::BrisDeGlace,
+        Self::Centre15Profession,
         Self::Centre15Opposed,
         Self::Centre15,
         Self::MedecinTraitant,
@@ -143,9 +152,11 @@ impl Rule {
             Self::OtherRecord => "other_record",
             Self::RecordClosed => "record_closed",
             Self::Blocked => "blocked",
+            Self::ProfessionClosed => "profession_closed",
             Self::BrisDeGlaceWithoutReason => "bris_de_glace_without_reason",
             Self::BrisDeGlaceOpposed => "bris_de_glace_opposed",
             Self::BrisDeGlace => "bris_de_glace",
+            Self::Centre15Profession => "centre_15_profession",
             Self::Centre15Opposed => "centre_15_opposed",
             Self::Centre15 => "centre_15",
             Self::MedecinTraitant => "medecin_traitant",
@@ -190,6 +201,13 @@ impl Rule {
     }
 }
 
+/// Whether a reason for bris de glace is given in words: enough letters to be one, as the row of the rule says.
+/// Spec: CSP L.1111-17 I.
+pub fn in_words(reason: &str) -> bool {
+    let least = Rule::BrisDeGlaceWithoutReason.row().letters.max(1);
+    reason.chars().filter(|c| c.is_alphabetic()).take(least).count() == least
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +219,17 @@ mod tests {
         assert_eq!(written, Rule::ALL.iter().map(|r| r.code()).collect::<Vec<_>>());
         assert!(Rule::ALL.iter().all(|r| Rule::of(r.code()) == Some(*r)));
         assert_eq!(Rule::of("else"), None);
+    }
+
+    #[test]
+    fn a_reason_in_words_has_letters_enough() {
+        assert_eq!(Rule::BrisDeGlaceWithoutReason.row().letters, 3);
+        for words in ["AVC", "coma", "à l'eau", "É t é", "état de choc, 3e degré"] {
+            assert!(in_words(words), "{words}");
+        }
+        for none in ["", " \t", "-", "...", "x", "AV", "15", "12345", "a 1 b 2", "\u{200b}\u{200b}\u{200b}"] {
+            assert!(!in_words(none), "{none:?}");
+        }
     }
 
     #[test]

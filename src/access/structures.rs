@@ -63,12 +63,6 @@ impl Structures {
         let sites = self.geographic.get(structure).into_iter().flatten();
         std::iter::once(structure).chain(sites.map(String::as_str)).chain(self.legal.get(structure).map(String::as_str)).map(str::to_owned).collect()
     }
-
-    /// Whether what one structure filed is the other's: equal, or one the legal entity of the other.
-    pub fn same(&self, one: &str, other: &str) -> bool {
-        let of = |eg: &str, ej: &str| self.legal.get(eg).is_some_and(|legal| legal == ej);
-        one == other || of(one, other) || of(other, one)
-    }
 }
 
 fn check(row: &Row, seen: &mut BTreeSet<String>) -> Result<(), String> {
@@ -109,16 +103,16 @@ mod tests {
     }
 
     #[test]
-    fn same_is_what_the_identities_say() {
+    fn who_is_whom_is_mutual_and_two_establishments_are_not_each_other() {
         let all = Structures::parse(TWO).unwrap();
         let ids = ["1AAA", "1AA1", "1AA2", "1BBB", "1BB1", "1ZZZ", ""];
+        let is = |one: &str, other: &str| all.identities_of(one).iter().any(|i| i == other);
         for one in ids {
             for other in ids {
-                assert_eq!(all.same(one, other), all.identities_of(one).iter().any(|i| i == other), "{one} {other}");
-                assert_eq!(all.same(one, other), all.same(other, one));
+                assert_eq!(is(one, other), is(other, one), "{one} {other}");
             }
         }
-        assert!(!all.same("1AA1", "1AA2") && !all.same("1AAA", "1BB1"));
+        assert!(!is("1AA1", "1AA2") && !is("1AAA", "1BB1"));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::fhir::classification;
 use crate::fhir::{Actor, Level, Mode, Person, Role};
 
 const NOW: i64 = 1_000;
-const MOMENTS: [i64; 3] = [NOW - 1, NOW, NOW + 1];
+/// The last is none at all: not yet.
+const MOMENTS: [i64; 4] = [NOW - 1, NOW, NOW + 1, 0];
 const TEXT: &str = include_str!("../../fhir-profiles/access-matrix/matrix.toml");
 
 fn actor(role: Role, level: Level, mode: Mode, reason: &str, profession: &str) -> Actor {
@@ -43,7 +44,9 @@ fn all_actors() -> Vec<Actor> {
     for role in Role::ALL {
         for level in Level::ALL {
             for mode in Mode::ALL {
-                out.extend(["", " \t", "coma"].map(|reason| actor(*role, *level, *mode, reason, "10")));
+                for profession in ["10", "41", "11"] {
+                    out.extend(["", " \t", "-", "AV", "15 15", "coma"].map(|reason| actor(*role, *level, *mode, reason, profession)));
+                }
             }
         }
     }
@@ -62,11 +65,17 @@ fn record_prohibitions(a: &Actor, f: &RecordFacts) -> Vec<Rule> {
         (matches!(a.role, Role::Holder | Role::LegalRepresentative) && !f.own, Rule::OtherRecord),
         (ps && f.closed, Rule::RecordClosed),
         (ps && f.blocked && !f.medecin_traitant, Rule::Blocked),
+        (closed_profession(a), Rule::ProfessionClosed),
         (glass && a.reason != "coma", Rule::BrisDeGlaceWithoutReason),
         (glass && f.opposes_bris_de_glace, Rule::BrisDeGlaceOpposed),
         (ps && a.mode == Mode::Centre15 && f.opposes_centre_15, Rule::Centre15Opposed),
     ];
     list.into_iter().filter(|(forbidden, _)| *forbidden).map(|(_, rule)| rule).collect()
+}
+
+/// A practitioner whose profession the matrix opens nothing to, or does not know.
+fn closed_profession(a: &Actor) -> bool {
+    a.role == Role::Practitioner && a.person.as_ref().is_none_or(|p| p.profession != "10")
 }
 
 /// What leaves a practitioner in the normal mode his own documents alone.
@@ -94,6 +103,7 @@ fn a_record_is_open_where_no_prohibition_holds() {
         for a in all_actors() {
             for f in all_facts() {
                 let expected = match record_prohibitions(&a, &f).first() {
+                    Some(Rule::ProfessionClosed) => RecordRight::OwnDocuments(Rule::ProfessionClosed),
                     Some(rule) => RecordRight::Nothing(*rule),
                     None if unauthorised(&a, &f) => RecordRight::OwnDocuments(if f.consent_until_us.is_some() { Rule::ConsentExpired } else { Rule::NoAuthorisation }),
                     None => {
@@ -105,6 +115,17 @@ fn a_record_is_open_where_no_prohibition_holds() {
                 assert_eq!(record_right(&a, &matrix, &f, NOW), expected, "{a:?} {f:?}");
             }
         }
+    }
+}
+
+#[test]
+fn centre_15_is_the_regulating_doctor_s_alone() {
+    let matrix = Matrix::builtin().unwrap();
+    for (profession, expected) in [("10", Rule::Centre15), ("60", Rule::Centre15Profession), ("40", Rule::Centre15Profession)] {
+        let a = actor(Role::Practitioner, Level::Direct, Mode::Centre15, "", profession);
+        assert_eq!(record_right(&a, &matrix, &RecordFacts { care_team: true, ..RecordFacts::default() }, NOW).rule(), expected, "{profession}");
+        let glass = actor(Role::Practitioner, Level::Direct, Mode::BrisDeGlace, "coma", profession);
+        assert_eq!(record_right(&glass, &matrix, &RecordFacts::default(), NOW).rule(), Rule::BrisDeGlace, "{profession}");
     }
 }
 
@@ -139,7 +160,7 @@ fn document_prohibitions(role: Role, right: &RecordRight, d: &DocumentFacts<'_>,
         (ps && matrix_forbids, Rule::Profession),
         (ps && !d.mine && d.labels & MASQUE_PS == MASQUE_PS && !matches!(right, RecordRight::Whole { sees_masked: true, .. }), Rule::MasquePs),
         (role == Role::LegalRepresentative && d.labels & INVISIBLE_REPRESENTANTS_LEGAUX == INVISIBLE_REPRESENTANTS_LEGAUX, Rule::InvisibleRepresentantsLegaux),
-        (patient && d.labels & INVISIBLE_PATIENT == INVISIBLE_PATIENT && d.visible_from_us == NOW + 1, Rule::InvisiblePatient),
+        (patient && d.labels & INVISIBLE_PATIENT == INVISIBLE_PATIENT && [NOW + 1, 0].contains(&d.visible_from_us), Rule::InvisiblePatient),
         (d.deleted, Rule::Deleted),
     ];
     list.into_iter().filter(|(forbidden, _)| *forbidden).map(|(_, rule)| rule).collect()
@@ -150,7 +171,7 @@ fn rights(role: Role) -> Vec<RecordRight> {
     let whole = |rules: &[Rule]| rules.iter().flat_map(|rule| [true, false].map(|sees_masked| RecordRight::Whole { sees_masked, rule: *rule })).collect::<Vec<_>>();
     match role {
         Role::Practitioner => {
-            let own = [Rule::NoAuthorisation, Rule::ConsentExpired].map(RecordRight::OwnDocuments);
+            let own = [Rule::NoAuthorisation, Rule::ConsentExpired, Rule::ProfessionClosed].map(RecordRight::OwnDocuments);
             let mut all = whole(&[Rule::MedecinTraitant, Rule::CareTeam, Rule::Consent, Rule::BrisDeGlace, Rule::Centre15]);
             all.extend(own);
             all
@@ -176,12 +197,28 @@ fn a_document_is_read_where_no_prohibition_holds() {
                     assert_eq!(decision.allowed, expected.is_empty(), "{a:?} {right:?} {d:?}");
                     let ground = if role == Role::Practitioner && d.mine { Rule::Author } else { right.rule() };
                     assert_eq!(decision.rule, expected.first().copied().unwrap_or(ground), "{a:?} {right:?} {d:?}");
-                    assert_eq!(decision.cell.is_some(), role == Role::Practitioner && !(d.mine && exempt));
+                    let asked = role == Role::Practitioner && !(d.mine && exempt);
+                    assert_eq!(decision.cell, asked.then(|| matrix.cell(profession, d.type_code, d.class_code)), "{a:?} {d:?}");
                     assert_eq!(decision.matrix, matrix.version());
                 }
             }
         }
     }
+}
+
+#[test]
+fn the_cell_of_a_decision_is_the_one_of_its_profession_type_and_class() {
+    let matrix = Matrix::builtin().unwrap();
+    let right = RecordRight::Whole { sees_masked: false, rule: Rule::CareTeam };
+    let key = |profession: &str, type_code: &str, class_code: &str| {
+        let d = DocumentFacts { labels: N, mine: false, type_code, class_code, visible_from_us: 0, deleted: false };
+        let decision = document_right(&actor(Role::Practitioner, Level::Direct, Mode::Normal, "", profession), &matrix, &right, &d, NOW);
+        decision.cell.map(|c| (c.key, c.allowed))
+    };
+    assert_eq!(key("40", "80788-3", "44"), Some(("40 × 80788-3".to_owned(), false)));
+    assert_eq!(key("40", "11488-4", "10"), Some(("40 × 10".to_owned(), true)));
+    assert_eq!(key("60", "51851-4", "10"), Some(("60 × 95".to_owned(), false)));
+    assert_eq!(key("", "11488-4", "10"), Some((" × 11488-4".to_owned(), false)));
 }
 
 #[test]
@@ -280,7 +317,7 @@ fn every_cell_role_level_mode_label_and_state() {
                         let emergency = match mode {
                             Mode::Normal => authorised,
                             Mode::BrisDeGlace => !f.opposes_bris_de_glace && !f.closed && (!f.blocked || f.medecin_traitant),
-                            Mode::Centre15 => !f.opposes_centre_15 && !f.closed && (!f.blocked || f.medecin_traitant),
+                            Mode::Centre15 => profession == "10" && !f.opposes_centre_15 && !f.closed && (!f.blocked || f.medecin_traitant),
                         };
                         let expected = match role {
                             _ if level == Level::Indirect => false,

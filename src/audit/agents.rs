@@ -10,6 +10,12 @@ use crate::fhir::Role;
 
 /// Professions.
 const PROFESSIONS: &str = "https://mos.esante.gouv.fr/NOS/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante";
+/// Savoir-faire, of whichever of its tables (TRE_R38, TRE_R39 …): tokens name the code alone.
+const SPECIALTIES: &str = "urn:passerelle:savoir-faire";
+/// The situation d'exercice that the person chose, by the number of its structure.
+const SITUATION: &str = "urn:passerelle:situation";
+/// Names of holders and representatives that this server alone gives.
+const SUBJECT: &str = "urn:passerelle:subject";
 /// How a user is known: by a token.
 const USER_AGENTS: &str = "https://profiles.ihe.net/ITI/BALP/CodeSystem/UserAgentTypes";
 /// In what capacity, and how surely, somebody acted.
@@ -27,7 +33,7 @@ pub(super) fn agents(event: &Event) -> Vec<Value> {
     let mut out = vec![
         json!({
             "type": {"coding": [client]},
-            "who": {"identifier": {"system": STRUCTURE, "value": event.structure}, "display": event.organization},
+            "who": who(event),
             "altId": event.fingerprint,
             "name": name(event),
             "requestor": person.is_none(),
@@ -44,6 +50,14 @@ pub(super) fn agents(event: &Event) -> Vec<Value> {
     out
 }
 
+/// The structure that called; what its certificate is when it names none.
+fn who(event: &Event) -> Value {
+    if event.structure.is_empty() {
+        return json!({"display": event.organization});
+    }
+    json!({"identifier": {"system": STRUCTURE, "value": event.structure}, "display": event.organization})
+}
+
 /// The certificate the structure showed, and the software that says it called.
 fn name(event: &Event) -> String {
     let certificate = format!("{} · {}", event.issuer, event.serial);
@@ -53,6 +67,18 @@ fn name(event: &Event) -> String {
     }
 }
 
+/// System and value by which an actor is known: a practitioner by his number, an auditor or administrator by the issuer's name for him,
+/// a holder or representative by ours.
+/// Spec: BALP 1.1 OAUTHaccessTokenUse.Comprehensive (who: iss and user id).
+pub fn known_by(by: &By) -> Option<(&str, &str)> {
+    let system = match by.role {
+        _ if !by.person.is_empty() => return Some((PERSON, &by.person)),
+        Role::Holder | Role::LegalRepresentative => SUBJECT,
+        _ => &by.issuer,
+    };
+    (!by.subject.is_empty()).then_some((system, by.subject.as_str()))
+}
+
 /// The user agent: a practitioner by his number, anybody else by his role; with the access mode, the token and what it was issued by.
 /// Spec: BALP 1.1 OAUTHaccessTokenUse.Minimal (policy) and Comprehensive (who); NOS TRE_R248 (purposeOfUse).
 fn person(action: Action, by: &By) -> Option<Value> {
@@ -60,10 +86,9 @@ fn person(action: Action, by: &By) -> Option<Value> {
         return None;
     }
     let participation = if action == Action::R || action == Action::E { "IRCP" } else { "AUT" };
-    let who = if by.person.is_empty() { json!({"display": by.role.word()}) } else { json!({"identifier": {"system": PERSON, "value": by.person}}) };
+    let who = known_by(by).map_or_else(|| json!({"display": by.role.word()}), |(system, value)| json!({"identifier": {"system": system, "value": value}}));
     let mut kinds = vec![code("http://terminology.hl7.org/CodeSystem/v3-ParticipationType", participation)];
     kinds.extend(by.user_has_token().then(|| code(USER_AGENTS, "UserOauthAgent")));
-    let policy: Vec<String> = (!by.token.is_empty()).then(|| format!("urn:ietf:params:oauth:jti:{}", by.token)).into_iter().collect();
     let mut out = json!({
         "type": {"coding": kinds},
         "role": [{"coding": [code(ROLES, by.role.word())]}],
@@ -73,14 +98,11 @@ fn person(action: Action, by: &By) -> Option<Value> {
         "purposeOfUse": [{"coding": [code(MODES, by.mode.code())]}],
     });
     let Some(members) = out.as_object_mut() else { return Some(out) };
-    if let (Some(Value::Array(roles)), false) = (members.get_mut("role"), by.profession.is_empty()) {
-        roles.push(json!({"coding": [code(PROFESSIONS, &by.profession)]}));
-    }
     if let Some(Value::Array(roles)) = members.get_mut("role") {
-        roles.push(json!({"coding": [code(LEVELS, by.level.word())]}));
+        let of_the_person = [(PROFESSIONS, by.profession.as_str()), (SPECIALTIES, &by.specialty), (SITUATION, &by.situation)];
+        let known = of_the_person.into_iter().filter(|(_, value)| !value.is_empty()).chain([(LEVELS, by.level.word())]);
+        roles.extend(known.map(|(system, value)| json!({"coding": [code(system, value)]})));
     }
-    if !policy.is_empty() {
-        members.insert("policy".into(), json!(policy));
-    }
+    members.extend(by.policy().map(|policy| ("policy".to_owned(), json!([policy]))));
     Some(out)
 }

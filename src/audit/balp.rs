@@ -183,8 +183,12 @@ fn entities(event: &Event) -> Vec<Value> {
     if let Some(query) = queried(event) {
         out.push(json!({"type": code(ENTITY_TYPE, "2"), "role": code(ROLE, "24"), "query": query}));
     }
+    let looked_at: Vec<Value> = event.looked_at.iter().map(|(kind, what)| detail(kind, what)).collect();
+    if event.patient.is_none() && event.structure.is_empty() && !looked_at.is_empty() {
+        // What the server does on its own, about nobody.
+        out.push(json!({"type": code(ENTITY_TYPE, "2"), "role": code(ROLE, "4"), "detail": looked_at}));
+    }
     if let Some(patient) = &event.patient {
-        let looked_at: Vec<Value> = event.looked_at.iter().map(|(kind, what)| detail(kind, what)).collect();
         out.push(json!({"what": {"reference": format!("Patient/{patient}")}, "type": code(ENTITY_TYPE, "1"), "role": code(ROLE, "1"), "detail": looked_at}));
     }
     out.push(json!({"what": {"identifier": {"value": event.request_id}}, "type": code("https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType", "XrequestId")}));

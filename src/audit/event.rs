@@ -88,6 +88,9 @@ pub struct Event {
     pub patient: Option<String>,
     /// `Type/id` of what was touched, at most 100.
     pub entities: Vec<String>,
+    /// Numbers of the documents that the answer was made from, see [`super::packed`]; empty where `entities` names all there is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub documents: String,
     /// The raw query of a search, base64: type, query of the address, form. May hold what identifies a patient.
     pub query: Option<String>,
     /// X-Request-Id of the caller or our own.
@@ -107,7 +110,7 @@ pub struct Event {
     /// Id of the opening of the practitioner's page that it belongs to, set by the server alone; empty for any other access.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub opening: String,
-    /// What more was looked at, by kind (`section`, `list`): never a value of the patient's.
+    /// What more was looked at, by kind (`section`, `list`), or the hash of the proof that was given: never a value of the patient's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looked_at: Vec<(String, String)>,
     /// Further patients, while the event is collected.
@@ -132,5 +135,43 @@ impl Event {
         let mut out = vec![about(self.id.clone(), first)];
         out.extend(others.iter().map(|p| about(new_id(), p)));
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a caller, a certificate or a token may say: ends of lines, escapes of terminals, quotes, what is not visible.
+    const NAUGHTY: &[&str] = &[
+        "a\r\nb",
+        "\u{1b}[2J\u{1b}]0;x\u{7}",
+        "\u{0}\u{1}\u{8}\u{7f}\u{85}\u{9b}",
+        "\",\"outcome\":\"Success",
+        "\\u0000 \\ \\\"",
+        "\u{202e}\u{feff}\u{2028}\u{2029}",
+        "{\"prev\":\"\",\"number\":1}",
+        "' OR 1=1 -- %00%0a",
+    ];
+
+    /// Every text of an event, set to the same.
+    fn naughty(text: &str) -> Event {
+        let by = serde_json::json!({"role": "practitioner", "person": text, "subject": text, "profession": text, "specialty": text, "situation": text, "mode": "bris_de_glace",
+            "reason": text, "level": "direct", "software": text, "issuer": text, "token": text});
+        serde_json::from_value(serde_json::json!({"at_us": 1, "id": text, "interaction": text, "transaction": text, "action": "R", "outcome": "Refused", "structure": text,
+            "organization": text, "fingerprint": text, "serial": text, "issuer": text, "address": text, "patient": text, "entities": [text], "documents": text, "query": text,
+            "request_id": text, "by": by, "matrix": text, "rule": text, "opening": text, "looked_at": [[text, text]]}))
+        .unwrap()
+    }
+
+    #[test]
+    fn no_text_of_an_event_breaks_its_line_or_says_another_thing() {
+        for text in NAUGHTY {
+            let event = naughty(text);
+            let line = serde_json::to_string(&event).unwrap();
+            assert!(!line.bytes().any(|b| b < 0x20), "{line:?}");
+            assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+            assert!(line.starts_with("{\"at_us\":1,"), "what is read without parsing stands before anything a caller wrote");
+        }
     }
 }

@@ -4,7 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::balp::{PERSON, STRUCTURE, TYPE, subtypes};
+use super::agents::known_by;
+use super::balp::{STRUCTURE, TYPE, subtypes};
 use super::event::Event;
 use crate::fhir::time::instant;
 
@@ -24,7 +25,7 @@ pub fn to_tde(event: &Event) -> Value {
         "type": {"system": TYPE.0, "code": TYPE.1},
         "subtype": subtype,
         "action": event.action.letter(),
-        "period": {"start": at},
+        "period": {"start": at, "end": at},
         "recorded": at,
         "outcome": event.outcome.code(),
         "agent": agents(event),
@@ -40,8 +41,9 @@ pub fn to_tde(event: &Event) -> Value {
 
 /// The person who acted, and the structure.
 fn agents(event: &Event) -> Vec<Value> {
-    let person = event.by.as_ref().filter(|by| !by.person.is_empty()).map(|by| json!({"who": {"identifier": {"system": PERSON, "value": by.person}}, "requestor": true}));
-    let structure = json!({"who": {"identifier": {"system": STRUCTURE, "value": event.structure}}, "requestor": person.is_none()});
+    let person = event.by.as_ref().and_then(known_by).map(|(system, value)| json!({"who": {"identifier": {"system": system, "value": value}}, "requestor": true}));
+    let who = if event.structure.is_empty() { json!({"display": event.organization}) } else { json!({"identifier": {"system": STRUCTURE, "value": event.structure}}) };
+    let structure = json!({"who": who, "requestor": person.is_none()});
     person.into_iter().chain([structure]).collect()
 }
 

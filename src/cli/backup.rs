@@ -3,7 +3,9 @@
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
-use super::anchor;
+use super::anchor::{self, Checkpoints};
+use super::trail::before_start;
+use crate::audit::Head;
 use crate::config::Config;
 use crate::store::{DatabaseUrl, Store, StoreOptions, anchor_lines, verify_backup, verify_read_log};
 
@@ -28,9 +30,24 @@ pub(super) fn backup(data: &Path, to: &Path, file: Option<&Path>) -> Result<(), 
     own(&to.join(DATABASE))?;
     copy(&data.join(READ_LOG), &to.join(READ_LOG))?;
     copy_all(&data.join(PKI), &to.join(PKI))?;
-    let (lines, _) = verify_read_log(&to.join(READ_LOG)).map_err(|e| e.to_string())?;
+    let lines = end_of_copy(to)?;
     println!("backup verified: {} ({lines} audited reads)", to.display());
     Ok(())
+}
+
+/// Verifies the trail of the copy, cuts off what was being written, and marks its end, behind which nothing belongs; events of the
+/// log of reads.
+fn end_of_copy(to: &Path) -> Result<i64, String> {
+    let url = DatabaseUrl::parse(&format!("sqlite:{}", to.join(DATABASE).display()))?;
+    let store = Store::open(&StoreOptions { url, readers: 1, queue: 0, facts_bytes: 1 << 20 }).map_err(|e| e.to_string())?;
+    let mut checkpoints = Checkpoints::open(to, &to.join(ANCHOR))?;
+    let log = to.join(READ_LOG);
+    let walked = before_start(checkpoints.known(), &store, &log)?;
+    std::fs::File::options().append(true).open(&log).and_then(|file| file.set_len(walked.good).and_then(|()| file.sync_all())).map_err(|e| format!("{}: {e}", log.display()))?;
+    let (number, hash) = store.counters().audit();
+    let reads = Head { number: walked.chain.number(), hash: walked.chain.hash().to_owned() };
+    checkpoints.end_of_copy((Head { number, hash }, reads)).map_err(|e| e.to_string())?;
+    Ok(walked.chain.number())
 }
 
 /// A server that made its first checkpoint between the two copies had no copy of it yet to be taken.

@@ -5,6 +5,7 @@ mod documents;
 mod floor;
 mod load;
 mod process;
+mod rights;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -55,7 +56,8 @@ fn own_server(data: &Path, documents: usize, connections: usize) -> Result<(), S
     let open = measure(&target, documents, connections, Some(server.child.id()))?;
     drop(server);
     let server = Process::start(data, "enforced")?;
-    let token = token(data)?;
+    rights::token_check(data)?;
+    let token = token(data, "client-cabinet", "899700218896")?;
     let target = Target { port: server.port, token: Some(token), ..target };
     for patient in [&open.busy, &open.hundred] {
         authorize(&target, patient)?;
@@ -64,12 +66,14 @@ fn own_server(data: &Path, documents: usize, connections: usize) -> Result<(), S
     audited(&target, &open.busy)?;
     key_information(&target, &open, server.child.id())?;
     delta(&target, &open.busy)?;
+    rights::hidden(&target, data)?;
     println!(
         "decision and filtering, p50          list x {:.2}   $summary x {:.2}",
         list.as_secs_f64() / open.list.as_secs_f64(),
         summary.as_secs_f64() / open.summary.as_secs_f64()
     );
     drop(server);
+    rights::verified(data)?;
     footprint(data)
 }
 
@@ -97,8 +101,8 @@ fn authorize(target: &Target, patient: &BenchPatient) -> Result<(), String> {
 }
 
 /// A token of a practitioner, by the command that anybody has.
-fn token(data: &Path) -> Result<String, String> {
-    let args = ["token", "--client", "client-cabinet", "--rpps", "899700218896", "--profession", "10", "--specialty", "SM26", "--data"];
+fn token(data: &Path, client: &str, rpps: &str) -> Result<String, String> {
+    let args = ["token", "--client", client, "--rpps", rpps, "--profession", "10", "--specialty", "SM26", "--data"];
     let output = program()?.args(args).arg(data).output().map_err(|e| e.to_string())?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.lines().last().filter(|_| output.status.success()).map(str::to_owned).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())

@@ -20,7 +20,8 @@ pub(super) fn gate(data: &Path, config: &Config, base_url: &str) -> Result<Gate,
     Ok(Gate { tokens: Tokens::new(issuers, binding(config)), authorization })
 }
 
-fn issuers(data: &Path, config: &Config, base_url: &str, own: Option<&Authorization>) -> Result<Vec<Issuer>, String> {
+/// The issuers alone.
+pub(super) fn issuers(data: &Path, config: &Config, base_url: &str, own: Option<&Authorization>) -> Result<Vec<Issuer>, String> {
     let mut out = Vec::new();
     let section = &config.tokens;
     if section.development == Some(true) {

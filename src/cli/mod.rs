@@ -12,9 +12,12 @@ mod issuers;
 mod launch;
 mod pdf_text;
 mod pki;
+mod proof;
+mod retention;
 mod revocation;
 mod serve;
 mod token;
+mod trail;
 mod watch;
 
 use std::path::PathBuf;
@@ -91,6 +94,13 @@ enum Command {
     /// What is made of CDA documents.
     #[command(subcommand)]
     Cda(cda::CdaCommand),
+    /// List the records whose retention is over, by id and dates alone.
+    Retention {
+        #[arg(long)]
+        data: PathBuf,
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -135,6 +145,7 @@ pub fn run(arguments: Arguments) -> Result<(), String> {
         Command::CheckConfig { config, data } => check_config::run(config.as_deref(), &data),
         Command::Backup { data, to, config } => backup::backup(&data, &to, config.as_deref()),
         Command::Restore { from, data } => backup::restore(&from, &data),
+        Command::Retention { data, config } => retention::run(&data, config.as_deref()),
         Command::Revocation(command) => revocation::run(&command),
         Command::Cda(command) => cda::run(&command),
         Command::Audit(command) => audit::run(&command),

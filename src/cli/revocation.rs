@@ -13,7 +13,7 @@ use clap::Subcommand;
 
 use crate::config::{Config, Tls};
 use crate::identity::{CertificateFacts, RevocationFacts};
-use crate::tls::{Responders, noted};
+use crate::tls::{ListCheck, Responders, noted};
 
 /// Time of connecting, and of each read and write.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ pub(super) fn run(command: &RevocationCommand) -> Result<(), String> {
         return Err(format!("{}: tls.crl must be a folder, which the server watches", folder.display()));
     }
     loop {
-        let mut failed: Vec<String> = config.tls.crl_urls.iter().filter_map(|url| fetch(url, &folder).err()).collect();
+        let mut failed = lists(&config.tls, &folder).unwrap_or_else(|e| vec![e]);
         if !config.tls.ocsp_url.is_empty() {
             failed.extend(ask(&config.tls).unwrap_or_else(|e| vec![e]));
         }
@@ -64,18 +64,27 @@ pub(super) fn run(command: &RevocationCommand) -> Result<(), String> {
     }
 }
 
-/// One list into its file, whole or not at all.
-fn fetch(url: &str, folder: &Path) -> Result<(), String> {
+/// Brings every list; what went wrong. The authorities are read at each round: they may have changed.
+fn lists(tls: &Tls, folder: &Path) -> Result<Vec<String>, String> {
+    if tls.crl_urls.is_empty() {
+        return Ok(Vec::new());
+    }
+    let persons = (!tls.ca_persons.is_empty()).then(|| Path::new(&tls.ca_persons));
+    let check = ListCheck::new(Path::new(&tls.ca), persons).map_err(|e| e.to_string())?;
+    Ok(tls.crl_urls.iter().filter_map(|url| fetch(url, folder, &check).err()).collect())
+}
+
+/// One list into its file, whole or not at all, and only one that a server would believe: whoever answers on this address in the
+/// clear must not take away the list that is there.
+fn fetch(url: &str, folder: &Path, check: &ListCheck) -> Result<(), String> {
     let wrong = |what: &str| format!("{url}: {what}");
     let (host, port, path) = address(url).ok_or_else(|| wrong("must be http://HOST[:PORT]/PATH"))?;
     let body = exchange(&host, port, &format!("GET {path}"), "Accept: application/pkix-crl", &[]).map_err(|e| wrong(&e))?;
     let der = der(&body).ok_or_else(|| wrong("what came is no revocation list"))?;
     let facts = RevocationFacts::read(&der).map_err(|_| wrong("what came is no revocation list"))?;
-    if facts.is_delta {
-        return Err(wrong("it is a delta list; name the complete one"));
-    }
     let name: String = format!("{host}{path}").chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
     let file = folder.join(format!("{name}.crl"));
+    check.check(&der, std::fs::read(&file).ok().as_deref()).map_err(|e| wrong(&format!("the list that came is refused: {e}")))?;
     place(&file, &der)?;
     tracing::info!(file = %file.display(), revoked = facts.revoked.len(), "a revocation list was fetched");
     Ok(())
@@ -98,7 +107,7 @@ fn ask(tls: &Tls) -> Result<Vec<String>, String> {
             let question = responders.question(&der).map_err(|e| e.to_string())?;
             let headers = "Content-Type: application/ocsp-request\r\nAccept: application/ocsp-response";
             let body = exchange(&host, port, &format!("POST {path}"), headers, &question)?;
-            let revoked = responders.revoked(&der, &body).map_err(|e| e.to_string())?;
+            let (revoked, _) = responders.revoked(&der, &body).map_err(|e| e.to_string())?;
             place(&answer, &body)?;
             tracing::info!(file = %answer.display(), revoked, "an OCSP answer was fetched");
             Ok(())

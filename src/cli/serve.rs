@@ -4,10 +4,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::anchor::Checkpoints;
+use super::anchor::{self, Checkpoints};
 use super::issuers::KeyFiles;
 use super::watch;
-use crate::access::assumptions;
+use crate::audit::Head;
 use crate::config::{AccessPolicy, Config, Environment};
 use crate::http::{self, Gate, Metrics};
 use crate::interaction::{App, Rules};
@@ -95,6 +95,7 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
         development_pki(&data.join("pki"))?;
     }
     let rules = rules(&config)?;
+    anchor::second_place(data, &config)?;
     std::fs::create_dir_all(data.join("pki")).map_err(|e| format!("{}: {e}", data.display()))?;
     let tls = Arc::new(tls::load(tls_paths(data, &config)).map_err(|e| e.to_string())?);
     if let (Environment::Production, [name, ..]) = (config.database.environment, tls.trial_authorities().as_slice()) {
@@ -103,24 +104,37 @@ pub fn start(data: &Path, config: Config) -> Result<Server, String> {
     let url = DatabaseUrl::parse(&config.database.url)?;
     let store = Store::open(&StoreOptions { url, readers: config.database.readers, queue: config.database.queue, facts_bytes: config.limits.facts_bytes }).map_err(shown)?;
     store.pin_environment(config.database.environment.word()).map_err(shown)?;
-    let read_log = ReadLog::open(&data.join("audit-reads.log")).map_err(shown)?;
+    let mut checkpoints = Checkpoints::open(data, &anchor::place(data, &config))?;
+    let past = checkpoints.known().last().map(|c| c.writes.clone()).unwrap_or_default();
+    let read_log = traced(data, &store, &checkpoints)?;
     let listener = TcpListener::bind(&config.server.bind).map_err(|e| format!("{}: {e}; name another address with --bind (port 0 picks a free one)", config.server.bind))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let base_url = if config.server.base_url.is_empty() { format!("https://localhost:{}/fhir", address.port()) } else { config.server.base_url.clone() };
     let page = page_listener(&mut config)?;
-    let checkpoints = Arc::new(Mutex::new(Checkpoints::open(data, &config)?));
     let keys = KeyFiles::new(data, &config);
     let gate = Arc::new(super::issuers::gate(data, &config, &base_url)?);
     announce(&config, &rules);
     tls.alarms().iter().for_each(|alarm| tracing::warn!(alarm, "certificates"));
     let app = Arc::new(App::new(store, read_log, config, rules, base_url));
-    app.keep_tables().map_err(shown)?;
-    launch(app, (tls, gate, keys, checkpoints), (listener, page), own_pki.then(|| data.join("pki")))
+    let _ = app.signer.set(checkpoints.signer());
+    checkpoints.begin(&app).map_err(shown)?;
+    let checkpoints = Arc::new(Mutex::new(checkpoints));
+    app.keep_tables().and_then(|()| app.note_acceptance()).map_err(shown)?;
+    launch(app, (tls, gate, keys, checkpoints, past), (listener, page), own_pki.then(|| data.join("pki")))
+}
+
+/// The log of reads, after both chains were held against the last checkpoints: a server does not go on from a trail that is not whole.
+fn traced(data: &Path, store: &Store, checkpoints: &Checkpoints) -> Result<ReadLog, String> {
+    let log = data.join("audit-reads.log");
+    let walked = super::trail::before_start(checkpoints.known(), store, &log).map_err(|e| {
+        format!("P-0974: {e}; keep {} as evidence and restore a backup, with the checkpoints in it (passerelle audit verify looks at the whole trail)", data.display())
+    })?;
+    ReadLog::resume(&log, &walked).map_err(shown)
 }
 
 fn launch(
     app: Arc<App>,
-    (tls, gate, keys, checkpoints): (Arc<TlsState>, Arc<Gate>, KeyFiles, Arc<Mutex<Checkpoints>>),
+    (tls, gate, keys, checkpoints, past): (Arc<TlsState>, Arc<Gate>, KeyFiles, Arc<Mutex<Checkpoints>>, Head),
     listeners: http::Listeners,
     own_pki: Option<PathBuf>,
 ) -> Result<Server, String> {
@@ -131,16 +145,18 @@ fn launch(
     let thread = std::thread::Builder::new()
         .name("http".into())
         .spawn(move || {
-            actix_web::rt::System::new().block_on(async move {
+            let (traced, last) = (Arc::clone(&app), Arc::clone(&checkpoints));
+            let ended = actix_web::rt::System::new().block_on(async move {
                 let metrics = Arc::new(Metrics::default());
                 let admin = app.config.admin.bind.clone();
                 if !admin.is_empty() {
-                    actix_web::rt::spawn(http::start_admin(&admin, Arc::clone(&metrics))?);
+                    actix_web::rt::spawn(http::start_admin(&admin, Arc::clone(&metrics), Arc::clone(&tls))?);
                 }
                 actix_web::rt::spawn(watch::files(Arc::clone(&app), Arc::clone(&tls), own_pki));
                 actix_web::rt::spawn(watch::keys(keys, Arc::clone(&gate), Arc::clone(&app)));
                 actix_web::rt::spawn(watch::work(Arc::clone(&app)));
-                actix_web::rt::spawn(watch::checkpoints(Arc::clone(&checkpoints), Arc::clone(&app)));
+                actix_web::rt::spawn(watch::checkpoints(checkpoints, Arc::clone(&app)));
+                actix_web::rt::spawn(watch::past(Arc::clone(&app), past));
                 let running = http::start(Arc::clone(&app), tls, gate, metrics, listeners)?;
                 let page = running.page.map(|server| (server.handle(), actix_web::rt::spawn(server)));
                 let _ = send.send(running.server.handle());
@@ -149,9 +165,10 @@ fn launch(
                     handle.stop(true).await;
                     let _ = task.await;
                 }
-                watch::checkpoint(&checkpoints, &app);
                 ended
-            })
+            });
+            watch::end(&last, &traced);
+            ended
         })
         .map_err(|e| e.to_string())?;
     match receive.recv() {
@@ -172,13 +189,7 @@ fn rules(config: &Config) -> Result<Rules, String> {
     if config.access.policy == AccessPolicy::Open {
         return Err("configuration: access.policy = open is for trials; database.environment = production needs enforced".into());
     }
-    let assumed = rules.matrix().assumptions().len() + assumptions().len();
-    let accepted = !config.access.assumptions_accepted_by.is_empty() && !config.access.assumptions_accepted_on.is_empty();
-    if assumed > 0 && !accepted {
-        return Err(format!(
-            "{assumed} rows of the access tables are assumptions (passerelle check-config lists them): in production access.assumptions_accepted_by names the person who accepted them and access.assumptions_accepted_on the day"
-        ));
-    }
+    rules.accepted(&rules.matrix())?;
     Ok(rules)
 }
 

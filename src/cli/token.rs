@@ -7,8 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use crate::config::{Config, Environment};
 use crate::fhir::{Level, Mode, Role};
 use crate::identity::{DEVELOPMENT, SCOPE_ALL_PATIENT, SCOPE_ALL_USER, practitioner_number};
+use crate::store::environment_of;
 use crate::tls::{SigningKey, leaf_fingerprint};
 
 /// Root of test INS numbers.
@@ -20,6 +22,9 @@ pub(super) struct TokenArguments {
     /// Data folder of the server.
     #[arg(long)]
     data: PathBuf,
+    /// The server's configuration file (TOML).
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Client of the development PKI that the token is bound to: DATA/pki/NAME.pem.
     #[arg(long)]
     client: String,
@@ -85,6 +90,7 @@ pub(super) fn of_practitioner(data: &Path, client: &str, who: &Practitioner<'_>)
     let text = |t: &str| Some(t.to_owned());
     let arguments = TokenArguments {
         data: data.to_owned(),
+        config: None,
         client: client.to_owned(),
         rpps: text(who.rpps),
         profession: text(who.profession),
@@ -104,6 +110,7 @@ pub(super) fn of_practitioner(data: &Path, client: &str, who: &Practitioner<'_>)
 }
 
 fn token(arguments: &TokenArguments, now_s: i64) -> Result<String, String> {
+    for_trials(&arguments.data, arguments.config.as_deref())?;
     let mut claims = person(arguments)?;
     let fingerprint = certificate(&arguments.data, &arguments.client)?;
     let patient = arguments.holder.is_some() || arguments.legal_representative.is_some();
@@ -120,6 +127,18 @@ fn token(arguments: &TokenArguments, now_s: i64) -> Result<String, String> {
     }
     let key = SigningKey::open_or_make(&development_key(&arguments.data)).map_err(|e| e.to_string())?;
     key.sign(&Value::Object(claims)).map_err(|e| e.to_string())
+}
+
+/// Refuses where a production server would refuse the token: by the configuration, or by what its database was made for.
+fn for_trials(data: &Path, file: Option<&Path>) -> Result<(), String> {
+    let config = Config::load(file, std::env::vars())?.under(data);
+    let made_for = environment_of(&config.database.url);
+    if config.database.environment == Environment::Production || made_for.as_deref() == Some(Environment::Production.word()) {
+        return Err("database.environment = production takes no token of the development issuer, which anybody who reads its key could make; \
+                    tokens come from tokens.issuer, or from POST /token (exchange.psc_issuer)"
+            .into());
+    }
+    Ok(())
 }
 
 /// Where the development issuer's key lies.

@@ -18,6 +18,8 @@ pub struct Access {
     /// Who accepted the cells and rows marked as assumptions, and on which day (`2026-11-25`): required in production. Default: none.
     pub assumptions_accepted_by: String,
     pub assumptions_accepted_on: String,
+    /// Versions of the habilitation matrix whose assumptions they accepted: in production no other one is loaded. Default: none.
+    pub assumptions_accepted_versions: Vec<String>,
 }
 
 /// See [`Access::policy`].

@@ -144,6 +144,8 @@ pub struct Actor {
     /// Connexion secrète: the trace itself is kept from legal representatives.
     pub secret: bool,
     pub scopes: Vec<String>,
+    /// `sub` of the access token of who is no practitioner; empty without one. Of a patient's token it may identify the patient.
+    pub subject: String,
     /// Issuer and jti of the access token; empty without one.
     pub issuer: String,
     pub token_id: String,
@@ -162,6 +164,7 @@ impl Actor {
             level: Level::Indirect,
             secret: false,
             scopes: Vec::new(),
+            subject: String::new(),
             issuer: String::new(),
             token_id: String::new(),
         }

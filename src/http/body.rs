@@ -13,6 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::config::Limits;
 use crate::fhir::{Fault, FaultKind, Result};
 
+/// MIME type of a form.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 /// Bytes of one unit of the budget: semaphores count in 32 bits.
 const UNIT: usize = 4096;
 /// What is taken at once for a body of unknown length.

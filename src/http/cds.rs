@@ -6,7 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
 
 use super::body;
-use super::consult::{answered, known, worked};
+use super::consult::{answered, worked};
+use super::refusal::{Whom, known, traced};
 use super::serve::{Shared, address, carried_out, request_id};
 use crate::audit::Action;
 use crate::fhir::{Actor, Fault, FaultKind, Result};
@@ -42,10 +43,7 @@ async fn discovered(req: &HttpRequest, shared: &web::Data<Shared>) -> Result<(u1
 
 async fn carded(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>) -> Result<(u16, Value)> {
     let (caller, acting) = known(req, shared).await?;
-    if req.match_info().get("id") != Some(cds_hooks::SERVICE) {
-        return Err(Fault::new(FaultKind::UnknownType, 810, "no such service; see GET /cds-services"));
-    }
-    let received = body::receive(req, payload, &shared.app.config.limits, REQUEST_MAX_BYTES, &shared.budget).await?;
+    let received = traced(req, shared, Whom::Actor(&caller, &acting.actor), asked(req, payload, shared).await).await?;
     let ids = (address(req), request_id(req, &shared.app));
     worked(shared, move |shared| {
         let mut call = Call::plain(&shared.app, (caller, cds_hooks::looking(&acting.actor)), Method::Post, vec!["$cds-hooks".into()], ids);
@@ -53,6 +51,14 @@ async fn carded(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Sha
         looked(shared, call, &acting.actor, acting.ends_s)
     })
     .await
+}
+
+/// The body of a request of the one service there is.
+async fn asked(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>) -> Result<body::Received> {
+    if req.match_info().get("id") != Some(cds_hooks::SERVICE) {
+        return Err(Fault::new(FaultKind::UnknownType, 810, "no such service; see GET /cds-services"));
+    }
+    body::receive(req, payload, &shared.app.config.limits, REQUEST_MAX_BYTES, &shared.budget).await
 }
 
 /// On a blocking thread: the look, its trace, the card.

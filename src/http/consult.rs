@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 
 use actix_web::{App as Actix, HttpRequest, HttpResponse, HttpServer, web};
 
-pub(super) use self::api::{answered, known, launch, of_patient, opening};
+pub(super) use self::api::{answered, launch, of_patient, opening};
 use self::asked::Asked;
 use self::reply::Reply;
-use super::serve::Shared;
+use super::pace;
+use super::serve::{HANDSHAKES, Shared};
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::interaction::Method;
 use crate::interaction::consult::Visit;
@@ -56,7 +57,7 @@ pub(super) fn listen(shared: Shared, listener: std::net::TcpListener) -> std::io
         .client_disconnect_timeout(Duration::from_secs(1))
         .keep_alive(Duration::from_secs(60))
         .tls_handshake_timeout(Duration::from_secs(3))
-        .max_connection_rate(256)
+        .max_connection_rate(HANDSHAKES)
         .shutdown_timeout(20)
         .disable_signals()
         .listen_rustls_0_23(listener, tls)?
@@ -74,6 +75,7 @@ async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Share
     };
     let reply = reply.unwrap_or_else(|fault| Reply::refused(&fault, json, ""));
     shared.metrics.done("consult", reply.status, start.elapsed());
+    pace::even(start, reply.status).await;
     reply.response()
 }
 

@@ -9,6 +9,9 @@ mod cds;
 mod consult;
 mod metrics;
 mod oauth;
+mod pace;
+mod peer;
+mod refusal;
 mod respond;
 mod serve;
 

@@ -1,7 +1,9 @@
 //! Our own authorization server: a Pro Santé Connect session becomes an access token bound to the client's certificate.
 //!
-//! The subject token is verified by signature, then by introspection, and again every thirty minutes while our token lives. It is
-//! kept in memory only: after a restart clients exchange anew.
+//! The subject token is verified by signature, then by introspection, and again every thirty minutes while our token lives. No token of
+//! ours outlives what can be confirmed: Pro Santé Connect's live two minutes and are not active afterwards, so that ours ends where
+//! the next confirmation would be due, and a fresh session of the same person carries on. Subject tokens are kept in memory only:
+//! after a restart clients exchange anew.
 //! Spec: RFC 8693; RFC 8705; RFC 7662; ANS transport of sensitive data 1.2 (API Pro Santé Connectée).
 
 mod endpoint;
@@ -18,7 +20,7 @@ pub(super) use self::endpoint::{authorization_server, jwks, smart_configuration,
 use self::exchange::Exchange;
 use self::provider::Unavailable;
 pub use self::provider::{Provider, ProviderSetting};
-use self::sessions::Sessions;
+use self::sessions::{Session, Sessions};
 use crate::fhir::{Actor, Fault, FaultKind};
 use crate::identity::{Binding, Caller, Issuer, TokenError, Tokens, names_certificate, practitioner_number, verified_claims};
 use crate::tls::SigningKey;
@@ -41,7 +43,7 @@ pub struct Authorization {
     /// The identity provider's name, audience and keys.
     subjects: ArcSwap<Vec<Issuer>>,
     pub provider: Provider,
-    /// Seconds an access token lives, at most four hours.
+    /// Seconds an access token lives at most; four hours at most.
     pub lifetime_s: i64,
     pub binding: Binding,
     clients: Vec<String>,
@@ -101,12 +103,14 @@ impl Authorization {
             return Err(REFUSED_SUBJECT);
         }
         let number = practitioner_number(name).ok_or(REFUSED_SUBJECT)?;
+        let subject_ends_s = subject.get("exp").and_then(Value::as_i64).ok_or(REFUSED_SUBJECT)?;
+        let lives_s = self.lives_s(subject_ends_s, now_s).ok_or(REFUSED_SUBJECT)?;
         if !self.provider.active(&asked.subject_token, now_s)? {
             return Err(REFUSED_SUBJECT);
         }
         let person = self.provider.person(&asked.subject_token, now_s)?.filter(|p| p.get("sub").and_then(Value::as_str) == Some(name)).ok_or(REFUSED_SUBJECT)?;
         let mut claims = asked.claims(&person, number)?;
-        let expires_s = now_s.saturating_add(self.lifetime_s);
+        let expires_s = now_s.saturating_add(lives_s);
         let own = json!({
             "iss": self.issuer, "aud": self.audience, "iat": now_s, "nbf": now_s, "exp": expires_s, "jti": token_id,
             "client_id": caller.structure.value(), "cnf": {"x5t#S256": exchange::thumbprint(caller)},
@@ -117,8 +121,15 @@ impl Authorization {
             tracing::error!(%cause, "an access token could not be signed");
             Refusal { status: 500, error: "server_error", description: "a defect of this server" }
         })?;
-        self.sessions.begin(token_id, asked.subject_token, now_s, expires_s);
-        Ok(json!({"access_token": token, "issued_token_type": exchange::ACCESS_TOKEN, "token_type": "Bearer", "expires_in": self.lifetime_s, "scope": scope}))
+        let owner = (number.to_owned(), caller.fingerprint);
+        self.sessions.begin(token_id, Session { subject_token: asked.subject_token, subject_ends_s, owner, confirmed_s: now_s, expires_s });
+        Ok(json!({"access_token": token, "issued_token_type": exchange::ACCESS_TOKEN, "token_type": "Bearer", "expires_in": lives_s, "scope": scope}))
+    }
+
+    /// Seconds for which the session behind a token can be confirmed: until the subject token ends, and at least until the first
+    /// confirmation is due; none when that is now.
+    fn lives_s(&self, subject_ends_s: i64, now_s: i64) -> Option<i64> {
+        Some(self.lifetime_s.min(subject_ends_s.saturating_sub(now_s).max(self.recheck_s))).filter(|s| *s > 0)
     }
 
     /// Whether a subject token was given to a client that is taken, and is bound, if at all, to this connection's certificate.
@@ -127,6 +138,11 @@ impl Authorization {
         let known = self.clients.is_empty() || client.is_some_and(|c| self.clients.iter().any(|k| k == c));
         let bound = subject.get("cnf").is_none_or(|cnf| cnf.get("x5t#S256").and_then(Value::as_str).is_some_and(|t| names_certificate(t, &caller.fingerprint, self.binding)));
         known && bound
+    }
+
+    /// When the session behind an actor's token ends unless it is renewed, seconds since 1970; none when it is not known here.
+    pub(super) fn ends_s(&self, actor: &Actor) -> Option<i64> {
+        (actor.issuer == self.issuer).then(|| self.sessions.ends_s(&actor.token_id)).flatten()
     }
 
     /// Whether the session behind an actor's token must be asked for before it is answered.

@@ -13,8 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::accept::{self, Format};
 use super::bearer::{self, Acting};
 use super::body::{self, Budget};
-use super::{Gate, Metrics, cds, consult, oauth, respond};
-use crate::audit::Outcome;
+use super::peer::Peer;
+use super::refusal::{Whom, certified, known, not_offered, traced};
+use super::{Gate, Metrics, cds, consult, oauth, pace, respond};
 use crate::fhir::{Actor, Fault, FaultKind, Result};
 use crate::identity::Caller;
 use crate::interaction::{self, App, Call, Method, Prefer};
@@ -32,10 +33,6 @@ pub(super) struct Shared {
     pub(super) slots: Arc<Semaphore>,
 }
 
-/// The identity of a connection, set once after its handshake.
-#[derive(Clone)]
-struct Peer(Option<Caller>);
-
 /// The API's socket, and the page's.
 pub type Listeners = (std::net::TcpListener, Option<std::net::TcpListener>);
 
@@ -46,6 +43,9 @@ pub struct Running {
     /// Listener of the practitioner's page.
     pub page: Option<actix_web::dev::Server>,
 }
+
+/// New handshakes at once, per worker: beyond, connections wait their turn.
+pub(super) const HANDSHAKES: usize = 32;
 
 /// Starts serving on the API's listener and on the page's, when there is one; the futures in the answer run them.
 ///
@@ -62,15 +62,15 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Me
     let server = HttpServer::new(move || {
         Actix::new()
             .app_data(web::Data::new(shared.clone()))
-            .route("/health", web::get().to(health))
-            .route("/token", web::post().to(oauth::token))
-            .route("/.well-known/oauth-authorization-server", web::get().to(oauth::authorization_server))
-            .route("/.well-known/jwks.json", web::get().to(oauth::jwks))
-            .route("/fhir/.well-known/smart-configuration", web::get().to(oauth::smart_configuration))
-            .route("/launch", web::post().to(consult::launch))
-            .route("/launch/{opening}", web::get().to(consult::opening))
-            .route("/cds-services", web::get().to(cds::services))
-            .route("/cds-services/{id}", web::post().to(cds::service))
+            .service(only("/health", web::get().to(health)))
+            .service(only("/token", web::post().to(oauth::token)))
+            .service(only("/.well-known/oauth-authorization-server", web::get().to(oauth::authorization_server)))
+            .service(only("/.well-known/jwks.json", web::get().to(oauth::jwks)))
+            .service(only("/fhir/.well-known/smart-configuration", web::get().to(oauth::smart_configuration)))
+            .service(only("/launch", web::post().to(consult::launch)))
+            .service(only("/launch/{opening}", web::get().to(consult::opening)))
+            .service(only("/cds-services", web::get().to(cds::services)))
+            .service(only("/cds-services/{id}", web::post().to(cds::service)))
             .route("/consult/{patient}", web::route().to(consult::of_patient))
             .route("/consult/{patient}/{step:.*}", web::route().to(consult::of_patient))
             .default_service(web::to(handle))
@@ -79,7 +79,9 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Me
         if let Some(stream) = io.downcast_ref::<TlsStream<TcpStream>>() {
             let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
             leaf.iter().for_each(|der| met.note(der));
-            ext.insert(Peer(leaf.and_then(|der| Caller::from_leaf(der, persons).ok())));
+            if let Some(der) = leaf {
+                ext.insert(Peer::of(der, persons));
+            }
         }
     })
     // The last segment of an answer does not wait for an acknowledgement that a client delays by 40 ms.
@@ -90,7 +92,7 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Me
     .client_disconnect_timeout(Duration::from_secs(1))
     .keep_alive(Duration::from_secs(60))
     .tls_handshake_timeout(Duration::from_secs(3))
-    .max_connection_rate(256)
+    .max_connection_rate(HANDSHAKES)
     .shutdown_timeout(20)
     .disable_signals()
     .listen_rustls_0_23(listener, tls_config)?
@@ -98,11 +100,15 @@ pub fn start(app: Arc<App>, tls: Arc<TlsState>, gate: Arc<Gate>, metrics: Arc<Me
     Ok(Running { address, server, page })
 }
 
+/// An address with one method; another is refused and traced like any request.
+fn only(path: &str, route: actix_web::Route) -> actix_web::Resource {
+    web::resource(path).route(route).default_service(web::to(not_offered))
+}
+
 async fn health(req: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
     let app = Arc::clone(&shared.app);
-    let asked = caller(&req).and_then(|c| still_valid(&shared, &c));
-    let ready = match asked {
-        Ok(()) => web::block(move || app.ready()).await.unwrap_or_else(|e| Err(Fault::new(FaultKind::Bug, 309, "the request broke off").because(e))),
+    let ready = match certified(&req, &shared).await {
+        Ok(_) => web::block(move || app.ready()).await.unwrap_or_else(|e| Err(Fault::new(FaultKind::Bug, 309, "the request broke off").because(e))),
         Err(e) => Err(e),
     };
     match ready {
@@ -138,7 +144,9 @@ async fn handle(req: HttpRequest, payload: web::Payload, shared: web::Data<Share
             ("refused".to_owned(), response)
         }
     };
-    shared.metrics.done(&name, response.status().as_u16(), start.elapsed());
+    let status = response.status().as_u16();
+    shared.metrics.done(&name, status, start.elapsed());
+    pace::even(start, status).await;
     response
 }
 
@@ -150,13 +158,10 @@ async fn serve(
     accept: Vec<String>,
     acceptable: bool,
 ) -> Result<(String, interaction::Answer)> {
-    let caller = caller(req)?;
-    let ready = match ready(req, payload, shared, &caller).await {
-        Ok(ready) => ready,
-        Err(e) => return Err(refused(req, shared, &caller, e).await),
-    };
-    let Ready { actor, path, method, bytes, slot, share } = ready;
-    let call = call(req, shared, (caller, actor), method, path, query, accept, bytes);
+    let (caller, acting) = known(req, shared).await?;
+    let ready = ready(req, payload, shared).await;
+    let Ready { path, method, bytes, slot, share } = traced(req, shared, Whom::Actor(&caller, &acting.actor), ready).await?;
+    let call = call(req, shared, (caller, acting.actor), method, path, query, accept, bytes);
     let app = Arc::clone(&shared.app);
     web::block(move || {
         let _held = (slot, share);
@@ -168,7 +173,6 @@ async fn serve(
 
 /// A request whose body is here and that may run.
 struct Ready {
-    actor: Actor,
     path: Vec<String>,
     method: Method,
     bytes: Vec<u8>,
@@ -177,17 +181,19 @@ struct Ready {
     share: Option<OwnedSemaphorePermit>,
 }
 
-async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>, caller: &Caller) -> Result<Ready> {
-    still_valid(shared, caller)?;
-    let actor = acting(req, shared, caller).await?.actor;
+async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>) -> Result<Ready> {
     let path = path(req)?;
     let method = method(req)?;
     let limits = &shared.app.config.limits;
     let deposit = path.is_empty() || interaction::takes_document(&path) || matches!(path.first().map(String::as_str), Some("Binary" | "DocumentReference"));
     let limit = if deposit { limits.deposit_bytes } else { limits.body_bytes };
     let received = body::receive(req, payload, limits, limit, &shared.budget).await?;
+    // Whatever its type says: the trail keeps the form of a search, also of one that is refused.
+    if path.last().is_some_and(|last| last == "_search") && received.bytes.len() <= interaction::MAX_FORM {
+        bearer::none_in(&interaction::form_pairs(&String::from_utf8_lossy(&received.bytes)))?;
+    }
     let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Fault::new(FaultKind::Busy, 311, "too many requests are running; try again"))?;
-    Ok(Ready { actor, path, method, bytes: received.bytes, slot, share: received.share })
+    Ok(Ready { path, method, bytes: received.bytes, slot, share: received.share })
 }
 
 /// Who acts; the session behind a token of our own is confirmed first when that is due.
@@ -200,23 +206,6 @@ pub(super) async fn acting(req: &HttpRequest, shared: &web::Data<Shared>, caller
         checked.map_err(|e| Fault::new(FaultKind::Bug, 547, "the request broke off").because(e))??;
     }
     Ok(acting)
-}
-
-/// Traces what was refused before it became a call; the fault to answer. Overload leaves no trace, or the log would add to it.
-pub(super) async fn refused(req: &HttpRequest, shared: &web::Data<Shared>, caller: &Caller, fault: Fault) -> Fault {
-    if !matches!(Outcome::of_status(fault.kind.row().status), Outcome::Refused) {
-        return fault;
-    }
-    let mut event = Call::event_for(caller, None, shared.app.now_us(), (address(req), request_id(req, &shared.app)));
-    event.fault = fault.number;
-    (event.interaction, event.action) = Call::presumed(method(req).ok(), &path(req).unwrap_or_default());
-    event.outcome = Outcome::Refused;
-    let app = Arc::clone(&shared.app);
-    match web::block(move || app.trace(&event)?.wait()).await {
-        Ok(Ok(())) => fault,
-        Ok(Err(untraced)) => untraced,
-        Err(e) => Fault::new(FaultKind::Bug, 319, "the request broke off").because(e),
-    }
 }
 
 /// On a blocking thread: the interaction, then the durable trace, then the answer.
@@ -268,18 +257,6 @@ fn not_acceptable() -> Fault {
     Fault::new(FaultKind::NotAcceptable, 310, "answers are application/fhir+json or application/fhir+xml")
 }
 
-pub(super) fn caller(req: &HttpRequest) -> Result<Caller> {
-    let peer = req.conn_data::<Peer>().and_then(|p| p.0.clone());
-    peer.ok_or_else(|| Fault::new(FaultKind::Unauthenticated, 314, "the client certificate does not name an organisation this server knows how to read"))
-}
-
-pub(super) fn still_valid(shared: &Shared, caller: &Caller) -> Result<()> {
-    if shared.tls.still_valid(caller) {
-        return Ok(());
-    }
-    Err(Fault::new(FaultKind::Unauthenticated, 315, "the client certificate is no longer valid"))
-}
-
 pub(super) fn address(req: &HttpRequest) -> String {
     req.peer_addr().map(|a| a.ip().to_string()).unwrap_or_default()
 }
@@ -290,7 +267,7 @@ pub(super) fn request_id(req: &HttpRequest, app: &App) -> String {
 }
 
 /// Decoded segments below `/fhir`.
-fn path(req: &HttpRequest) -> Result<Vec<String>> {
+pub(super) fn path(req: &HttpRequest) -> Result<Vec<String>> {
     let raw = req.uri().path();
     let rest = raw.strip_prefix("/fhir").filter(|r| r.is_empty() || r.starts_with('/'));
     let rest = rest.ok_or_else(|| Fault::new(FaultKind::UnknownType, 316, "the API lives under /fhir"))?;
@@ -305,7 +282,7 @@ fn path(req: &HttpRequest) -> Result<Vec<String>> {
         .collect())
 }
 
-fn method(req: &HttpRequest) -> Result<Method> {
+pub(super) fn method(req: &HttpRequest) -> Result<Method> {
     match req.method().as_str() {
         "GET" | "HEAD" => Ok(Method::Get),
         "POST" => Ok(Method::Post),
@@ -320,15 +297,19 @@ pub(super) fn text<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
     req.headers().get(name).and_then(|v| v.to_str().ok())
 }
 
+/// MIME type of the body without parameters, lower case.
+fn content_type(req: &HttpRequest) -> String {
+    text(req, header::CONTENT_TYPE.as_str()).unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase()
+}
+
 #[expect(clippy::too_many_arguments, reason = "one request has that many parts, and this is the one place that joins them")]
 fn call(req: &HttpRequest, shared: &Shared, who: (Caller, Actor), method: Method, path: Vec<String>, query: Vec<(String, String)>, accept: Vec<String>, bytes: Vec<u8>) -> Call {
-    let content_type = text(req, header::CONTENT_TYPE.as_str()).unwrap_or("").split(';').next().unwrap_or("").trim().to_lowercase();
     let ids = (address(req), request_id(req, &shared.app));
     Call {
         raw_query: req.query_string().to_owned(),
         query,
         body: bytes.into(),
-        content_type,
+        content_type: content_type(req),
         accept,
         if_match: text(req, header::IF_MATCH.as_str()).map(str::to_owned),
         if_none_match: text(req, header::IF_NONE_MATCH.as_str()).map(str::to_owned),

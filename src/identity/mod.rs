@@ -10,6 +10,7 @@ mod certificate;
 mod error;
 mod name;
 mod revocation;
+mod stranger;
 mod structure;
 mod token;
 
@@ -17,6 +18,7 @@ pub use caller::{Caller, CertifiedPerson, Subject, is_person_number, subject};
 pub use certificate::{CertificateFacts, KeyKind, public_key};
 pub use error::IdentityError;
 pub use revocation::RevocationFacts;
+pub use stranger::Stranger;
 pub use structure::{StructIdNat, canonical_structure, structure_number};
 pub use token::{
     Activity, Algorithm, Binding, Check, Compact, DEVELOPMENT, Issuer, IssuerKind, Keys, LIFETIME_MAX_S, Prepare, PublicKey, SCOPE_ALL_PATIENT, SCOPE_ALL_USER, SKEW_S, Scope,

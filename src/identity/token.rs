@@ -79,9 +79,15 @@ pub struct Verified {
     pub expires_s: i64,
 }
 
+/// The issuers in force. Their generation keeps what another set verified from being held under this one.
+struct Known {
+    issuers: Vec<Issuer>,
+    generation: u64,
+}
+
 /// The check of every call's token.
 pub struct Tokens {
-    issuers: ArcSwap<Vec<Issuer>>,
+    issuers: ArcSwap<Known>,
     binding: Binding,
     cache: TokenCache,
 }
@@ -89,12 +95,13 @@ pub struct Tokens {
 impl Tokens {
     /// A check that accepts the tokens of these issuers.
     pub fn new(issuers: Vec<Issuer>, binding: Binding) -> Self {
-        Self { issuers: ArcSwap::from_pointee(issuers), binding, cache: TokenCache::default() }
+        Self { issuers: ArcSwap::from_pointee(Known { issuers, generation: 0 }), binding, cache: TokenCache::default() }
     }
 
-    /// Other issuers or keys from now on; what the old ones signed is verified anew.
+    /// Other issuers or keys from now on, by one thread at a time; what the old ones signed is verified anew.
     pub fn replace(&self, issuers: Vec<Issuer>) {
-        self.issuers.store(Arc::new(issuers));
+        let generation = self.issuers.load().generation + 1;
+        self.issuers.store(Arc::new(Known { issuers, generation }));
         self.cache.clear();
     }
 
@@ -106,18 +113,18 @@ impl Tokens {
         if token.len() > TOKEN_MAX_BYTES {
             return Err(TokenError::TooLong);
         }
-        let key = cache::key(token, fingerprint);
+        let known = self.issuers.load();
+        let key = cache::key(token, fingerprint, known.generation);
         if let Some(verified) = self.cache.find(&key, now_s) {
             return Ok(verified);
         }
-        let verified = Arc::new(self.verify(token, fingerprint, now_s)?);
+        let verified = Arc::new(self.verify(&known.issuers, token, fingerprint, now_s)?);
         self.cache.hold(key, Arc::clone(&verified), now_s);
         Ok(verified)
     }
 
-    fn verify(&self, token: &str, fingerprint: &[u8; 32], now_s: i64) -> Result<Verified, TokenError> {
-        let issuers = self.issuers.load();
-        let (issuer, claims) = verified_claims(token, &issuers, ACCESS_TOKEN, now_s)?;
+    fn verify(&self, issuers: &[Issuer], token: &str, fingerprint: &[u8; 32], now_s: i64) -> Result<Verified, TokenError> {
+        let (issuer, claims) = verified_claims(token, issuers, ACCESS_TOKEN, now_s)?;
         bound(&claims, fingerprint, self.binding)?;
         let actor = claims::actor(&claims, issuer.kind)?;
         Ok(Verified { actor, expires_s: claims.get("exp").and_then(Value::as_i64).ok_or(TokenError::Claim("exp"))? })

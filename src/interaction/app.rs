@@ -3,16 +3,18 @@
 use std::sync::OnceLock;
 
 use hmac::{Hmac, Mac};
+use serde_json::Value;
 use sha2::Sha256;
 
 use super::prepared::Prepared;
 use super::turns::Turns;
 use super::{Desk, Rules, Throttle};
+use crate::audit::By;
 use crate::config::Config;
-use crate::fhir::{Fault, FaultKind, Result};
+use crate::fhir::{Actor, Fault, FaultKind, Result, Role};
 use crate::keyinfo::Source;
 use crate::pdf;
-use crate::store::{Cache, ReadLog, Store};
+use crate::store::{Cache, LogState, ReadLog, Store};
 
 /// The application: store, audit log, configuration.
 pub struct App {
@@ -37,9 +39,14 @@ pub struct App {
     pub desk: Desk,
     /// Reads the text layer of PDF files; `None` when that is switched off.
     pub pdf: Option<pdf::Reader>,
+    /// Signs in the server's name what must be shown elsewhere; set once, at start.
+    pub signer: OnceLock<Signer>,
     /// The CapabilityStatement, once it was asked for.
     pub statement: OnceLock<Vec<u8>>,
 }
+
+/// Signs claims (second) under a `typ` (first) as a compact JWS; none when that cannot be done.
+pub type Signer = Box<dyn Fn(&str, &Value) -> Option<String> + Send + Sync>;
 
 /// Sources held at once.
 const SOURCES: usize = 20_000;
@@ -62,6 +69,7 @@ impl App {
             base_url,
             throttle: Throttle::default(),
             desk: Desk::default(),
+            signer: OnceLock::new(),
             statement: OnceLock::new(),
         }
     }
@@ -71,10 +79,24 @@ impl App {
     /// # Errors
     /// `Busy` naming what does not work.
     pub fn ready(&self) -> Result<()> {
-        if !self.read_log.works() {
-            return Err(Fault::new(FaultKind::Busy, 201, "the audit log has stopped; nothing is disclosed until the server is started again"));
+        match self.read_log.state() {
+            LogState::Works => self.store.ready(),
+            LogState::Full => Err(Fault::new(FaultKind::Busy, 972, "the audit log cannot be written; nothing is disclosed until there is space for it")),
+            LogState::Stopped => Err(Fault::new(FaultKind::Busy, 201, "the audit log has stopped; nothing is disclosed until the server is started again")),
         }
-        self.store.ready()
+    }
+
+    /// Claims, signed in the server's name under a `typ` of their own (JWS compact).
+    ///
+    /// # Errors
+    /// `Bug` when there is no key to sign with.
+    pub fn signed(&self, typ: &str, claims: &Value) -> Result<String> {
+        self.signer.get().and_then(|sign| sign(typ, claims)).ok_or_else(|| Fault::new(FaultKind::Bug, 976, "the server cannot sign; nothing was done"))
+    }
+
+    /// Where both chains of the trail stand, writes first: number and hash of the last event that is on the disk.
+    pub fn heads(&self) -> [(i64, String); 2] {
+        [self.store.counters().audit(), self.read_log.head()]
     }
 
     /// The clock: µs since 1970, UTC.
@@ -124,6 +146,16 @@ impl App {
         let mut bytes = [0u8; 16];
         bytes.iter_mut().zip(digest).for_each(|(slot, byte)| *slot = byte);
         Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+    }
+
+    /// Who acts, with a name for a patient or representative that is the same at every visit and that nobody else can make: the token's own
+    /// may be an INS.
+    pub(super) fn named_by(&self, by: By, actor: &Actor) -> By {
+        if !matches!(actor.role, Role::Holder | Role::LegalRepresentative) || actor.subject.is_empty() {
+            return by;
+        }
+        let name = self.uuid_of(&[b"subject", actor.issuer.as_bytes(), actor.role.word().as_bytes(), actor.subject.as_bytes()]);
+        By { subject: name.unwrap_or_default(), ..by }
     }
 
     /// HMAC-SHA-256 of the parts, each preceded by its length.

@@ -37,7 +37,7 @@ fn plan(app: &App, call: &Call, patient: &str, person: &Person) -> Result<Planne
         call.about(patient);
         let value = consent(call, patient, person);
         let (id, rid) = (app.new_id(), app.store.counters().next_resource());
-        let deciding = Deciding { kind: "Consent", record, rid, after: Some(&value), before: None };
+        let deciding = Deciding { kind: "Consent", record, rid, after: Some(&value), planned: &[] };
         let decision = rights::decide(app, call, reader, &deciding)?;
         let bytes = to_bytes(&resource::stamped(value, &id, 1))?;
         let slot = resource::Slot { kind: "Consent", id: &id, record, rid, number: 1, document: 0 };

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::planning::{outcome_of, raw_bundle, to_bytes};
 use super::{Answer, App, Body, Call, Method, dispatch};
-use crate::audit::Event;
+use crate::audit::{Event, Outcome};
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::Pending;
 
@@ -61,7 +61,7 @@ pub(super) fn alone(app: &App, call: &Call, entry: &Value) -> Result<Answer> {
 fn carry_out(app: &App, call: &Call, entry: &Value) -> (Result<Answer>, Option<Pending>) {
     let sub = match sub_call(call, entry) {
         Ok(sub) => sub,
-        Err(e) => return (Err(e), None),
+        Err(e) => return unread(app, call, e),
     };
     sub.presume();
     let outcome = dispatch(app, &sub);
@@ -75,6 +75,23 @@ fn carry_out(app: &App, call: &Call, entry: &Value) -> (Result<Answer>, Option<P
         Ok(pending) => (outcome, Some(pending)),
         Err(e) => (Err(e), None),
     }
+}
+
+/// An entry that is no request: its refusal is traced under the name of an operation that nobody offers.
+fn unread(app: &App, call: &Call, fault: Fault) -> (Result<Answer>, Option<Pending>) {
+    let (interaction, action) = Call::presumed(None, &[]);
+    let event = Event { interaction, action, outcome: Outcome::Refused, fault: fault.number, ..entry_event(call) };
+    match app.trace(&event) {
+        Ok(pending) => (Err(fault), Some(pending)),
+        Err(untraced) => (Err(untraced), None),
+    }
+}
+
+/// The event of an entry, who acts being the same for all.
+fn entry_event(call: &Call) -> Event {
+    let shell = call.event.borrow();
+    let event = Call::event_for(&call.caller, Some(&call.actor), call.now_us, (shell.address.clone(), shell.request_id.clone()));
+    Event { matrix: shell.matrix.clone(), by: shell.by.clone(), ..event }
 }
 
 /// The request an entry stands for; it goes through the same door as any other.
@@ -95,8 +112,6 @@ fn sub_call(call: &Call, entry: &Value) -> Result<Call> {
         return Err(bad("url"));
     }
     let body = entry.get("resource").map(to_bytes).transpose()?.unwrap_or_default();
-    let shell = call.event.borrow();
-    let event = Event { matrix: shell.matrix.clone(), ..Call::event_for(&call.caller, Some(&call.actor), call.now_us, (shell.address.clone(), shell.request_id.clone())) };
     Ok(Call {
         caller: call.caller.clone(),
         actor: call.actor.clone(),
@@ -113,9 +128,10 @@ fn sub_call(call: &Call, entry: &Value) -> Result<Call> {
         if_none_match: request("ifNoneMatch").map(str::to_owned),
         if_none_exist: request("ifNoneExist").map(str::to_owned),
         prefer: call.prefer.clone(),
-        event: std::cell::RefCell::new(event),
+        event: std::cell::RefCell::new(entry_event(call)),
         committed: std::cell::Cell::new(false),
         layers: std::cell::RefCell::default(),
+        missed: std::cell::RefCell::default(),
         sent: std::cell::OnceCell::new(),
     })
 }

@@ -5,11 +5,14 @@ use std::cell::RefCell;
 use bytes::Bytes;
 
 use super::App;
+use super::Missed;
+use super::address::is_id;
+use super::dispatch::MAX_FORM;
 use super::layers::Layers;
 use super::registry::registry;
 use super::sent_parameters;
 use crate::access::{Rule, Visibility};
-use crate::audit::{Action, By, Event, Outcome};
+use crate::audit::{Action, By, Event, Outcome, packed, unpacked};
 use crate::fhir::{Actor, Fault, FaultKind, Result, Role};
 use crate::identity::Caller;
 
@@ -63,6 +66,8 @@ pub struct Call {
     pub committed: std::cell::Cell<bool>,
     /// Text layers of the files it brings.
     pub layers: RefCell<Layers>,
+    /// Patients' numbers that nobody carries, until the end says whether they count.
+    pub missed: RefCell<Missed>,
     /// Parameters of an operation that came in its body, once they were asked for.
     pub sent: std::cell::OnceCell<Vec<(String, String)>>,
 }
@@ -73,6 +78,7 @@ impl Call {
         let now_us = app.now_us();
         let visibility = app.rules.visibility(&caller, &actor, now_us);
         let mut event = Self::event_for(&caller, Some(&actor), now_us, ids);
+        event.by = event.by.map(|by| app.named_by(by, &actor));
         event.matrix = visibility.rules().map(|r| r.matrix.version().to_owned()).unwrap_or_default();
         Self {
             visibility,
@@ -93,6 +99,7 @@ impl Call {
             prefer: Prefer::default(),
             committed: std::cell::Cell::new(false),
             layers: RefCell::default(),
+            missed: RefCell::default(),
             sent: std::cell::OnceCell::new(),
         }
     }
@@ -114,6 +121,7 @@ impl Call {
             address,
             patient: None,
             entities: Vec::new(),
+            documents: String::new(),
             query: None,
             request_id,
             // A structure without a token is the caller itself.
@@ -145,6 +153,7 @@ impl Call {
             address: String::new(),
             patient: None,
             entities: vec![entity.to_owned()],
+            documents: String::new(),
             query: None,
             request_id: String::new(),
             by: None,
@@ -188,13 +197,37 @@ impl Call {
         self.is(&name, action);
     }
 
-    /// Notes how the interaction ended: its outcome, and of a refusal the fault and the rule.
+    /// Notes how the interaction ended: its outcome, and of a refusal the fault, the rule, and what was asked for.
     pub fn ended(&self, fault: Option<&Fault>, status: u16) {
+        if Outcome::of_status(status) != Outcome::Success {
+            self.asked_for();
+        }
         let mut event = self.event.borrow_mut();
         event.outcome = Outcome::of_status(status);
         event.fault = fault.map_or(0, |f| f.number);
         let rule = fault.and_then(|f| f.cause.as_deref()).and_then(Rule::of);
         event.rule = rule.map(|r| r.code().to_owned()).unwrap_or_default();
+    }
+
+    /// Names what the address of a refused request names, and keeps its query when it is a search, however early it was refused.
+    fn asked_for(&self) {
+        if let Some((kind, id)) = self.addressed() {
+            self.touched(format!("{kind}/{id}"));
+        }
+        let unkept = {
+            let event = self.event.borrow();
+            event.interaction == "search-type" && event.query.is_none()
+        };
+        let form = self.body.is_empty() || self.content_type == "application/x-www-form-urlencoded" && self.body.len() <= MAX_FORM;
+        if unkept && form {
+            self.queried();
+        }
+    }
+
+    /// Type and id of the resource that the address is about.
+    pub(super) fn addressed(&self) -> Option<(&str, &str)> {
+        let [kind, id, ..] = self.path.as_slice() else { return None };
+        (is_id(id) && registry().resource(kind).is_some()).then_some((kind, id))
     }
 
     /// Names the interaction in the event.
@@ -215,6 +248,12 @@ impl Call {
         if event.entities.len() < 100 && !event.entities.contains(&reference) {
             event.entities.push(reference);
         }
+    }
+
+    /// Notes the documents that the answer is made from, by number: who read one is found by them, whichever way it was read.
+    pub fn used(&self, documents: impl IntoIterator<Item = i64>) {
+        let mut event = self.event.borrow_mut();
+        event.documents = packed(unpacked(&event.documents).chain(documents));
     }
 
     /// Notes what more was looked at (at most 10 are kept), in words of the program's own tables.

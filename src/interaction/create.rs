@@ -4,7 +4,9 @@
 use super::planning::Planned;
 use super::registry::ResourceRow;
 use super::rights::{self, Deciding};
+use super::throttle::Limit;
 use super::{Answer, App, Call, binary_create, existence, feeding, home, iti105, patient, resource};
+use crate::access::MatrixAction;
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{Operation, Plan, Reader};
@@ -28,22 +30,25 @@ pub(super) fn create(app: &App, call: &Call, row: &ResourceRow) -> Result<Answer
 /// What a create writes; nothing when the condition finds one.
 pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::Sent, condition: Option<&str>) -> Result<Planned<resource::Outcome>> {
     let found = app.store.read(&call.visibility.feeding(), |reader| {
-        if let Some(existing) = condition.map(|c| existing(reader, row, c)).transpose()?.flatten() {
+        if let Some(existing) = condition.map(|c| existing((app, call), reader, row, c)).transpose()?.flatten() {
             return Ok(Err(existing));
         }
         if row.kind == "Patient" {
             feeding::qualified(call, &sent.value)?;
             rights::keeps_ins(call, reader, None, &sent.value)?;
-            patient::refuse_known(reader, &sent.value, "")?;
+            patient::refuse_known(app, call, reader, &sent.value, "")?;
         }
-        let home = home::record_for(app, reader, row, sent, None)?;
-        feeding::open_record(call, reader, home.record)?;
+        let home = home::record_for((app, call), reader, row, sent, None)?;
+        if !rights::is_choice(&row.kind) {
+            feeding::open_record(call, reader, home.record)?;
+        }
+        feeding::habilitated_for(call, MatrixAction::Add, &row.kind)?;
         let rid = app.store.counters().next_resource();
-        let decision = rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: home.record, rid, after: Some(&sent.value), before: None })?;
+        let decision = rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: home.record, rid, after: Some(&sent.value), planned: &[] })?;
         let free = condition.and_then(identifier_of).map(|i| reader.unseen(&row.kind, &i)).transpose()?;
         Ok(Ok((home, rid, decision.map_or_else(Vec::new, |d| vec![d]), free)))
     })?;
-    let (home::Home { record, operations, preconditions }, rid, decision, free) = match found {
+    let (home::Home { record, patient, operations, preconditions }, rid, decision, free) = match found {
         Ok(new) => new,
         Err((record, outcome)) => {
             // Nothing is created: the caller is shown what was there.
@@ -60,7 +65,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
     let mut plan = Plan { operations, preconditions, ..Plan::default() };
     plan.preconditions.extend(free);
     let slot = resource::Slot { kind: &row.kind, id: &id, record, rid, number: 1, document: 0 };
-    let bytes = sent.with_identity(app, &id, 1)?;
+    let bytes = sent.filed(row, patient.as_deref())?.with_identity(app, &id, 1)?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
     plan.operations.extend(decision);
     if row.kind == "Patient" {
@@ -74,12 +79,21 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, sent: &resource::S
 pub(super) type Existing = (i64, resource::Outcome);
 
 /// The one resource that an If-None-Exist finds.
-pub(super) fn existing(reader: &mut Reader<'_>, row: &ResourceRow, condition: &str) -> Result<Option<Existing>> {
+pub(super) fn existing((app, call): (&App, &Call), reader: &mut Reader<'_>, row: &ResourceRow, condition: &str) -> Result<Option<Existing>> {
+    let person = row.kind == "Patient";
+    if person {
+        app.throttle.check(call, Limit::UnknownPatient)?;
+    }
     let identifier =
         identifier_of(condition).ok_or_else(|| Fault::new(FaultKind::BadValue, 420, "a conditional create is supported on identifier=system|value").at("If-None-Exist"))?;
     let mut found = reader.by_identifier(&row.kind, &identifier)?;
     match (found.pop(), found.is_empty()) {
-        (None, _) => Ok(None),
+        (None, _) => {
+            if person {
+                call.missed.borrow_mut().asked(&identifier.value);
+            }
+            Ok(None)
+        }
         (Some(one), true) => {
             let body = reader.with_body(one)?;
             let body = existence::shown(reader, body)?;

@@ -1,21 +1,24 @@
 //! delete. On DocumentReference it is the author's logical delete: the document and its facts are absent from then on.
 //! Spec: FHIR R4 http#delete; PDSM4DMP suppression.
 
-use super::planning::Planned;
+use super::planning::{Planned, outcome};
 use super::registry::ResourceRow;
 use super::rights::{self, Deciding};
-use super::{Answer, App, Call, feeding, read, update};
-use crate::access::Situation;
+use super::{Answer, App, Call, audit_event, feeding, read, update};
+use crate::access::{MatrixAction, Situation};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{ChangeDocument, Operation, Plan, Precondition, Put, Reader};
 
-/// DELETE [type]/[id]
+/// DELETE [type]/[id]. Who withdraws a document may ask (`Prefer: return=OperationOutcome`) how far it was read.
 pub(super) fn delete(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
     call.is("delete", Action::D);
     call.touched(format!("{}/{id}", row.kind));
     update::not_reserved(id)?;
-    app.plan_and_commit(call, || plan(app, call, row, id))?;
+    let (_, written) = app.plan_and_commit(call, || plan(app, call, row, id))?;
+    if written.is_some() && row.kind == "DocumentReference" && call.prefer.returns.as_deref() == Some("OperationOutcome") {
+        return Ok(Answer::resource(outcome(&audit_event::readings(app, call, id)?)));
+    }
     Ok(Answer::empty(204))
 }
 
@@ -43,8 +46,8 @@ pub(super) fn plan_in(app: &App, reader: &mut Reader<'_>, call: &Call, row: &Res
     if row.kind == "Patient" {
         rights::may_change_identity(call, reader, Some(&current))?;
     }
-    let before = rights::before(reader, &row.kind, Some(&current))?;
-    plan.operations.extend(rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: current.record, rid: current.rid, after: None, before: before.as_ref() })?);
+    feeding::habilitated_for(call, MatrixAction::Withdraw, &row.kind)?;
+    plan.operations.extend(rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: current.record, rid: current.rid, after: None, planned: &[] })?);
     if current.document != 0 {
         plan.operations.extend(withdraw(reader, call, current.record, current.document)?);
     }
@@ -72,6 +75,7 @@ pub(super) fn plan_in(app: &App, reader: &mut Reader<'_>, call: &Call, row: &Res
 /// `Forbidden` for a structure that does not stand behind the document.
 pub(super) fn withdraw(reader: &mut Reader<'_>, call: &Call, record: i64, document: i64) -> Result<Vec<Operation>> {
     feeding::author(call, reader, document, Situation::WithdrawByNonAuthor)?;
+    feeding::habilitated_on(call, reader, MatrixAction::Withdraw, document)?;
     // Under the policy open too: what was withdrawn does not come back.
     if !reader.is_own(document)? {
         return Err(Fault::new(FaultKind::Forbidden, 360, "a document is deleted only by a structure that stands behind it"));

@@ -95,7 +95,8 @@ fn standing(reader: &mut Reader<'_>, record: i64) -> Result<Vec<Standing>> {
 /// # Errors
 /// `Forbidden` with the reason.
 fn refusal(reader: &mut Reader<'_>, record: i64, changes: &[Change<'_>]) -> Result<Option<Rule>> {
-    let taken_away = |rule: Rule| matches!(rule, Rule::NoAuthorisation | Rule::Blocked | Rule::RecordClosed) && changes.iter().any(|c| c.says(Code::Removed));
+    let taken_away =
+        |rule: Rule| matches!(rule, Rule::NoAuthorisation | Rule::Blocked | Rule::RecordClosed | Rule::ProfessionClosed) && changes.iter().any(|c| c.says(Code::Removed));
     match reader.right(record)? {
         Some(RecordRight::OwnDocuments(rule) | RecordRight::Nothing(rule)) if taken_away(rule) => Ok(Some(rule)),
         _ => reader.open_to_caller(record).map(|()| None),

@@ -4,22 +4,29 @@ use super::address::{form_pairs, is_id};
 use super::registry::{ResourceRow, registry};
 use super::{Answer, App, Call, Method};
 use super::{
-    audit_event, authorize, capability, create, delete, delta, deposit, erase, everything, explain, generate_metadata, history, key_info, notices, patch, patient, read,
-    record_state, render, search, summary, transaction, update, validate_cda,
+    audit_event, authorize, capability, create, delete, delta, deposit, erase, everything, explain, export, generate_metadata, history, key_info, notices, patch, patient, read,
+    record_state, refused, render, search, summary, transaction, update, validate_cda,
 };
 use crate::access::{SYSTEM, may};
 use crate::fhir::{Fault, FaultKind, Result};
 
 /// Bytes of the form of a search.
-const MAX_FORM: usize = 64 << 10;
+pub const MAX_FORM: usize = 64 << 10;
 
-/// Carries out a request below the base URL; whoever must be told of an access in an emergency will be.
+/// Carries out a request below the base URL; whoever must be told of an access in an emergency will be, and the event of a refusal says
+/// whose record it was about.
 ///
 /// # Errors
 /// Every kind of the error table.
 pub fn dispatch(app: &App, call: &Call) -> Result<Answer> {
+    carried_out(app, call).or_else(|fault| refused::name(app, call).and(Err(fault)))
+}
+
+fn carried_out(app: &App, call: &Call) -> Result<Answer> {
     notices::within_limit(app, call)?;
-    let answer = route(app, call).inspect_err(|e| patient::contradicted(app, call, e))?;
+    let answer = route(app, call).inspect_err(|e| patient::contradicted(app, call, e));
+    app.throttle.settle(call, answer.as_ref().err());
+    let answer = answer?;
     notices::announce(app, call)?;
     Ok(answer)
 }
@@ -99,7 +106,7 @@ fn run(app: &App, call: &Call, method: Method, row: &ResourceRow, id: Option<&st
         ("close", Some(id)) => record_state::close(app, call, id),
         ("reopen", Some(id)) => record_state::reopen(app, call, id),
         ("everything", Some(id)) => everything::everything(app, call, id),
-        ("export", Some(id)) => everything::export(app, call, id),
+        ("export", Some(id)) => export::export(app, call, id),
         ("erase", Some(id)) => erase::erase(app, call, id),
         ("validate-cda", Some(id)) => validate_cda::document(app, call, id),
         ("render", Some(id)) => render::document(app, call, id),
@@ -128,6 +135,19 @@ pub(super) fn offered(call: &Call, row: &ResourceRow, interaction: &str) -> Resu
     }
     let why = row.refused.get(interaction).map_or("this interaction is not offered on this type; see metadata", String::as_str);
     Err(not_allowed(219, why))
+}
+
+/// Refuses what the caller's role or the scopes of its token do not cover, before anything is looked up: for a read or an operation of
+/// one resource by its address.
+///
+/// # Errors
+/// `Forbidden` with the rule.
+pub fn may_ask(call: &Call) -> Result<()> {
+    match call.path.as_slice() {
+        [kind, _] => permitted(call, kind, "read"),
+        [kind, _, operation] => permitted(call, kind, operation.trim_start_matches('$')),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses what the caller's role or the scopes of its token do not cover.

@@ -10,7 +10,7 @@ use super::patient::{self, Chosen};
 use super::planning::to_bytes;
 use super::statements::{self, Statements};
 use super::{App, Call, feeding, later, notices, resource};
-use crate::access::{Sight, Situation, Span, labels, person_key};
+use crate::access::{MatrixAction, Sight, Situation, Span, Standing, labels, person_key};
 use crate::fhir::classification;
 use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
@@ -298,11 +298,12 @@ pub(super) struct Ready<'a> {
 /// Adds one document to a plan.
 ///
 /// # Errors
-/// `Bug` when something cannot be written as JSON.
+/// `Forbidden` for a type that the matrix closes to the depositor's profession, `Bug` when something cannot be written as JSON.
 pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> Result<()> {
     let Ready { slots, chosen, entry, content, reference, statements: stated, contents, replaced, adopted, sight } = ready;
     let shown: Value = serde_json::from_slice(&reference).map_err(|e| Fault::new(FaultKind::Bug, 406, "a resource is not JSON").because(e))?;
     let own = labels::set(entry.confidentiality.iter().map(|c| c.code.as_str()));
+    let all = own | inherited(replaced);
     let document = NewDocument {
         number: slots.number,
         record: chosen.record,
@@ -311,20 +312,23 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         unique: entry.unique_id.clone(),
         sha256: Sha256::digest(&content).into(),
         mime: entry.mime.clone(),
-        labels: own | inherited(replaced),
+        labels: all,
         archived: xds::is_archived(&shown),
         superseded: shown.get("status").and_then(Value::as_str) == Some("superseded"),
-        visible_from_us: visible_from(call, own | inherited(replaced)),
+        visible_from_us: visible_from(call, all, replaced.iter().map(|r| &r.row)),
         type_code: code(entry.type_code.as_ref()),
         class_code: class(entry),
         behind: behind(call, entry),
         binary_id: if adopted { String::new() } else { slots.binary_id.clone() },
         content,
     };
+    let action = if replaced.is_empty() { MatrixAction::Add } else { MatrixAction::Replace };
+    feeding::habilitated(call, action, &document.type_code, &document.class_code)?;
     plan.preconditions.push(Precondition::UniqueIdUnused { unique: entry.unique_id.clone(), visibility: call.visibility.feeding(), sight });
-    if document.visible_from_us != 0 {
+    if document.labels & labels::INVISIBLE_PATIENT != 0 {
         plan.operations.push(notices::hidden(call, slots.number, document.visible_from_us)?);
     }
+    let visible_from_us = document.visible_from_us;
     plan.operations.push(Operation::NewDocument(Box::new(document)));
     if contents.is_late {
         plan.operations.push(later::job(slots.number, 0, call.now_us)?);
@@ -337,17 +341,23 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
         plan.operations.push(Operation::Facts(Box::new(facts)));
     }
     for old in replaced {
-        supersede(plan, old, own)?;
+        supersede(plan, old, own, visible_from_us)?;
     }
     call.touched(slots.reference());
     Ok(())
 }
 
 /// Marks a document superseded: its row, and a new version of its DocumentReference. Labels of its successor that say who may see
-/// it at all hold for it too.
-pub(super) fn supersede(plan: &mut Plan, old: &Replaced, successor: i32) -> Result<()> {
+/// it at all hold for it too, and from when (µs UTC, 0 for at once) its patient sees it.
+pub(super) fn supersede(plan: &mut Plan, old: &Replaced, successor: i32, visible_from_us: i64) -> Result<()> {
     let labels = Some(old.row.labels | (successor & labels::VISIBILITY)).filter(|l| *l != old.row.labels);
-    plan.operations.push(Operation::ChangeDocument(ChangeDocument { number: old.row.number, superseded: Some(true), labels, ..ChangeDocument::default() }));
+    plan.operations.push(Operation::ChangeDocument(ChangeDocument {
+        number: old.row.number,
+        superseded: Some(true),
+        labels,
+        visible_from_us: Some(visible_from_us).filter(|at_us| *at_us != 0),
+        ..ChangeDocument::default()
+    }));
     if old.body.get("status").and_then(Value::as_str) == Some("superseded") {
         return Ok(());
     }
@@ -366,10 +376,12 @@ pub(super) fn supersede(plan: &mut Plan, old: &Replaced, successor: i32) -> Resu
 /// Bytes of a structure's identifier; a longer one names no structure.
 const MAX_STRUCTURE: usize = 200;
 
-/// From when the patient sees a document of these labels: at once, or a month from now.
+/// From when the patient sees a document of these labels: at once, or a month from now; what was kept from him before, of what it
+/// replaces, has its month already.
 /// Spec: CSP R.1111-53.
-fn visible_from(call: &Call, set: i32) -> i64 {
-    if set & labels::INVISIBLE_PATIENT == 0 { 0 } else { Span::HiddenEnd.after(call.now_us) }
+fn visible_from<'a>(call: &Call, set: i32, replaced: impl Iterator<Item = &'a DocumentRow>) -> i64 {
+    let begun = replaced.map(|row| row.visible_from_us).filter(|at_us| *at_us != 0).min();
+    begun.unwrap_or_else(|| if set & labels::INVISIBLE_PATIENT == 0 { 0 } else { Span::HiddenEnd.after(call.now_us) })
 }
 
 /// The code of a concept, empty without one.
@@ -383,14 +395,25 @@ fn class(entry: &DocumentEntry) -> String {
     code(entry.class_code.clone().or_else(of_type).as_ref())
 }
 
-/// Who stands behind a document: its authors, its legal authenticator, its custodian and whoever deposits it.
+/// Who stands behind a document: its authors and its legal authenticator, marked as such, its custodian and whoever deposits it.
 /// Spec: CSP R.1111-49; DMP EX_2.1-1140 (a person by its number, a structure by its own).
 fn behind(call: &Call, entry: &DocumentEntry) -> Vec<String> {
-    let people = entry.authors.iter().flatten().chain(entry.legal_authenticator.iter().flatten());
-    let persons: Vec<String> = people.clone().flat_map(|r| numbers(r, &["urn:oid:1.2.250.1.71.4.2.1", "https://rpps.esante.gouv.fr"])).map(|id| person_key(&id)).collect();
-    let structures = people.chain(&entry.custodian).flat_map(|r| numbers(r, &["urn:oid:1.2.250.1.71.4.2.2"])).map(|id| crate::identity::canonical_structure(&id));
-    let depositors = call.visibility.depositors(!persons.is_empty());
-    structures.chain(persons.iter().cloned()).filter(|who| who.len() <= MAX_STRUCTURE).chain(depositors).collect()
+    let authors: Vec<String> = entry.authors.iter().flatten().flat_map(named).collect();
+    let signs: Vec<String> = entry.legal_authenticator.iter().flatten().flat_map(named).collect();
+    let persons_named = authors.iter().chain(&signs).any(|who| who.starts_with("ps:"));
+    let short = |who: &String| who.len() <= MAX_STRUCTURE;
+    let marked = [(Standing::Author, &authors), (Standing::LegalAuthenticator, &signs)];
+    let marks = marked.into_iter().flat_map(|(standing, all)| all.iter().filter(move |who| short(who)).map(move |who| standing.mark(who)));
+    let keeps = entry.custodian.iter().flat_map(named).filter(|who| !who.starts_with("ps:"));
+    let names = authors.iter().chain(&signs).cloned().chain(keeps).filter(short);
+    names.chain(marks).chain(call.visibility.depositors(persons_named)).collect()
+}
+
+/// Under which names the persons and structures of a resource stand behind documents.
+fn named(resource: &Value) -> Vec<String> {
+    let persons = numbers(resource, &["urn:oid:1.2.250.1.71.4.2.1", "https://rpps.esante.gouv.fr"]).map(|id| person_key(&id));
+    let structures = numbers(resource, &["urn:oid:1.2.250.1.71.4.2.2"]).map(|id| crate::identity::canonical_structure(&id));
+    persons.chain(structures).collect()
 }
 
 /// Values of a resource's identifiers of some systems.

@@ -3,19 +3,19 @@
 use serde_json::Value;
 
 use crate::fhir::Result;
-use crate::store::Reader;
+use crate::store::{Place, Reader};
 
 /// One derived resource (or Provenance) by its id.
 pub(super) fn one(reader: &mut Reader<'_>, kind: &str, id: &str) -> Result<Option<Vec<u8>>> {
     Ok(located(reader, kind, id)?.map(|found| found.1))
 }
 
-/// [`one`] with the record it is in.
-pub(super) fn located(reader: &mut Reader<'_>, kind: &str, id: &str) -> Result<Option<(i64, Vec<u8>)>> {
+/// [`one`] with the place of its document.
+pub(super) fn located(reader: &mut Reader<'_>, kind: &str, id: &str) -> Result<Option<(Place, Vec<u8>)>> {
     let Some(place) = reader.place(kind, id)? else { return Ok(None) };
     let Some(block) = reader.fact_block(place.record, place.document)? else { return Ok(None) };
     let found = block.provenance.iter().chain(&block.resources).find(|r| is(r, kind, id));
-    Ok(found.map(super::planning::to_bytes).transpose()?.map(|bytes| (place.record, bytes)))
+    Ok(found.map(super::planning::to_bytes).transpose()?.map(|bytes| (place, bytes)))
 }
 
 /// The derived resources of a type in a record, with the Provenances when the type is Provenance. What a replaced document stated

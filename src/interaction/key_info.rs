@@ -105,6 +105,7 @@ fn held(app: &App, call: &Call, wanted: &Wanted, find: impl FnOnce(&mut Reader<'
     held.keep(&wanted.channels);
     call.about(&held.gathered.id);
     call.touched(format!("Patient/{}", held.gathered.id));
+    call.used(held.gathered.sources().map(|(number, _)| number));
     Ok(held)
 }
 

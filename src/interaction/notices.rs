@@ -4,13 +4,15 @@
 //! patient: he is told after two weeks (R.1111-53). A notice is a Communication in the record; its id follows from what it is about, so
 //! that work done twice writes it once.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::planning::{json_bytes, to_bytes};
 use super::throttle::Limit;
 use super::{App, Call, resource};
-use crate::access::{ChoiceKind, Span, Visibility, labels};
+use crate::access::{ChoiceKind, RecordRight, Span, Visibility, labels};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Mode, Result, time};
 use crate::store::{AuditLine, DueJob, Job, Operation, Plan, Precondition, Reader};
@@ -44,12 +46,17 @@ struct Hidden {
     document: i64,
     /// When the patient will see it, µs UTC.
     visible_from_us: i64,
+    /// When it was hidden, µs UTC: hidden again, it is told again. 0 of what was queued before this was kept.
+    #[serde(default)]
+    hidden_us: i64,
 }
 
-/// Work to be written with a document that is kept from its patient: the notice after two weeks.
+/// Work to be written with a document that is kept from its patient: the notice after two weeks of the month that ends at
+/// `visible_from_us`, at once when they are over.
 pub(super) fn hidden(call: &Call, document: i64, visible_from_us: i64) -> Result<Operation> {
-    let argument = text(&Hidden { document, visible_from_us })?;
-    Ok(Operation::Job(Job { kind: HIDDEN.into(), due_us: Span::HiddenNotice.after(call.now_us), argument }))
+    let argument = text(&Hidden { document, visible_from_us, hidden_us: call.now_us })?;
+    let before_end_us = Span::HiddenEnd.after(call.now_us) - Span::HiddenNotice.after(call.now_us);
+    Ok(Operation::Job(Job { kind: HIDDEN.into(), due_us: call.now_us.max(visible_from_us - before_end_us), argument }))
 }
 
 /// Refuses to break the glass too often.
@@ -69,12 +76,9 @@ fn breaks_the_glass(call: &Call) -> bool {
 /// # Errors
 /// What writing answers.
 pub(super) fn announce(app: &App, call: &Call) -> Result<()> {
-    // What is only added shows nothing.
-    let looks = call.event.borrow().action != Action::C;
-    let Some(rules) = call.visibility.rules().filter(|r| looks && r.actor.mode != Mode::Normal) else { return Ok(()) };
-    let records: Vec<i64> = call.event.borrow().records.iter().copied().chain(patients(app, call)?).collect();
+    let Some(rules) = call.visibility.rules().filter(|r| r.actor.mode != Mode::Normal && looks(call)) else { return Ok(()) };
     let mut new = Vec::new();
-    for record in records {
+    for record in opened(app, call)? {
         if breaks_the_glass(call) {
             app.throttle.count(call, Limit::BrisDeGlace, &record.to_string());
         }
@@ -99,15 +103,30 @@ pub(super) fn announce(app: &App, call: &Call) -> Result<()> {
     app.store.write(Plan { operations: new, ..Plan::default() }).map(|_| ())
 }
 
-/// Records of the patients an event names.
-fn patients(app: &App, call: &Call) -> Result<Vec<i64>> {
-    let named: Vec<String> = {
+/// Whether what was carried out shows something of a record: not what only adds to it, not the existence test, not why a document cannot
+/// be read.
+fn looks(call: &Call) -> bool {
+    let event = call.event.borrow();
+    let tests = event.interaction == "search-type" && call.path.first().is_some_and(|kind| kind == "Patient") && event.entities.iter().all(|e| e.starts_with("Patient/"));
+    event.action != Action::C && event.interaction != "explain-access" && !tests
+}
+
+/// The records that an event names and that the mode opened: where the patient opposed, or closed the record, nothing was consulted.
+fn opened(app: &App, call: &Call) -> Result<BTreeSet<i64>> {
+    let (named, mut records): (Vec<String>, BTreeSet<i64>) = {
         let event = call.event.borrow();
-        event.patient.iter().chain(&event.also).cloned().collect()
+        (event.patient.iter().chain(&event.also).cloned().collect(), event.records.clone())
     };
     app.store.read(&call.visibility, |reader| {
-        let places = named.iter().map(|id| reader.place("Patient", id)).collect::<Result<Vec<_>>>()?;
-        Ok(places.into_iter().flatten().map(|p| p.record).collect())
+        for id in named {
+            records.extend(reader.place("Patient", &id)?.map(|place| place.record));
+        }
+        let mut out = BTreeSet::new();
+        for record in records {
+            let right = reader.right(record)?;
+            out.extend(right.is_some_and(|r| matches!(r, RecordRight::Whole { .. })).then_some(record));
+        }
+        Ok(out)
     })
 }
 
@@ -131,7 +150,8 @@ impl App {
         Ok(done)
     }
 
-    fn notice(&self, nobody: &Visibility, job: &DueJob, now_us: i64) -> Result<()> {
+    /// Writes the notice of a job, unless it is written already or there is nothing left to tell.
+    pub(super) fn notice(&self, nobody: &Visibility, job: &DueJob, now_us: i64) -> Result<()> {
         let written = self.store.read(nobody, |reader| {
             let draft = match job.kind.as_str() {
                 EMERGENCY => emergency(reader, &job.argument)?,
@@ -147,7 +167,7 @@ impl App {
 
     /// The notice as a plan; `None` when it is written already.
     fn written(&self, reader: &mut Reader<'_>, job: &DueJob, draft: Draft, now_us: i64) -> Result<Option<Plan>> {
-        let digest = self.mac(&[b"notice", job.kind.as_bytes(), job.argument.as_bytes()])?;
+        let digest = self.mac(&[b"notice", job.kind.as_bytes(), draft.about.as_bytes()])?;
         let id = digest.iter().take(16).fold("nt-".to_owned(), |out, b| out + &format!("{b:02x}"));
         let patient = reader.patient_of(draft.record)?;
         let Some(patient) = patient else { return Ok(None) };
@@ -169,6 +189,8 @@ impl App {
 /// What a notice says, and to whom besides the patient.
 struct Draft {
     record: i64,
+    /// What is told once: its id follows from it.
+    about: String,
     /// The document whose visibility holds for the notice too, 0 for none.
     document: i64,
     text: String,
@@ -183,20 +205,21 @@ struct Draft {
 fn emergency(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
     let about: Emergency = of_text(argument)?;
     let treating = reader.choices(about.record, ChoiceKind::MedecinTraitant)?;
-    let also: Vec<String> = treating.into_iter().filter_map(|(holder, _)| holder.strip_prefix("ps:").map(str::to_owned)).filter(|id| *id != about.person).collect();
+    let also: Vec<String> = treating.into_iter().filter_map(|(_, holder)| holder.strip_prefix("ps:").map(str::to_owned)).filter(|id| *id != about.person).collect();
     let how = match about.mode {
         Mode::Centre15 => "dans le cadre de la régulation médicale du centre 15",
         _ => "en mode « bris de glace », parce qu'il a estimé que votre état le demandait et que vous ne pouviez pas exprimer votre volonté",
     };
     let reason = if about.reason.trim().is_empty() { String::new() } else { format!(" Motif indiqué : {}.", about.reason.trim().trim_end_matches('.')) };
     let text = format!("Le {}, un professionnel de {} a consulté votre dossier {how}.{reason}", french_day(&about.day), about.organization);
-    Ok(Some(Draft { record: about.record, document: 0, text, also, secret: about.secret, private: false }))
+    Ok(Some(Draft { record: about.record, about: argument.to_owned(), document: 0, text, also, secret: about.secret, private: false }))
 }
 
-/// Told only while the document is still there and still kept from the patient.
+/// Told only while the document, or what it replaced or was replaced by, is still there and still kept from the patient: once for all of
+/// them and for one month.
 fn kept(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
     let about: Hidden = of_text(argument)?;
-    let Some(row) = reader.any_document(about.document)? else { return Ok(None) };
+    let Some(row) = reader.newest_of_chain(about.document)? else { return Ok(None) };
     if row.labels & labels::INVISIBLE_PATIENT == 0 {
         return Ok(None);
     }
@@ -206,7 +229,8 @@ fn kept(reader: &mut Reader<'_>, argument: &str) -> Result<Option<Draft>> {
     );
     // What is kept from legal representatives is kept from them in its notice too.
     let document = if row.labels & labels::INVISIBLE_REPRESENTANTS_LEGAUX != 0 { row.number } else { 0 };
-    Ok(Some(Draft { record: row.record, document, text, also: Vec::new(), secret: false, private: true }))
+    let once = self::text(&Hidden { document: row.chain, hidden_us: 0, ..about })?;
+    Ok(Some(Draft { record: row.record, about: once, document, text, also: Vec::new(), secret: false, private: true }))
 }
 
 fn communication(patient: &str, draft: &Draft, now_us: i64) -> Value {

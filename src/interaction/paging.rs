@@ -1,14 +1,14 @@
-//! Page links: {query, commit, last key, caller, end of life} under a persistent MAC key. Rights are decided again per page.
+//! Page links: {query, commit, last key, caller, end of life}, sealed. Rights are decided again per page.
 //!
-//! A link is signed, not encrypted: whoever reads it reads the query, as in the self link and in the request itself. It holds
-//! what the caller sent (the patient asked for, too) and nothing of what was found but a date and an internal number.
+//! A link holds numbers that count for everybody (commits, resources, events): two of them would tell how much happened in between. It is
+//! sealed, and as long as its query whatever the numbers are.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{App, Call};
+use super::{App, Call, sealed};
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::PageKey;
 
@@ -17,8 +17,16 @@ const LIFE_S: i64 = 3600;
 /// Bytes of a page link, so that it passes every proxy; only a query of dozens of alternatives comes near.
 const MAX_LINK: usize = 2048;
 
+/// What a page link is sealed for.
+const PURPOSE: &[&[u8]] = &[b"page"];
+/// Numbers in front of it, eight bytes each.
+const NUMBERS: usize = 6;
+
+/// Kind of a mark whose part of `$export` is added to it.
+const EXPORT: i64 = 3;
+
 /// What a page link holds.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(super) struct Cursor {
     pub query: Vec<(String, String)>,
     /// When the first page was asked for, µs UTC.
@@ -32,8 +40,12 @@ pub(super) struct Cursor {
     expires_s: i64,
 }
 
+/// The words of a page link: query, type searched, caller.
+#[derive(Serialize, Deserialize)]
+struct Words(Vec<(String, String)>, String, String);
+
 /// Where the page before ended.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Mark {
     Key(PageKey),
     /// Entries already sent, for searches made in memory.
@@ -42,6 +54,12 @@ pub(super) enum Mark {
     Trace {
         log: i64,
         offset: usize,
+    },
+    /// Where a part of `$export` ended; see there.
+    Export {
+        stage: u8,
+        first: i64,
+        second: i64,
     },
 }
 
@@ -53,9 +71,9 @@ impl Cursor {
 
     /// The value of `_page`.
     pub(super) fn seal(&self, app: &App) -> Result<String> {
-        let json = super::planning::json_bytes(self)?;
-        let mac = app.mac(&[b"page", &json])?;
-        let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(&json), URL_SAFE_NO_PAD.encode(mac.get(..16).unwrap_or(&mac)));
+        let mut bytes: Vec<u8> = self.numbers().iter().flat_map(|n| n.to_be_bytes()).collect();
+        bytes.extend(super::planning::json_bytes(&Words(self.query.clone(), self.kind.clone(), self.caller.clone()))?);
+        let text = URL_SAFE_NO_PAD.encode(sealed::seal(app, PURPOSE, &bytes)?);
         if text.len() > MAX_LINK {
             return Err(Fault::new(FaultKind::TooCostly, 251, "the query is too long for pages; give fewer alternatives, or a _count that holds every match"));
         }
@@ -65,19 +83,41 @@ impl Cursor {
     /// Reads a `_page` of this caller.
     pub(super) fn open(app: &App, call: &Call, text: &str) -> Result<Self> {
         let refuse = || Fault::new(FaultKind::BadValue, 250, "the page link is not one of this server, or has expired; search again").at("_page");
-        let (json, mac) = text.split_once('.').ok_or_else(refuse)?;
-        let json = URL_SAFE_NO_PAD.decode(json).map_err(|_| refuse())?;
-        let mac = URL_SAFE_NO_PAD.decode(mac).map_err(|_| refuse())?;
-        let expected = app.mac(&[b"page", &json])?;
-        if mac.len() != 16 || !expected.get(..16).is_some_and(|e| constant_time(e, &mac)) {
-            return Err(refuse());
-        }
-        let cursor: Self = serde_json::from_slice(&json).map_err(|_| refuse())?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse())?;
+        let cursor = sealed::open(app, PURPOSE, &bytes)?.and_then(|text| Self::read(&text)).ok_or_else(refuse)?;
         if cursor.kind != searched(call) || cursor.caller != short(call) || cursor.expires_s < call.now_us / 1_000_000 {
             return Err(refuse());
         }
         Ok(cursor)
     }
+
+    fn numbers(&self) -> [i64; NUMBERS] {
+        let (kind, a, b) = match self.mark {
+            Mark::Key(PageKey { key_us, rid }) => (0, key_us, rid),
+            Mark::Offset(offset) => (1, whole(offset), 0),
+            Mark::Trace { log, offset } => (2, log, whole(offset)),
+            Mark::Export { stage, first, second } => (EXPORT + i64::from(stage), first, second),
+        };
+        [self.now_us, self.commit, self.expires_s, kind, a, b]
+    }
+
+    fn read(text: &[u8]) -> Option<Self> {
+        let (numbers, words) = text.split_at_checked(NUMBERS * 8)?;
+        let numbers: Vec<i64> = numbers.chunks_exact(8).filter_map(|n| Some(i64::from_be_bytes(n.try_into().ok()?))).collect();
+        let [now_us, commit, expires_s, mark, a, b] = numbers.try_into().ok()?;
+        let mark = match mark {
+            0 => Mark::Key(PageKey { key_us: a, rid: b }),
+            1 => Mark::Offset(usize::try_from(a).ok()?),
+            2 => Mark::Trace { log: a, offset: usize::try_from(b).ok()? },
+            part => Mark::Export { stage: part.checked_sub(EXPORT).and_then(|stage| u8::try_from(stage).ok())?, first: a, second: b },
+        };
+        let Words(query, kind, caller) = serde_json::from_slice(words).ok()?;
+        Some(Self { query, now_us, commit, mark, kind, caller, expires_s })
+    }
+}
+
+fn whole(offset: usize) -> i64 {
+    i64::try_from(offset).unwrap_or(i64::MAX)
 }
 
 /// Eight bytes of the hash of the caller's name: a link names nobody.

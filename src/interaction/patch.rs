@@ -9,7 +9,7 @@ use super::document::{self, Replaced};
 use super::planning::{Planned, to_bytes};
 use super::registry::ResourceRow;
 use super::{Answer, App, Call, delete, feeding, notices, read, resource, update};
-use crate::access::{Choice, ChoiceKind, Span, labels};
+use crate::access::{Choice, ChoiceKind, MatrixAction, Span, labels};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 use crate::store::{ChangeDocument, Operation, Plan, Precondition, Reader};
@@ -141,7 +141,16 @@ fn permitted(reader: &mut Reader<'_>, call: &Call, target: &Replaced, changes: &
     xds::apply_metadata(&mut after, changes)?;
     let changed = labels::set(xds::label_codes(&after).iter().map(String::as_str)) ^ target.row.labels;
     let shows_alone = changes.iter().all(|c| matches!(c, Change::SecurityLabel(_))) && changed & !labels::MASQUE_PS == 0;
-    feeding::metadata(call, reader, &target.row, shows_alone)
+    feeding::metadata(call, reader, &target.row, shows_alone)?;
+    changes.iter().try_for_each(|change| feeding::habilitated_on(call, reader, action(change), target.row.number))
+}
+
+/// What the habilitation matrix calls a change; a withdrawal in the clothes of a status is asked once more as one.
+fn action(change: &Change) -> MatrixAction {
+    match change {
+        Change::SecurityLabel(_) => MatrixAction::Mask,
+        Change::Status(_) | Change::Archived(_) | Change::ArchivedAt { .. } => MatrixAction::Archive,
+    }
 }
 
 /// Who masked a document is remembered for its whole chain: a mask of the holder is lifted by the holder.
@@ -171,9 +180,9 @@ fn add(call: &Call, plan: &mut Plan, target: &Replaced, changes: &[Change]) -> R
     let number = target.version + 1;
     let row = &target.row;
     let mut change = row_change(row.number, &body);
-    // Kept from the patient from now on: he sees it after a month.
+    // Kept from the patient from now on: he sees it after a month, or when the month of an earlier time ends.
     if change.labels.is_some_and(|set| set & !row.labels & labels::INVISIBLE_PATIENT != 0) {
-        let visible_from_us = Span::HiddenEnd.after(call.now_us);
+        let visible_from_us = if row.visible_from_us == 0 { Span::HiddenEnd.after(call.now_us) } else { row.visible_from_us };
         change.visible_from_us = Some(visible_from_us);
         plan.operations.push(notices::hidden(call, row.number, visible_from_us)?);
     }

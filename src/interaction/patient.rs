@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::throttle::Limit;
-use super::{App, Call, resource};
+use super::{App, Call, feeding, resource};
 use crate::access::strip_choices;
 use crate::config::Environment;
 use crate::fhir::search::fold;
@@ -74,10 +74,11 @@ pub(super) fn choose(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &
         ));
     }
     belongs_here(app, patient)?;
-    app.throttle.check(call, Limit::OtherPerson)?;
-    if let Some(chosen) = known(reader, patient)? {
+    feeding::identity(call, patient)?;
+    if let Some(chosen) = known(app, call, reader, patient)? {
         return Ok(chosen);
     }
+    feeding::makes_record()?;
     let mut free = Vec::with_capacity(identifiers.len());
     for identifier in identifiers {
         if reader.by_identifier("Patient", &identifier)?.is_empty() {
@@ -90,12 +91,14 @@ pub(super) fn choose(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &
 /// The one patient here that carries an identifier of the given one, traits compared; `None` when nobody does.
 ///
 /// # Errors
-/// As [`choose`].
-pub(super) fn known(reader: &mut Reader<'_>, patient: &Value) -> Result<Option<Chosen>> {
+/// As [`choose`]; `Throttled`.
+pub(super) fn known(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &Value) -> Result<Option<Chosen>> {
+    app.throttle.check(call, Limit::OtherPerson)?;
+    app.throttle.check(call, Limit::UnknownPatient)?;
     for identifier in &ordered(patient) {
         let mut found = reader.by_identifier("Patient", identifier)?;
         match (found.pop(), found.is_empty()) {
-            (None, _) => {}
+            (None, _) => call.missed.borrow_mut().of_document(&identifier.value),
             (Some(_), false) => return Err(Fault::new(FaultKind::MultipleMatches, 341, "several patients carry this identifier; merge them first")),
             (Some(row), true) => {
                 let known = reader.with_body(row)?;
@@ -134,7 +137,7 @@ pub(super) fn is_patient(app: &App, reference: &str) -> bool {
 /// # Errors
 /// As [`by_reference`]; `MultipleMatches` when a condition matches nobody.
 pub(super) fn of_subject(app: &App, call: &Call, reader: &mut Reader<'_>, reference: &str, hint: Option<&Value>) -> Result<Chosen> {
-    if let Some(chosen) = by_reference(app, reader, reference, "DocumentReference.subject")? {
+    if let Some(chosen) = by_reference((app, call), reader, reference, "DocumentReference.subject")? {
         return Ok(chosen);
     }
     let query = reference.split_once('?').map_or("", |r| r.1);
@@ -142,13 +145,13 @@ pub(super) fn of_subject(app: &App, call: &Call, reader: &mut Reader<'_>, refere
     let names = |i: &Identifier| i.value == asked.value && (asked.system.is_none() || i.system == asked.system);
     match hint {
         Some(patient) if ordered(patient).iter().any(names) => choose(app, call, reader, patient),
-        _ => Err(Fault::new(
-            FaultKind::MultipleMatches,
-            347,
-            "no patient matches the condition; create the Patient first, or for a document send its traits in context.sourcePatientInfo",
-        )
-        .at("DocumentReference.subject")),
+        _ => Err(nobody("DocumentReference.subject")),
     }
+}
+
+/// The refusal of a condition or an identifier that no patient meets.
+pub(super) fn nobody(at: &str) -> Fault {
+    feeding::no_record(347).at(at)
 }
 
 /// The refusal of a patient that is not known.
@@ -169,10 +172,15 @@ pub(super) fn ins_unused(patient: &Value, own: Option<i64>) -> Vec<Precondition>
 /// Refuses a Patient whose INS is that of another one (`own` is its id, empty for a new one), with the way out.
 ///
 /// # Errors
-/// `WriteConflict`.
-pub(super) fn refuse_known(reader: &mut Reader<'_>, patient: &Value, own: &str) -> Result<()> {
+/// `WriteConflict`, `Throttled`.
+pub(super) fn refuse_known(app: &App, call: &Call, reader: &mut Reader<'_>, patient: &Value, own: &str) -> Result<()> {
+    app.throttle.check(call, Limit::UnknownPatient)?;
     for identifier in &ins_of(patient) {
-        if reader.by_identifier("Patient", identifier)?.iter().any(|other| other.id != own) {
+        let found = reader.by_identifier("Patient", identifier)?;
+        if found.is_empty() {
+            call.missed.borrow_mut().asked(&identifier.value);
+        }
+        if found.iter().any(|other| other.id != own) {
             return Err(Fault::new(FaultKind::WriteConflict, 348, "a patient with this INS is registered; update that one, or create with If-None-Exist").at("Patient.identifier"));
         }
     }
@@ -183,11 +191,12 @@ pub(super) fn refuse_known(reader: &mut Reader<'_>, patient: &Value, own: &str) 
 ///
 /// # Errors
 /// `RuleBroken` for an unknown patient, `MultipleMatches` for several matches of a condition, `BadValue` for a condition on
-/// something else than an identifier. Nobody matching a condition is `None`.
-pub(super) fn by_reference(app: &App, reader: &mut Reader<'_>, reference: &str, at: &str) -> Result<Option<Chosen>> {
+/// something else than an identifier, `Throttled`. Nobody matching a condition is `None`.
+pub(super) fn by_reference((app, call): (&App, &Call), reader: &mut Reader<'_>, reference: &str, at: &str) -> Result<Option<Chosen>> {
     let local = app.local(reference);
     if let Some(query) = local.strip_prefix("Patient?") {
-        return by_condition(reader, query, at);
+        app.throttle.check(call, Limit::UnknownPatient)?;
+        return by_condition(call, reader, query, at);
     }
     let id = local.strip_prefix("Patient/").map(|id| id.split('/').next().unwrap_or("")).ok_or_else(|| unknown(at))?;
     let row = reader.version("Patient", id, None)?.filter(|r| !r.deleted).ok_or_else(|| unknown(at))?;
@@ -195,15 +204,26 @@ pub(super) fn by_reference(app: &App, reader: &mut Reader<'_>, reference: &str, 
 }
 
 /// `identifier=system|value`; `None` when nobody matches.
-fn by_condition(reader: &mut Reader<'_>, query: &str, at: &str) -> Result<Option<Chosen>> {
+fn by_condition(call: &Call, reader: &mut Reader<'_>, query: &str, at: &str) -> Result<Option<Chosen>> {
     let pairs = super::address::form_pairs(query);
     let [(name, value)] = pairs.as_slice() else { return Err(condition(at)) };
     if name != "identifier" {
         return Err(condition(at));
     }
-    let mut found = reader.by_identifier("Patient", &Identifier::asked(value))?;
+    by_identifier(call, reader, &Identifier::asked(value), at)
+}
+
+/// The patient who carries an identifier (a logical reference); `None` when nobody does.
+///
+/// # Errors
+/// `MultipleMatches` for several.
+pub(super) fn by_identifier(call: &Call, reader: &mut Reader<'_>, identifier: &Identifier, at: &str) -> Result<Option<Chosen>> {
+    let mut found = reader.by_identifier("Patient", identifier)?;
     match (found.pop(), found.is_empty()) {
-        (None, _) => Ok(None),
+        (None, _) => {
+            call.missed.borrow_mut().asked(&identifier.value);
+            Ok(None)
+        }
         (Some(row), true) => Ok(Some(Chosen::existing(row))),
         _ => Err(Fault::new(FaultKind::MultipleMatches, 344, "several patients match the condition").at(at)),
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{App, Call};
+use super::{App, Call, throttle};
 use crate::access::Visibility;
 use crate::audit::{Event, Outcome};
 use crate::fhir::{Fault, FaultKind, Issue, Result};
@@ -80,8 +80,10 @@ impl App {
         for event in self.named(&event, record)? {
             plan.audit.push(AuditLine { record, line: line(&event)? });
         }
+        let carried = throttle::carried(&plan);
         let written = self.store.write(plan)?;
         call.committed.set(true);
+        call.missed.borrow_mut().made(&carried);
         Ok(written)
     }
 

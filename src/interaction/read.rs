@@ -5,7 +5,7 @@ use super::registry::ResourceRow;
 use super::{Answer, App, Call, existence, facts, retrieve};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
-use crate::store::{Found, Reader};
+use crate::store::{Found, Place, Reader};
 
 /// GET [type]/[id]
 pub(super) fn read(app: &App, call: &Call, row: &ResourceRow, id: &str) -> Result<Answer> {
@@ -37,7 +37,7 @@ pub(super) fn vread(app: &App, call: &Call, row: &ResourceRow, id: &str, version
 pub(super) fn one(reader: &mut Reader<'_>, kind: &str, id: &str, version: Option<i64>) -> Result<One> {
     if id.starts_with(App::DERIVED) {
         return match facts::located(reader, kind, id)? {
-            Some((record, bytes)) if version.unwrap_or(1) == 1 => Ok(One::Fact(record, bytes)),
+            Some((place, bytes)) if version.unwrap_or(1) == 1 => Ok(One::Fact(place, bytes)),
             _ => Err(not_here()),
         };
     }
@@ -49,8 +49,8 @@ pub(super) fn one(reader: &mut Reader<'_>, kind: &str, id: &str, version: Option
 /// What [`one`] found.
 pub(super) enum One {
     Stored(Box<Found>),
-    /// The record and the bytes of a derived resource; it has one version.
-    Fact(i64, Vec<u8>),
+    /// The place of the document and the bytes of a derived resource; it has one version.
+    Fact(Place, Vec<u8>),
 }
 
 impl One {
@@ -58,7 +58,7 @@ impl One {
     pub(super) fn record(&self) -> i64 {
         match self {
             Self::Stored(found) => found.row.record,
-            Self::Fact(record, _) => *record,
+            Self::Fact(place, _) => place.record,
         }
     }
 }
@@ -66,7 +66,10 @@ impl One {
 fn answer(call: &Call, found: One) -> Result<Answer> {
     call.in_record(found.record());
     match found {
-        One::Fact(_, bytes) => Ok(Answer::resource(bytes)),
+        One::Fact(place, bytes) => {
+            call.used([place.document]);
+            Ok(Answer::resource(bytes))
+        }
         One::Stored(found) if found.row.deleted => Err(gone()),
         One::Stored(found) => {
             if call.if_none_match.as_deref() == Some(&format!("W/\"{}\"", found.row.number)) && found.row.document == 0 {

@@ -1,13 +1,16 @@
 //! `Patient/[id]/$close` and `$reopen`: the holder closes the record at any time and may reopen it.
 //! Spec: CSP R.1111-40; PDSM4DMP TD0.2 (Patient.active, dmp-fermeture).
 
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::planning::{Planned, to_bytes};
 use super::registry::registry;
 use super::rights::{self, Deciding};
 use super::{Answer, App, Call, read, resource};
-use crate::access::FERMETURE;
+use crate::access::{Confidence, FERMETURE};
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result, time};
 use crate::store::{Operation, Plan, Precondition};
@@ -17,6 +20,25 @@ const MOTIF: &str = "https://interop.esante.gouv.fr/ig/fhir/dmp/CodeSystem/dmp-m
 /// Characters of a reason in words.
 const MAX_REASON: usize = 500;
 
+/// A code of the reasons.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Motif {
+    code: String,
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by whoever corrects the table"))]
+    source: String,
+    #[expect(dead_code, reason = "read by whoever corrects the table; its spelling is checked")]
+    confidence: Confidence,
+}
+
+#[derive(Deserialize, Default)]
+struct Table {
+    motif: Vec<Motif>,
+}
+
+// The table is part of the program; a test proves that it parses.
+static MOTIFS: LazyLock<Vec<Motif>> = LazyLock::new(|| toml::from_str::<Table>(include_str!("../../fhir-profiles/access-matrix/closing.toml")).unwrap_or_default().motif);
+
 /// What becomes of the record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum To {
@@ -24,7 +46,7 @@ enum To {
     Open,
 }
 
-/// POST Patient/[id]/$close, with Parameters `motif` (code) and `raison` (words), both optional.
+/// POST Patient/[id]/$close, with Parameters `motif` (code, or words) and `raison` (words), both optional.
 pub(super) fn close(app: &App, call: &Call, id: &str) -> Result<Answer> {
     call.is("close", Action::U);
     change(app, call, id, To::Closed)
@@ -45,9 +67,9 @@ fn change(app: &App, call: &Call, id: &str, to: To) -> Result<Answer> {
     Ok(answer)
 }
 
-/// Reason of a closing: code and words.
+/// Reason of a closing: a CodeableConcept, and words.
 struct Said {
-    motif: Option<String>,
+    motif: Option<Value>,
     raison: Option<String>,
 }
 
@@ -63,9 +85,26 @@ fn said(body: &[u8]) -> Result<Said> {
     };
     let raison = named("raison", &["valueString"]);
     if raison.as_ref().is_some_and(|r| r.chars().count() > MAX_REASON) {
-        return Err(Fault::new(FaultKind::BadValue, 639, format!("raison may hold {MAX_REASON} characters")).at("Parameters.parameter"));
+        return Err(too_long("raison"));
     }
-    Ok(Said { motif: named("motif", &["valueCode", "valueString"]), raison })
+    let is_known = |code: &String| MOTIFS.iter().any(|known| known.code == *code);
+    let motif = match (named("motif", &["valueCode"]), named("motif", &["valueString"])) {
+        (Some(code), _) | (None, Some(code)) if is_known(&code) => Some(json!({"coding": [{"system": MOTIF, "code": code}]})),
+        (Some(_), _) => return Err(unknown_motif()),
+        (None, Some(words)) if words.chars().count() > MAX_REASON => return Err(too_long("motif")),
+        (None, words) => words.map(|words| json!({"text": words})),
+    };
+    Ok(Said { motif, raison })
+}
+
+fn too_long(name: &str) -> Fault {
+    Fault::new(FaultKind::BadValue, 639, format!("{name} may hold {MAX_REASON} characters")).at("Parameters.parameter")
+}
+
+fn unknown_motif() -> Fault {
+    let known: Vec<&str> = MOTIFS.iter().map(|m| m.code.as_str()).collect();
+    Fault::new(FaultKind::RuleBroken, 942, format!("motif is a code of dmp-motif-fermeture ({}); what has no code is said in words, as valueString or in raison", known.join(", ")))
+        .at("Parameters.parameter")
 }
 
 fn plan(app: &App, call: &Call, id: &str, to: To, said: &Said) -> Result<Planned<resource::Outcome>> {
@@ -74,9 +113,9 @@ fn plan(app: &App, call: &Call, id: &str, to: To, said: &Said) -> Result<Planned
         call.about(id);
         call.touched(format!("Patient/{id}"));
         let before: Value = serde_json::from_slice(&found.body).map_err(|e| Fault::new(FaultKind::Bug, 640, "a stored resource is damaged").because(e))?;
-        let after = with_state(before.clone(), to, said, call.now_us);
+        let after = with_state(before, to, said, call.now_us);
         let row = found.row;
-        let deciding = Deciding { kind: "Patient", record: row.record, rid: row.rid, after: Some(&after), before: Some(&before) };
+        let deciding = Deciding { kind: "Patient", record: row.record, rid: row.rid, after: Some(&after), planned: &[] };
         let decision = rights::decide(app, call, reader, &deciding)?;
         let number = row.number + 1;
         let bytes = to_bytes(&resource::stamped(after, id, number))?;
@@ -110,7 +149,7 @@ fn with_state(mut patient: Value, to: To, said: &Said, now_us: i64) -> Value {
 fn closing(said: &Said, now_us: i64) -> Vec<Value> {
     let day = time::instant(now_us).get(..10).unwrap_or_default().to_owned();
     let mut out = vec![json!({"url": "dateFermeture", "valueDate": day})];
-    out.extend(said.motif.as_ref().map(|code| json!({"url": "motifFermeture", "valueCodeableConcept": {"coding": [{"system": MOTIF, "code": code}]}})));
+    out.extend(said.motif.as_ref().map(|motif| json!({"url": "motifFermeture", "valueCodeableConcept": motif})));
     out.extend(said.raison.as_ref().map(|text| json!({"url": "raisonFermeture", "valueString": text})));
     out
 }
@@ -120,9 +159,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_reason_is_a_known_code_or_words() {
+        assert!(!MOTIFS.is_empty() && MOTIFS.iter().all(|m| !m.source.trim().is_empty()));
+        let sent = |parameters: Value| said(json!({"resourceType": "Parameters", "parameter": parameters}).to_string().as_bytes());
+        assert_eq!(sent(json!([{"name": "motif", "valueCode": "patient-demande"}])).unwrap().motif.unwrap()["coding"][0]["code"], "patient-demande");
+        assert_eq!(sent(json!([{"name": "motif", "valueString": "patient-demande"}])).unwrap().motif.unwrap()["coding"][0]["code"], "patient-demande");
+        assert_eq!(sent(json!([{"name": "motif", "valueString": "Demande du titulaire"}])).unwrap().motif, Some(json!({"text": "Demande du titulaire"})));
+        assert_eq!(sent(json!([{"name": "motif", "valueString": "x".repeat(501)}])).err().unwrap().number, 639);
+        let refused = sent(json!([{"name": "motif", "valueCode": "n'importe quoi"}])).err().unwrap();
+        assert!(refused.number == 942 && refused.issues[0].diagnostics.contains("patient-demande"), "{refused:?}");
+        assert_eq!(sent(json!([{"name": "raison", "valueString": "Décès"}])).unwrap().raison.as_deref(), Some("Décès"));
+    }
+
+    #[test]
     fn closing_says_when_and_why_and_reopening_takes_it_back() {
         let patient = json!({"resourceType": "Patient", "extension": [{"url": "x"}]});
-        let said = Said { motif: Some("patient-demande".into()), raison: Some("À ma demande".into()) };
+        let said = Said { motif: Some(json!({"coding": [{"system": MOTIF, "code": "patient-demande"}]})), raison: Some("À ma demande".into()) };
         let closed = with_state(patient, To::Closed, &said, 1_790_000_000_000_000);
         assert_eq!(closed["active"], false);
         assert_eq!(closed.pointer("/extension/1/extension/1/valueCodeableConcept/coding/0/code").unwrap(), "patient-demande");

@@ -103,17 +103,19 @@ pub(super) fn payload(app: &App, reader: &mut Reader<'_>, reference: &Value) -> 
 
 /// A Patient that the metadata or the document itself carries, for a subject that is not known yet.
 pub(super) fn patient_hint(reference: &Value, payload: &Payload) -> Option<Value> {
-    let contained = reference.pointer("/context/sourcePatientInfo/reference").and_then(Value::as_str).and_then(|r| r.strip_prefix('#'));
-    let of_metadata = contained.and_then(|id| {
-        let all = reference.get("contained")?.as_array()?;
-        all.iter().find(|c| c.get("id").and_then(Value::as_str) == Some(id)).cloned()
-    });
     let of_document = || {
         let mime = reference.pointer("/content/0/attachment/contentType").and_then(Value::as_str).or(payload.mime.as_deref())?;
         let document = is_xml(mime).then(|| cda::read(&payload.bytes).ok()).flatten()?;
         cda::header(&document).0.patient
     };
-    of_document().or(of_metadata)
+    of_document().or_else(|| source_patient(reference).cloned())
+}
+
+/// The Patient that the metadata contain (sourcePatientInfo).
+fn source_patient(reference: &Value) -> Option<&Value> {
+    let id = reference.pointer("/context/sourcePatientInfo/reference").and_then(Value::as_str)?.strip_prefix('#')?;
+    let all = reference.get("contained")?.as_array()?;
+    all.iter().find(|c| c.get("id").and_then(Value::as_str) == Some(id))
 }
 
 /// `type/subtype` of token characters, parameters allowed. Spec: RFC 6838 §4.2.
@@ -141,6 +143,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         return Ok(Added { id, binary_id, known: true, warnings, bytes: Vec::new() });
     }
     let chosen = Chosen { record, id: patient.trim_start_matches("Patient/").to_owned(), operations: Vec::new(), preconditions: Vec::new() };
+    source_patient(&sent.value).map_or(Ok(()), |patient| feeding::identity(call, patient))?;
     feeding::open_record(call, reader, record)?;
     let (stated, contents) = stated(&Reading { app, call, entry: &entry, bytes: &payload.bytes, sha256: &sha256 }, reader, &slots, &chosen)?;
     statements::accept(app, &stated)?;
@@ -265,6 +268,7 @@ fn stated(reading: &Reading<'_>, reader: &mut Reader<'_>, slots: &Slots, chosen:
     if entry.mime == "application/fhir+json" {
         let bundle = resource::Sent::read(bytes, "Bundle")?;
         let header = xds::entry_of_document(&bundle.value, &entry.mime)?;
+        header.patient.as_ref().map_or(Ok(()), |patient| feeding::identity(reading.call, patient))?;
         document::same_patient(reader, header.patient.as_ref(), chosen)?;
         return Ok((statements::of_bundle(&bundle.value, chosen), reading.contents(&Body::Fhir(&bundle.value))?));
     }

@@ -24,6 +24,9 @@ pub struct ResourceRow {
     /// Elements that say whose record the resource belongs to.
     #[serde(default)]
     pub patient: Vec<String>,
+    /// Why one of this type may name no patient: it is nobody's then, and open to whoever reads the type. Without it each names one.
+    #[serde(default)]
+    pub shared: Option<String>,
     /// Interactions refused on purpose, with the reason the caller reads.
     #[serde(default)]
     pub refused: HashMap<String, String>,

@@ -1,5 +1,6 @@
 //! A resource between the wire and the store: gate, structural check, identity, index rows, and cuts.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ const MAX_ISSUES: usize = 100;
 const MAX_KEY: usize = 1000;
 
 /// A resource as a client sent it: its bytes and the same as a tree.
+#[derive(Clone)]
 pub(super) struct Sent {
     pub bytes: Vec<u8>,
     pub value: Value,
@@ -96,6 +98,32 @@ impl Sent {
     /// The first `Patient/id` (or other patient reference) of the elements that say whose it is.
     pub(super) fn patient(&self, row: &ResourceRow) -> Option<&str> {
         row.patient.iter().find_map(|path| self.value.get(path)?.get("reference")?.as_str())
+    }
+
+    /// The identifier by which those elements name the patient (a logical reference).
+    pub(super) fn patient_identifier(&self, row: &ResourceRow) -> Option<Identifier> {
+        let identifier = row.patient.iter().find_map(|path| self.value.get(path)?.get("identifier"))?;
+        let text = |name: &str| identifier.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Identifier { system: text("system"), value: text("value").filter(|v| !v.is_empty())? })
+    }
+
+    /// The resource as it is stored: its patient named as `Patient/id` where the client named him otherwise (`patient` says how);
+    /// everything else stays byte for byte.
+    ///
+    /// # Errors
+    /// `Malformed` never, as the bytes passed the gate.
+    pub(super) fn filed(&self, row: &ResourceRow, patient: Option<&str>) -> Result<Cow<'_, Self>> {
+        let node = gate::parse(&self.bytes)?;
+        let named = row.patient.iter().find_map(|path| node.get(path));
+        let (Some(patient), Some(named)) = (patient, named) else { return Ok(Cow::Borrowed(self)) };
+        let name = Value::from(patient).to_string();
+        let edit = match named.get("reference") {
+            Some(old) => splice::Edit { start: old.start, end: old.end, text: name },
+            None => splice::Edit { start: named.start + 1, end: named.start + 1, text: format!("\"reference\":{name},") },
+        };
+        let bytes = splice::apply(&self.bytes, vec![edit]);
+        let value = serde_json::from_slice(&bytes).map_err(|e| Fault::new(FaultKind::Bug, 921, "an edit broke a resource").because(e))?;
+        Ok(Cow::Owned(Self { bytes, value }))
     }
 }
 

@@ -15,6 +15,10 @@ pub(super) fn binary(app: &App, call: &Call, id: &str) -> Result<Answer> {
         let place = reader.place("Binary", id)?.ok_or_else(read::not_here)?;
         let row = reader.document(place.document)?.filter(|_| place.document != 0).ok_or_else(read::not_here)?;
         call.in_record(row.record);
+        call.used([row.number]);
+        if let Some(reference) = reader.reference_of(&row)? {
+            call.touched(format!("DocumentReference/{reference}"));
+        }
         let bytes = reader.blob(&row)?;
         Ok((row, bytes))
     })?;

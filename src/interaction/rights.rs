@@ -14,6 +14,12 @@ const DECIDES: &[&str] = &["Patient", "Consent", "CareTeam"];
 /// Types that choices refer to.
 const DIRECTORY: &[&str] = &["Practitioner", "PractitionerRole", "Organization"];
 
+/// Whether a resource of a type says what the patient chose: no feeding, so that a closed record takes it from who may decide.
+/// Spec: CSP R.1111-40, R.1111-46: a choice is the holder's at any time.
+pub(super) fn is_choice(kind: &str) -> bool {
+    matches!(kind, "Consent" | "CareTeam")
+}
+
 /// A write of a resource that may decide something.
 pub(super) struct Deciding<'a> {
     pub kind: &'a str,
@@ -21,8 +27,8 @@ pub(super) struct Deciding<'a> {
     pub rid: i64,
     /// The resource as it will be, `None` when it is deleted.
     pub after: Option<&'a Value>,
-    /// As it was, `None` when it is new.
-    pub before: Option<&'a Value>,
+    /// What the same plan writes already.
+    pub planned: &'a [Operation],
 }
 
 /// What is to be written beside the resource, so that the decision holds from the same commit on; nothing for other types.
@@ -33,9 +39,14 @@ pub(super) fn decide(app: &App, call: &Call, reader: &mut Reader<'_>, write: &De
     if !DECIDES.contains(&write.kind) {
         return Ok(None);
     }
-    let mut after = read(app, reader, write.after)?;
+    let before = ordered(reader.decided_by(write.record, write.rid)?);
+    let mut after = read(app, call, reader, write.after)?;
+    let treating = treating(call, reader, write)?;
+    if write.kind == "Patient" {
+        // Who finds a Patient is told the médecin traitant; sent back, that declares nobody.
+        after.retain(|c| c.kind != ChoiceKind::MedecinTraitant || before.contains(c) || !treating.contains(&c.holder));
+    }
     if call.visibility.rules().is_some() {
-        let before = read(app, reader, write.before)?;
         this_consultation(call, write.kind, &mut after);
         may_decide(call, reader, write, (&before, &after))?;
         // What a professional leaves as it was he does not decide anew.
@@ -43,19 +54,13 @@ pub(super) fn decide(app: &App, call: &Call, reader: &mut Reader<'_>, write: &De
             return Ok(None);
         }
     }
-    blocks_no_medecin_traitant(reader, write.record, &after)?;
-    let nothing = after.is_empty() && write.before.is_none();
+    if write.kind == "Consent" && after.is_empty() {
+        after = named(&before);
+    }
+    one_medecin_traitant(call, &after, &treating)?;
+    blocks_no_medecin_traitant(&after, &treating)?;
+    let nothing = after.is_empty() && before.is_empty();
     Ok((!nothing).then_some(Operation::Decide { record: write.record, rid: write.rid, choices: after }))
-}
-
-/// A resource that may decide something, as it is now; `None` for other types and for none.
-///
-/// # Errors
-/// `Bug` or `Busy` from the store.
-pub(super) fn before(reader: &mut Reader<'_>, kind: &str, current: Option<&VersionRow>) -> Result<Option<Value>> {
-    let Some(row) = current.filter(|_| DECIDES.contains(&kind)) else { return Ok(None) };
-    let found = reader.with_body(row.clone())?;
-    serde_json::from_slice(&found.body).map(Some).map_err(|e| Fault::new(FaultKind::Bug, 644, "a stored resource is damaged").because(e))
 }
 
 /// An identity that is here is changed by whom the record is open to, and by the administrator.
@@ -105,14 +110,27 @@ pub(super) fn keeps_directory(call: &Call, reader: &mut Reader<'_>, current: Opt
     if same { Ok(()) } else { Err(forbidden(664, "identifiers and names of the directory are changed by the administrator alone; create a new entry instead")) }
 }
 
-fn read(app: &App, reader: &mut Reader<'_>, resource: Option<&Value>) -> Result<Vec<Choice>> {
+fn read(app: &App, call: &Call, reader: &mut Reader<'_>, resource: Option<&Value>) -> Result<Vec<Choice>> {
     let Some(resource) = resource else { return Ok(Vec::new()) };
-    let found = choices(resource, &mut |reference| {
+    let found = choices(resource, call.now_us, &mut |reference| {
         let Some((kind, id)) = app.local(reference).split_once('/') else { return Ok(None) };
         let found = reader.found(kind, id, None)?.filter(|f| !f.row.deleted);
         found.map(|f| serde_json::from_slice(&f.body).map_err(|e| Fault::new(FaultKind::Bug, 630, "a stored resource is damaged").because(e))).transpose()
     })?;
-    found.into_iter().map(canonical).collect()
+    found.into_iter().map(canonical).collect::<Result<Vec<_>>>().map(ordered)
+}
+
+/// What is left of the choices of a Consent that decides nothing any more: whom they were about, who may read how it ended.
+fn named(before: &[Choice]) -> Vec<Choice> {
+    let about = before.iter().filter(|c| !c.holder.is_empty());
+    ordered(about.map(|c| Choice { holder: c.holder.clone(), kind: ChoiceKind::Named, until_us: i64::MAX }).collect())
+}
+
+/// Choices as the store keeps them: in one order, and of the same thing said twice what lasts longer.
+fn ordered(mut choices: Vec<Choice>) -> Vec<Choice> {
+    choices.sort_unstable_by(|a, b| (&a.holder, a.kind.number(), b.until_us).cmp(&(&b.holder, b.kind.number(), a.until_us)));
+    choices.dedup_by(|a, b| a.holder == b.holder && a.kind == b.kind);
+    choices
 }
 
 /// A choice under the name by which its holder will come; one that nobody can bear would have no effect and is refused.
@@ -165,7 +183,7 @@ fn may_decide(call: &Call, reader: &mut Reader<'_>, write: &Deciding<'_>, (befor
         (Role::Practitioner, "Consent") => {
             let person = rules.actor.person.as_ref().map(|p| person_key(&p.id)).unwrap_or_default();
             reader.answering(|r| r.not_refused(write.record))?;
-            if before.iter().any(|c| c.holder != person || c.kind != ChoiceKind::Consent) {
+            if before.iter().any(|c| c.holder != person || !matches!(c.kind, ChoiceKind::Consent | ChoiceKind::Named)) {
                 return Err(forbidden(649, "a practitioner ends his own consent alone"));
             }
             // A moment is written in milliseconds and ends with its last microsecond.
@@ -190,13 +208,37 @@ fn consents<'a>(mut all: impl Iterator<Item = &'a Choice>, person: &str, latest_
     Err(forbidden(633, "a practitioner records the patient's consent for himself alone, with provision.period.end within this consultation; $authorize does it in one call"))
 }
 
-/// Spec: facts of the DMP: everybody may be blocked but the médecin traitant.
-fn blocks_no_medecin_traitant(reader: &mut Reader<'_>, record: i64, after: &[Choice]) -> Result<()> {
-    if !after.iter().any(|c| c.kind == ChoiceKind::Blocked) {
+/// Who is médecin traitant by other resources of the record, those that the same plan writes among them.
+fn treating(call: &Call, reader: &mut Reader<'_>, write: &Deciding<'_>) -> Result<Vec<String>> {
+    let decides = |o: &'_ Operation| match o {
+        Operation::Decide { record, rid, choices } if *record == write.record => Some((*rid, choices.clone())),
+        _ => None,
+    };
+    let planned: Vec<(i64, Vec<Choice>)> = write.planned.iter().filter_map(decides).collect();
+    let stored = reader.choices(write.record, ChoiceKind::MedecinTraitant)?.into_iter();
+    let stored = stored.filter(|(rid, _)| *rid != write.rid && !planned.iter().any(|(written, _)| written == rid)).map(|(_, holder)| holder);
+    let written = planned.iter().filter(|(rid, _)| *rid != write.rid).flat_map(|(_, choices)| in_force(choices, call.now_us));
+    Ok(stored.chain(written.map(str::to_owned)).collect())
+}
+
+/// Who of some choices is médecin traitant at a moment (µs UTC).
+fn in_force(choices: &[Choice], now_us: i64) -> impl Iterator<Item = &str> {
+    choices.iter().filter(move |c| c.kind == ChoiceKind::MedecinTraitant && c.until_us > now_us).map(|c| c.holder.as_str())
+}
+
+/// Spec: CSS L.162-5-3: one médecin traitant, chosen by the patient.
+fn one_medecin_traitant(call: &Call, after: &[Choice], treating: &[String]) -> Result<()> {
+    let mut declared = in_force(after, call.now_us).peekable();
+    if declared.peek().is_none() || treating.is_empty() || declared.any(|holder| treating.iter().any(|t| t == holder)) {
         return Ok(());
     }
-    let declared = reader.choices(record, ChoiceKind::MedecinTraitant)?;
-    if after.iter().any(|c| c.kind == ChoiceKind::Blocked && declared.iter().any(|(holder, _)| *holder == c.holder)) {
+    let why = "another médecin traitant is declared: end that declaration first (CareTeam.status inactive, or the end of its period), or change it";
+    Err(Fault::new(FaultKind::RuleBroken, 928, why).at("CareTeam.participant"))
+}
+
+/// Spec: facts of the DMP: everybody may be blocked but the médecin traitant in force.
+fn blocks_no_medecin_traitant(after: &[Choice], treating: &[String]) -> Result<()> {
+    if after.iter().any(|c| c.kind == ChoiceKind::Blocked && treating.contains(&c.holder)) {
         return Err(Fault::new(FaultKind::RuleBroken, 634, "the médecin traitant cannot be blocked; declare another one first").at("Consent.provision"));
     }
     Ok(())

@@ -9,16 +9,22 @@ mod parameters;
 mod rows;
 mod value;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
+pub(super) use self::name::spelt;
 use super::paging::Cursor;
 use super::planning::{raw_bundle, to_bytes};
 use super::registry::{ResourceRow, registry};
 use super::throttle::Limit;
 use super::{Answer, App, Call};
 use crate::audit::Action;
-use crate::fhir::{Issue, Result};
+use crate::fhir::{Identifier, Issue, Result};
 use crate::store::Reader;
+
+/// Unknown numbers of one query that are counted: beyond every limit.
+const MAX_UNKNOWN: usize = 100;
 
 /// One match or included resource.
 pub(super) struct Entry {
@@ -53,23 +59,54 @@ pub(super) fn search(app: &App, call: &Call, row: &ResourceRow, query: &[(String
     let query = cursor.as_ref().map_or(query, |c| &c.query);
     let now_us = cursor.as_ref().map_or(call.now_us, |c| c.now_us);
     let mut asked = parameters::read(app, call, row, query, now_us)?;
-    let identity = asked.names_identity(row);
-    if identity {
+    let numbers = asked.numbers(row);
+    if !numbers.is_empty() {
         app.throttle.check(call, Limit::UnknownPatient)?;
     }
-    let (matches, included) = app.store.read(&call.visibility, |reader| {
-        hide(reader, &mut asked)?;
-        let matches = match row.search {
-            Some(_) => rows::find(reader, call, row, &asked, cursor.as_ref())?,
-            None => memory::find(reader, call, row, &asked, cursor.as_ref())?,
-        };
-        let included = include::run(call, reader, &asked.includes, &matches.entries)?;
-        Ok((matches, included))
+    let (found, unknown) = app.store.read(&call.visibility, |reader| {
+        let found = find(reader, call, row, &mut asked, cursor.as_ref());
+        // The usual question is for one number, which is somebody's.
+        let known = numbers.len() == 1 && (found.as_ref().is_ok_and(|f| f.0.total > 0) || call.event.borrow().patient.is_some());
+        let unknown = if known { Vec::new() } else { unknown(reader, &numbers)? };
+        Ok((found, unknown))
     })?;
-    if identity && matches.total == 0 && call.event.borrow().patient.is_none() {
-        app.throttle.count(call, Limit::UnknownPatient, &call.raw_query);
-    }
+    // Whatever the search itself is answered.
+    app.throttle.count_all(call, Limit::UnknownPatient, &unknown)?;
+    let (matches, included) = found?;
     respond(app, call, row, &asked, &matches, &included)
+}
+
+/// The matches, and what they include.
+fn find(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, asked: &mut parameters::Asked, cursor: Option<&Cursor>) -> Result<(Matches, Vec<Entry>)> {
+    hide(reader, asked)?;
+    let matches = match row.search {
+        Some(_) => rows::find(reader, call, row, asked, cursor)?,
+        None => memory::find(reader, call, row, asked, cursor)?,
+    };
+    let included = include::run(call, reader, &asked.includes, &matches.entries)?;
+    call.used(behind(reader, matches.entries.iter().chain(&included))?);
+    Ok((matches, included))
+}
+
+/// Which of some numbers nobody carries, as far as this caller may know: each counts, whatever else was found.
+pub(super) fn unknown(reader: &mut Reader<'_>, numbers: &[Identifier]) -> Result<Vec<String>> {
+    let mut out = Vec::new();
+    for number in numbers {
+        if out.len() < MAX_UNKNOWN && reader.by_identifier("Patient", number)?.is_empty() {
+            out.push(number.value.clone());
+        }
+    }
+    Ok(out)
+}
+
+/// Numbers of the documents that entries are, or were taken from.
+fn behind<'a>(reader: &mut Reader<'_>, entries: impl Iterator<Item = &'a Entry>) -> Result<Vec<i64>> {
+    let mut by_kind: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for entry in entries.filter(|e| e.kind == "DocumentReference" || e.id.starts_with(App::DERIVED)) {
+        by_kind.entry(&entry.kind).or_default().push(&entry.id);
+    }
+    let each = by_kind.into_iter().map(|(kind, ids)| reader.documents_behind(kind, &ids)).collect::<Result<Vec<_>>>()?;
+    Ok(each.concat())
 }
 
 /// Takes out of the query every reference to what this caller may not see, so that the answer is that of an unknown id.

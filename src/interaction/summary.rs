@@ -65,6 +65,7 @@ fn summary(app: &App, call: &Call, find: impl FnOnce(&mut Reader<'_>) -> Result<
     })?;
     call.about(&gathered.id);
     call.touched(format!("Patient/{}", gathered.id));
+    call.used(gathered.sources().map(|(number, _)| number));
     let _turn = app.turns.wait();
     let own = Contents::of(gathered.own.iter(), &app.base_url);
     let telling = telling(&gathered, &own);

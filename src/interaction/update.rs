@@ -5,6 +5,7 @@ use super::planning::Planned;
 use super::registry::ResourceRow;
 use super::rights::{self, Deciding};
 use super::{Answer, App, Call, Method, feeding, home, patient, resource};
+use crate::access::MatrixAction;
 use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result};
 use crate::store::{Operation, Plan, Precondition, Reader, VersionRow};
@@ -33,11 +34,11 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
             return Err(super::read::not_here());
         }
         if row.kind == "Patient" {
-            patient::refuse_known(reader, &sent.value, id)?;
+            patient::refuse_known(app, call, reader, &sent.value, id)?;
         }
-        let home = home::record_for(app, reader, row, sent, place.as_ref().map(|p| p.record))?;
+        let home = home::record_for((app, call), reader, row, sent, place.as_ref().map(|p| p.record))?;
         let rid = place.as_ref().map_or_else(|| app.store.counters().next_resource(), |p| p.rid);
-        let decision = decided(app, call, reader, row, sent, &Going { record: home.record, rid, current: place.as_ref() })?;
+        let decision = decided(app, call, reader, row, sent, &Going { record: home.record, rid, current: place.as_ref(), planned: &[] })?;
         Ok((place, home, rid, decision))
     })?;
     let now = place.as_ref().filter(|p| !p.deleted).map(|p| p.number);
@@ -45,7 +46,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
     if call.if_none_match.as_deref().map(str::trim) == Some("*") && now.is_some() {
         return Err(Fault::new(FaultKind::VersionMismatch, 413, "If-None-Match: * asks for a resource that is not here yet, and it is"));
     }
-    let home::Home { record, operations, preconditions } = home;
+    let home::Home { record, patient, operations, preconditions } = home;
     let mut plan = Plan { operations, preconditions, ..Plan::default() };
     if row.kind == "Patient" {
         plan.preconditions.extend(patient::ins_unused(&sent.value, place.as_ref().map(|p| p.rid)));
@@ -61,7 +62,7 @@ pub(super) fn plan(app: &App, call: &Call, row: &ResourceRow, id: &str, sent: &r
         }
     };
     let slot = resource::Slot { kind: &row.kind, id, record, rid, number, document: 0 };
-    let bytes = sent.with_identity(app, id, number)?;
+    let bytes = sent.filed(row, patient.as_deref())?.with_identity(app, id, number)?;
     plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes.clone())?)));
     plan.operations.extend(decision);
     call.touched(format!("{}/{id}", row.kind));
@@ -74,6 +75,8 @@ pub(super) struct Going<'a> {
     pub record: i64,
     pub rid: i64,
     pub current: Option<&'a VersionRow>,
+    /// What the same plan writes already.
+    pub planned: &'a [Operation],
 }
 
 /// What feeding asks of an update, and what the resource decides.
@@ -83,12 +86,12 @@ pub(super) fn decided(app: &App, call: &Call, reader: &mut Reader<'_>, row: &Res
         feeding::qualified(call, &sent.value)?;
         rights::may_change_identity(call, reader, current)?;
         rights::keeps_ins(call, reader, current, &sent.value)?;
-    } else if row.kind != "Consent" && row.kind != "CareTeam" {
+    } else if !rights::is_choice(&row.kind) {
         feeding::open_record(call, reader, going.record)?;
+        feeding::habilitated_for(call, MatrixAction::Replace, &row.kind)?;
     }
     rights::keeps_directory(call, reader, current, &sent.value)?;
-    let before = rights::before(reader, &row.kind, current)?;
-    rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: going.record, rid: going.rid, after: Some(&sent.value), before: before.as_ref() })
+    rights::decide(app, call, reader, &Deciding { kind: &row.kind, record: going.record, rid: going.rid, after: Some(&sent.value), planned: going.planned })
 }
 
 /// If-Match against the current version.

@@ -1,7 +1,11 @@
 //! The chain of a trail: every line begins with the hash of the line before and its own number. One walk for the check at start and
 //! for the verifier.
+//!
+//! What is written together ends with a line that is sealed: its last member signs the line, hence everything before it, with a key
+//! that only the running server holds. Who comes after it can neither change such a line nor add one.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -9,6 +13,42 @@ use sha2::{Digest, Sha256};
 pub fn chained(line: &str) -> String {
     let digest = Sha256::digest(line.as_bytes());
     digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 })).collect()
+}
+
+/// Signs a text; base64url, or none when that cannot be done now.
+pub type Sealer = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// The two trails, as seals and messages name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trail {
+    Writes,
+    Reads,
+}
+
+impl fmt::Display for Trail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Writes => "writes",
+            Self::Reads => "reads",
+        })
+    }
+}
+
+/// What is signed for a line: its trail and its hash, which is over its number and the hash of all before it.
+fn seal_text(trail: Trail, line: &str) -> String {
+    format!("passerelle trail of {trail} {}", chained(line))
+}
+
+/// The line with its seal as last member; none when it cannot be signed.
+pub(super) fn sealed(trail: Trail, line: &str, sealer: &Sealer) -> Option<String> {
+    let seal = sealer(&seal_text(trail, line))?;
+    Some(format!("{},\"seal\":\"{seal}\"}}", line.strip_suffix('}')?))
+}
+
+/// What was signed for a line and its seal; none for a line without.
+pub fn seal_of(trail: Trail, line: &str) -> Option<(String, &str)> {
+    let (rest, seal) = line.strip_suffix("\"}")?.rsplit_once(",\"seal\":\"")?;
+    Some((seal_text(trail, &format!("{rest}}}")), seal))
 }
 
 /// The first event of a chain that is not what was written, or not where.
@@ -41,6 +81,11 @@ pub struct Chain {
 }
 
 impl Chain {
+    /// A walk that goes on behind a line.
+    pub const fn after(number: i64, hash: String) -> Self {
+        Self { number, hash, doubted: false }
+    }
+
     /// Number of the last line, 0 at the beginning.
     pub const fn number(&self) -> i64 {
         self.number
@@ -143,6 +188,18 @@ mod tests {
                 assert!(said.starts_with("event "), "{said}");
             }
         }
+    }
+
+    #[test]
+    fn a_sealed_line_gives_back_what_was_signed() {
+        let sealer: Sealer = Arc::new(|text| Some(format!("S{}", text.len())));
+        let line = &lines(1)[0];
+        let with = sealed(Trail::Reads, line, &sealer).unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(&with).is_ok());
+        let (text, seal) = seal_of(Trail::Reads, &with).unwrap();
+        assert_eq!((text.as_str(), seal), (seal_text(Trail::Reads, line).as_str(), format!("S{}", text.len()).as_str()));
+        assert_ne!(text, seal_text(Trail::Writes, line), "a seal of one trail is none of the other");
+        assert_eq!(seal_of(Trail::Reads, line), None);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Numbers given out while planning; gaps are harmless. One process writes a database, so they live in memory.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use diesel::dsl::max;
 use diesel::prelude::*;
 
+use super::chain::chained;
 use super::conn::{Conn, fault};
 use super::schema::{audit_event, commit_log, document, record, version};
 use crate::fhir::Result;
@@ -19,7 +21,8 @@ pub struct Counters {
     last_us: AtomicI64,
     /// Not later than the moment of the commit that is being written; 0 between two.
     writing_us: AtomicI64,
-    audit: AtomicI64,
+    /// Number and hash of the last event of writes, as this process knows it.
+    audit: Mutex<(i64, String)>,
 }
 
 impl Counters {
@@ -41,7 +44,9 @@ impl Counters {
         set(&self.document, document::table.select(max(document::number)).first(conn).map_err(fault)?);
         set(&self.published, commit_log::table.select(max(commit_log::number)).first(conn).map_err(fault)?);
         set(&self.last_us, commit_log::table.select(max(commit_log::at_us)).first(conn).map_err(fault)?);
-        set(&self.audit, audit_event::table.select(max(audit_event::number)).first(conn).map_err(fault)?);
+        let rows = audit_event::table.filter(audit_event::number.gt(0)).order(audit_event::number.desc()).select((audit_event::number, audit_event::line));
+        let last: Option<(i64, String)> = rows.first(conn).optional().map_err(fault)?;
+        *self.audit.lock().unwrap_or_else(PoisonError::into_inner) = last.map(|(number, line)| (number, chained(&line))).unwrap_or_default();
         self.writing_us.store(0, Ordering::Release);
         Ok(())
     }
@@ -82,9 +87,9 @@ impl Counters {
         (self.published() + 1, clock().max(last + 1))
     }
 
-    pub(super) fn publish(&self, number: i64, at_us: i64, audit: i64) {
+    pub(super) fn publish(&self, number: i64, at_us: i64, audit: (i64, String)) {
         self.last_us.store(at_us, Ordering::Release);
-        self.audit.store(audit, Ordering::Release);
+        *self.audit.lock().unwrap_or_else(PoisonError::into_inner) = audit;
         self.published.store(number, Ordering::Release);
         self.writing_us.store(0, Ordering::Release);
     }
@@ -93,7 +98,9 @@ impl Counters {
         self.last_us.load(Ordering::Acquire)
     }
 
-    pub(super) fn audit(&self) -> i64 {
-        self.audit.load(Ordering::Acquire)
+    /// Where the chain of writes stands: number and hash of its last event, 0 and empty when there is none. It is what this process
+    /// wrote, whatever the database says by now.
+    pub fn audit(&self) -> (i64, String) {
+        self.audit.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -8,6 +8,7 @@ use super::plan::PIECE;
 use super::read::{Reader, VersionRow, unpack};
 use super::schema::{blob, blob_rest, body, document, document_text, version};
 use super::visible::visible;
+use crate::access::Standing;
 use crate::fhir::{Fault, FaultKind, Identifier, Result};
 
 /// What the registry knows of a document besides its DocumentReference.
@@ -25,6 +26,8 @@ pub struct DocumentRow {
     pub labels: i32,
     pub superseded: bool,
     pub archived: bool,
+    /// µs UTC from which its patient sees what of its chain was ever kept from him; 0 when nothing was.
+    pub visible_from_us: i64,
 }
 
 impl Reader<'_> {
@@ -76,6 +79,24 @@ impl Reader<'_> {
         diesel::select(diesel::dsl::exists(own)).get_result(self.conn).map_err(fault)
     }
 
+    /// Type and class of a document, visible to this caller or not; for decisions, never for answers.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn type_and_class(&mut self, number: i64) -> Result<(String, String)> {
+        document::table.find(number).select((document::type_code, document::class_code)).first(self.conn).map_err(fault)
+    }
+
+    /// In what way the caller stands behind a document; `None` when he does not.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn stands_as(&mut self, number: i64) -> Result<Option<Standing>> {
+        use super::schema::document_author;
+        let behind: Vec<String> = document_author::table.filter(document_author::document.eq(number)).select(document_author::structure).load(self.conn).map_err(fault)?;
+        Ok(Standing::of(&behind, self.visibility.mine()))
+    }
+
     /// The other documents of a replacement chain, seen by this caller or not: labels hold for all of it.
     ///
     /// # Errors
@@ -88,6 +109,18 @@ impl Reader<'_> {
             .select(DocumentRow::as_select())
             .load(self.conn)
             .map_err(fault)
+    }
+
+    /// The newest document that is left of a replacement chain, by the number of any of it, visible to this caller or not; for background
+    /// work only, never for answers.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn newest_of_chain(&mut self, number: i64) -> Result<Option<DocumentRow>> {
+        let chain: Option<i64> = document::table.find(number).select(document::chain).first(self.conn).optional().map_err(fault)?;
+        let Some(chain) = chain else { return Ok(None) };
+        let left = document::table.filter(document::chain.eq(chain)).filter(document::deleted.eq(false));
+        left.select(DocumentRow::as_select()).order(document::number.desc()).first(self.conn).optional().map_err(fault)
     }
 
     /// A document that is there, visible to this caller or not; for background work only, never for answers.

@@ -9,6 +9,8 @@ use crate::fhir::{Fault, FaultKind, Result};
 
 /// Key of the advisory lock on PostgreSQL: ASCII of "passerel".
 const ADVISORY_KEY: i64 = 0x7061_7373_6572_656c;
+/// Number of the fault of a lock that another process holds.
+const HELD: u16 = 106;
 
 /// Held by the writer; on PostgreSQL the lock is the session's own.
 pub(super) struct Lock(#[expect(dead_code, reason = "held, not read: dropping it frees the lock")] Option<File>);
@@ -24,7 +26,7 @@ struct Taken {
 /// # Errors
 /// `RuleBroken` when another process holds it.
 pub(super) fn take(conn: &mut Conn, url: &DatabaseUrl) -> Result<Lock> {
-    let held = || Fault::new(FaultKind::RuleBroken, 106, "another process writes this database; stop it first, or name another data folder");
+    let held = || Fault::new(FaultKind::RuleBroken, HELD, "another process writes this database; stop it first, or name another data folder");
     match (conn, url) {
         (Conn::Postgres(conn), _) => {
             let row: Taken = diesel::sql_query(format!("SELECT pg_try_advisory_lock({ADVISORY_KEY}) AS taken")).get_result(conn).map_err(fault)?;
@@ -40,5 +42,22 @@ pub(super) fn take(conn: &mut Conn, url: &DatabaseUrl) -> Result<Lock> {
             }
         }
         _ => Ok(Lock(None)),
+    }
+}
+
+/// Whether some process holds the lock; it is not kept, and nothing is made.
+///
+/// # Errors
+/// `Bug` or `Busy` when it cannot be seen.
+pub(super) fn is_taken(conn: &mut Conn, url: &DatabaseUrl) -> Result<bool> {
+    if let DatabaseUrl::Sqlite(path) = url
+        && !std::path::Path::new(&format!("{path}.lock")).exists()
+    {
+        return Ok(false);
+    }
+    match take(conn, url) {
+        Ok(_lock) => Ok(false),
+        Err(error) if error.number == HELD => Ok(true),
+        Err(error) => Err(error),
     }
 }

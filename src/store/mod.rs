@@ -14,6 +14,7 @@ mod counters;
 mod documents;
 mod editions;
 mod erasure;
+mod export;
 mod facts;
 mod footprint;
 mod given;
@@ -30,6 +31,7 @@ mod settings;
 mod trail;
 mod visible;
 mod visits;
+mod whose;
 mod writer;
 
 use std::sync::Arc;
@@ -37,7 +39,7 @@ use std::sync::Arc;
 pub use anchor::{Anchor, last_kept as last_checkpoint, lines as anchor_lines};
 pub use backup::verify as verify_backup;
 pub use cache::Cache;
-pub use chain::{Break, Chain, chained as chain_hash};
+pub use chain::{Break, Chain, Sealer, Trail, chained as chain_hash, seal_of};
 pub use conn::DatabaseUrl;
 pub use counters::Counters;
 pub use documents::DocumentRow;
@@ -46,8 +48,8 @@ pub use footprint::Footprint;
 pub use given::{Given, Standing, Stated};
 pub use jobs::DueJob;
 pub use plan::{AuditLine, ChangeDocument, Cut, DocumentText, Facts, Index, Job, NewDocument, Operation, Plan, Precondition, Put};
-pub use read::{Found, Reader, VersionRow};
-pub use read_log::{Pending, ReadLog, Walked, verify as verify_read_log, walk as walk_read_log};
+pub use read::{Found, Place, Reader, VersionRow};
+pub use read_log::{LogState, Pending, ReadLog, Walked, verify as verify_read_log, walk as walk_read_log};
 pub use rights::DecidedFacts;
 pub use search::{Condition, DatePrefix, DateTest, Page, PageKey, Query, Sort};
 pub use settings::Settings;
@@ -81,6 +83,13 @@ pub fn create_database(server: &str) -> Result<String> {
     conn.batch_execute(&format!("CREATE DATABASE {name}")).map_err(|e| fail(e.to_string()))?;
     let base = server.rsplit_once('/').map_or(server, |s| s.0);
     Ok(format!("{base}/{name}"))
+}
+
+/// What a database was made for (`trial`, `production`); none when there is none at this address, or no server has used it yet.
+/// Changes nothing.
+pub fn environment_of(url: &str) -> Option<String> {
+    let mut conn = conn::open_existing(&DatabaseUrl::parse(url).ok()?).ok()?;
+    settings::environment(&mut conn).ok().flatten()
 }
 
 /// The database, open.
@@ -157,12 +166,25 @@ impl Store {
         self.read(&Visibility::open("", 0), |reader| reader.place("Patient", "").map(|_| ()))
     }
 
-    /// Where the chain of writes stands: number and hash of its last event.
+    /// From now on what is written is sealed; once for each process.
+    pub fn sealed_by(&self, sealer: Sealer) {
+        if let Some(writer) = &self.writer {
+            writer.sealed_by(sealer);
+        }
+    }
+
+    /// Waits for the writes that wait, and takes no more. Whether the chain of writes ends where [`Counters::audit`] says: after a
+    /// failed commit, and without the database, nobody knows.
+    pub fn end(&self) -> bool {
+        self.writer.as_ref().is_none_or(writer::Writer::end)
+    }
+
+    /// Whether another process writes this database now.
     ///
     /// # Errors
-    /// `Busy` or `Bug` from the database.
-    pub fn audit_head(&self) -> Result<(i64, String)> {
-        self.read(&Visibility::open("", i64::MAX), |reader| reader.audit_head())
+    /// `Bug` or `Busy` when that cannot be seen.
+    pub fn is_written(&self) -> Result<bool> {
+        lock::is_taken(&mut self.url.open()?, &self.url)
     }
 
     /// Numbers for planning.

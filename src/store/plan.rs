@@ -185,6 +185,7 @@ pub struct NewDocument {
     pub labels: i32,
     pub archived: bool,
     pub superseded: bool,
+    /// µs UTC from which the patient sees it though it is labelled to be kept from him; 0: not yet known.
     pub visible_from_us: i64,
     /// Type and class, by which the habilitation matrix decides.
     pub type_code: String,
@@ -216,7 +217,7 @@ pub struct ChangeDocument {
     pub deleted: Option<bool>,
     /// Visibility labels; applied to the whole chain.
     pub labels: Option<i32>,
-    /// µs UTC from which the patient sees what was kept from him.
+    /// µs UTC from which the patient sees what was kept from him; for the whole chain, whose earlier moment stands.
     pub visible_from_us: Option<i64>,
 }
 

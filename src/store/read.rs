@@ -1,7 +1,7 @@
 //! Reading over one snapshot, with the caller's visibility inside every query.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::IntoSql;
 use diesel::prelude::*;
@@ -25,6 +25,8 @@ pub struct Reader<'a> {
     pub(super) rights: HashMap<i64, RecordRight>,
     pub(super) purpose: Purpose,
     commit: i64,
+    /// The rule that kept back a document which was asked for by its address: the answer is that of an unknown one, the trace names it.
+    withheld: Option<Rule>,
     /// The commit that [`Reader::as_of`] goes back to.
     pub(super) moment: i64,
 }
@@ -37,7 +39,12 @@ pub(super) fn snapshot<T>(conn: &mut Conn, counters: &Counters, facts: &FactCach
     let mut answer = None;
     let outcome = conn.transaction::<(), diesel::result::Error, _>(|conn| {
         one_snapshot(conn)?;
-        answer = Some(f(&mut Reader { conn, visibility, facts, rights: HashMap::new(), purpose: visibility.purpose(), commit: counters.published(), moment: NOW }));
+        let mut reader = Reader { conn, visibility, facts, rights: HashMap::new(), purpose: visibility.purpose(), commit: counters.published(), withheld: None, moment: NOW };
+        let found = f(&mut reader);
+        answer = Some(match reader.withheld {
+            Some(rule) => found.map_err(|e| if e.kind == FaultKind::NotFound { e.because(rule.code()) } else { e }),
+            None => found,
+        });
         Ok(())
     });
     outcome.map_err(fault)?;
@@ -81,7 +88,10 @@ enum Look {
     Absent,
     Here(Place),
     /// It is there, in a record that is not open to the caller.
-    Refused(Rule),
+    Refused {
+        rule: Rule,
+        of_document: bool,
+    },
 }
 
 /// Where a (type, id) lives.
@@ -100,16 +110,20 @@ impl Reader<'_> {
         self.commit
     }
 
-    /// Where the resource lives, `None` when there is none that this caller may see. A document hidden from the caller is absent
-    /// whatever the right to its record.
+    /// Where the resource lives, `None` when there is none that this caller may see. A document, and what is of one, is absent wherever
+    /// the caller may not see it: in a record that is not open to him too, where nothing but its address was asked for.
     ///
     /// # Errors
-    /// `Forbidden` when the record is not open to the caller, with the reason; `Bug` or `Busy` from the database.
+    /// `Forbidden` when the record of anything else is not open to the caller, with the reason; `Bug` or `Busy` from the database.
     pub fn place(&mut self, kind: &str, id: &str) -> Result<Option<Place>> {
         match self.look(kind, id)? {
             Look::Absent => Ok(None),
             Look::Here(place) => Ok(Some(place)),
-            Look::Refused(rule) => Err(refused(rule)),
+            Look::Refused { rule, of_document: true } => {
+                self.withheld = Some(rule);
+                Ok(None)
+            }
+            Look::Refused { rule, .. } => Err(refused(rule)),
         }
     }
 
@@ -130,6 +144,12 @@ impl Reader<'_> {
         if right.is_some_and(|r| matches!(r, RecordRight::Nothing(rule) if rule.equals_absence())) {
             return Ok(Look::Absent);
         }
+        if let Some(told) = self.told_consents(&[kind], &[record])? {
+            return Ok(if told.contains(&rid) { Look::Here(place) } else { Look::Absent });
+        }
+        if number == 0 && self.visibility.closed_kinds().iter().any(|closed| closed == kind) {
+            return Ok(Look::Absent);
+        }
         // The identity of the record, which says that there is one, is no content of it.
         let rule = right.filter(|r| kind != "Patient" && !matches!(r, RecordRight::Whole { .. })).map(|r| r.rule());
         if number == 0 && kind == "List" {
@@ -139,7 +159,7 @@ impl Reader<'_> {
             }
         }
         if number == 0 {
-            return Ok(rule.map_or(Look::Here(place), Look::Refused));
+            return Ok(rule.map_or(Look::Here(place), |rule| Look::Refused { rule, of_document: kind == "List" }));
         }
         let sight = self.sight(&[record])?;
         if self.shows(number, &sight)? {
@@ -148,7 +168,12 @@ impl Reader<'_> {
         let Some(rule) = rule else { return Ok(Look::Absent) };
         // Were the record open to the caller: what would be hidden then stays unknown now.
         let open = Sight { whole: vec![record], ..Sight::default() };
-        Ok(if self.shows(number, &open)? { Look::Refused(rule) } else { Look::Absent })
+        Ok(if self.shows(number, &open)? { Look::Refused { rule, of_document: true } } else { Look::Absent })
+    }
+
+    /// What [`Reader::consents_about_caller`] leaves of the Consents of some records; `None` where they go with the record, or none is asked for.
+    fn told_consents(&mut self, kinds: &[&str], records: &[i64]) -> Result<Option<HashSet<i64>>> {
+        if kinds.contains(&"Consent") { self.consents_about_caller(records) } else { Ok(None) }
     }
 
     /// Whether a document fulfils the condition.
@@ -242,7 +267,7 @@ impl Reader<'_> {
             .filter(identifier::kind.eq(kind))
             .filter(version::until_commit.eq(i64::MAX))
             .filter(version::deleted.eq(false))
-            .filter(visible!(v, sight))
+            .filter(visible!(v, sight, version::kind))
             .select(VersionRow::as_select())
             .limit(20)
             .into_boxed();
@@ -254,6 +279,10 @@ impl Reader<'_> {
             let hidden = self.hidden_sets(&named, &sight)?;
             found.retain(|row| !hidden.contains(&row.rid));
         }
+        if let Some(told) = self.told_consents(&[kind], &named)? {
+            found.retain(|row| told.contains(&row.rid));
+            return Ok(found);
+        }
         Ok(found.into_iter().filter(|row| row.document != 0 || sight.holds(row.record) || kind == "Patient" && !sight.unknown.contains(&row.record)).collect())
     }
 
@@ -263,12 +292,16 @@ impl Reader<'_> {
     /// `Bug` or `Busy` from the database.
     pub fn unseen(&mut self, kind: &str, wanted: &Identifier) -> Result<Precondition> {
         let records = self.named(kind, wanted)?;
-        let sight = self.sight(&records)?;
+        // Of Consents that are kept from the caller nothing may be told: none is looked at again.
+        let sight = if self.told_consents(&[kind], &[])?.is_some() { Sight::default() } else { self.sight(&records)? };
         Ok(Precondition::IdentifierUnseen { kind: kind.to_owned(), identifier: wanted.clone(), visibility: self.visibility.clone(), sight })
     }
 
-    /// Records that hold something of a type under an identifier.
-    fn named(&mut self, kind: &str, wanted: &Identifier) -> Result<Vec<i64>> {
+    /// Records that hold something of a type under an identifier, whoever may see it: never for an answer.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn named(&mut self, kind: &str, wanted: &Identifier) -> Result<Vec<i64>> {
         let mut query =
             identifier::table.filter(identifier::value.eq(&wanted.value)).filter(identifier::kind.eq(kind)).select(identifier::record).distinct().limit(20).into_boxed();
         if let Some(system) = &wanted.system {
@@ -284,19 +317,24 @@ impl Reader<'_> {
     pub fn all_of(&mut self, record: i64, kinds: &[&str], limit: i64) -> Result<Vec<Found>> {
         let sight = self.sight(&[record])?;
         let v = self.visibility;
-        let rows: Vec<VersionRow> = version::table
+        let told = self.told_consents(kinds, &[record])?;
+        let holds = sight.holds(record) || told.is_some();
+        let mut rows: Vec<VersionRow> = version::table
             .inner_join(document::table.on(document::number.eq(version::document)))
             .filter(version::record.eq(record))
             .filter(among(version::kind, kinds.to_vec()))
             .filter(version::from_commit.le(self.moment))
             .filter(version::until_commit.gt(self.moment))
             .filter(version::deleted.eq(false))
-            .filter(version::document.ne(0).or(sight.holds(record).into_sql::<diesel::sql_types::Bool>()))
-            .filter(visible!(v, sight))
+            .filter(version::document.ne(0).or(holds.into_sql::<diesel::sql_types::Bool>()))
+            .filter(visible!(v, sight, version::kind))
             .select(VersionRow::as_select())
             .limit(limit)
             .load(self.conn)
             .map_err(fault)?;
+        if let Some(told) = told {
+            rows.retain(|row| if row.kind == "Consent" { told.contains(&row.rid) } else { row.document != 0 || sight.holds(record) });
+        }
         let all = rows.into_iter().map(|row| self.with_body(row)).collect::<Result<Vec<_>>>()?;
         Ok(all.into_iter().filter(|found| !self.kept_back(found)).collect())
     }

@@ -5,29 +5,26 @@
 //! and names of patients among it. It is created for its owner alone (0600) and deserves the protection of the database, its
 //! copies included.
 
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::fs::{OpenOptions, Permissions};
 use std::ops::ControlFlow;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::chain::{Break, Chain, chained};
+use super::chain::Sealer;
 use crate::fhir::{Fault, FaultKind, Result};
+
+mod append;
+mod walk;
+
+use append::{Appender, Entry, Message};
+pub use walk::{Walked, verify, walk};
 
 /// Events that may wait for the fsync thread.
 const QUEUE: usize = 4096;
-/// Events of one fsync.
-const BATCH: usize = 512;
-/// Bytes read at once when the log is walked from its end.
-const BLOCK: u64 = 1 << 20;
-
-/// The events of one interaction.
-struct Entry {
-    lines: Vec<String>,
-    done: SyncSender<bool>,
-}
 
 /// Proof that an event is on its way to the disk; wait before the answer leaves.
 pub struct Pending(Receiver<bool>);
@@ -45,13 +42,25 @@ impl Pending {
     }
 }
 
+/// Whether the log takes events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogState {
+    Works,
+    /// There is no space; it goes on by itself when there is.
+    Full,
+    /// A line may or may not be on the disk: it stops until the server is started again.
+    Stopped,
+}
+
 /// The log, open for appending.
 pub struct ReadLog {
-    queue: SyncSender<Entry>,
+    queue: SyncSender<Message>,
     thread: std::thread::JoinHandle<()>,
     path: PathBuf,
     /// Number and hash of the last line that is on the disk.
     head: Arc<Mutex<(i64, String)>>,
+    full: Arc<AtomicBool>,
+    sealer: Arc<OnceLock<Sealer>>,
 }
 
 impl ReadLog {
@@ -60,41 +69,48 @@ impl ReadLog {
     /// # Errors
     /// `Bug` when the file cannot be opened, `RuleBroken` when its chain is broken.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::resume(path, &walk::whole(path)?)
+    }
+
+    /// Opens `path`, which was walked, and starts the thread; what stands behind the lines that were walked is cut off.
+    ///
+    /// # Errors
+    /// `Bug` when the file cannot be opened.
+    pub fn resume(path: &Path, walked: &Walked) -> Result<Self> {
         let fail = |e: std::io::Error| Fault::new(FaultKind::Bug, 191, "the audit log could not be opened").because(e);
-        let walked = whole(path)?;
-        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(fail)?;
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(fail)?;
         file.set_permissions(Permissions::from_mode(0o600)).map_err(fail)?;
         if file.metadata().map_err(fail)?.len() > walked.good {
-            // A last line without its end (power loss while writing) was never acknowledged.
+            // Lines without their end or their seal (power loss while writing) were never acknowledged.
             file.set_len(walked.good).map_err(fail)?;
         }
         file.sync_all().map_err(fail)?;
         let head = Arc::new(Mutex::new((walked.chain.number(), walked.chain.hash().to_owned())));
-        let (queue, receive) = sync_channel::<Entry>(QUEUE);
-        let durable = Arc::clone(&head);
-        let thread = std::thread::Builder::new()
-            .name("read-log".into())
-            .spawn(move || {
-                while let Ok(first) = receive.recv() {
-                    let mut batch = vec![first];
-                    while batch.len() < BATCH {
-                        match receive.try_recv() {
-                            Ok(entry) => batch.push(entry),
-                            Err(_) => break,
-                        }
-                    }
-                    if !append(&mut file, batch, &durable) {
-                        break;
-                    }
-                }
-            })
-            .map_err(fail)?;
-        Ok(Self { queue, thread, path: path.to_owned(), head })
+        let (full, sealer) = (Arc::new(AtomicBool::new(false)), Arc::new(OnceLock::new()));
+        let (queue, receive) = sync_channel(QUEUE);
+        let mut appender = Appender { disk: file, length: walked.good, head: Arc::clone(&head), full: Arc::clone(&full), sealer: Arc::clone(&sealer) };
+        let thread = std::thread::Builder::new().name("read-log".into()).spawn(move || appender.run(&receive)).map_err(fail)?;
+        Ok(Self { queue, thread, path: path.to_owned(), head, full, sealer })
     }
 
-    /// Whether the log takes events: it stops for good when one could not be written.
-    pub fn works(&self) -> bool {
-        !self.thread.is_finished()
+    /// From now on the last line of each batch is sealed; once for each log.
+    pub fn sealed_by(&self, sealer: Sealer) {
+        let _ = self.sealer.set(sealer);
+    }
+
+    /// Waits for the events that wait, and takes no more. Whether the file ends at [`ReadLog::head`]: after a failed fsync nobody knows.
+    pub fn end(&self) -> bool {
+        let (ended, wait) = sync_channel(1);
+        self.queue.send(Message::End(ended)).is_ok() && wait.recv() == Ok(true)
+    }
+
+    /// Whether the log takes events now.
+    pub fn state(&self) -> LogState {
+        match (self.thread.is_finished(), self.full.load(Ordering::Acquire)) {
+            (true, _) => LogState::Stopped,
+            (false, true) => LogState::Full,
+            (false, false) => LogState::Works,
+        }
     }
 
     /// Hands the events of one interaction (JSON objects) to the thread; one fsync makes all of them durable.
@@ -103,7 +119,7 @@ impl ReadLog {
     /// `Busy` when too many wait.
     pub fn append(&self, lines: Vec<String>) -> Result<Pending> {
         let (done, wait) = sync_channel(1);
-        self.queue.try_send(Entry { lines, done }).map_err(|e| match e {
+        self.queue.try_send(Message::Append(Entry { lines, done })).map_err(|e| match e {
             TrySendError::Full(_) => Fault::new(FaultKind::Busy, 192, "too many reads are waiting for the audit log; try again"),
             TrySendError::Disconnected(_) => Fault::new(FaultKind::Busy, 193, "the audit log has stopped; nothing is disclosed"),
         })?;
@@ -121,126 +137,32 @@ impl ReadLog {
     /// # Errors
     /// `Bug` when the file cannot be read.
     pub fn newest(&self, see: impl FnMut(&str) -> ControlFlow<()>) -> Result<()> {
-        backwards(&self.path, see).map_err(|e| Fault::new(FaultKind::Bug, 194, "the audit log could not be read").because(e))
+        self.from(|file| Ok(file.metadata()?.len()), see)
     }
-}
 
-fn backwards(path: &Path, mut see: impl FnMut(&str) -> ControlFlow<()>) -> std::io::Result<()> {
-    let mut file = File::open(path)?;
-    let mut end = file.metadata()?.len();
-    // The beginning of a line whose rest is in the block behind; unfinished until the first end of a line is found.
-    let (mut rest, mut unfinished) = (Vec::new(), true);
-    while end > 0 {
-        let start = end.saturating_sub(BLOCK);
-        let mut block = vec![0; usize::try_from(end - start).unwrap_or(0)];
-        file.seek(SeekFrom::Start(start))?;
-        file.read_exact(&mut block)?;
-        block.append(&mut rest);
-        let mut lines: Vec<&[u8]> = block.split(|b| *b == b'\n').collect();
-        if unfinished && lines.len() > 1 {
-            lines.pop();
-            unfinished = false;
-        }
-        let mut lines = lines.into_iter();
-        let first = lines.next().unwrap_or_default();
-        let whole = (start == 0 && !unfinished).then_some(first);
-        for line in lines.rev().chain(whole) {
-            if std::str::from_utf8(line).is_ok_and(|line| see(line).is_break()) {
-                return Ok(());
-            }
-        }
-        rest = first.to_vec();
-        end = start;
+    /// [`ReadLog::newest`] without the lines at the end of the log that are `later` than what is looked for: they are jumped over, in as
+    /// many steps as their number has bits. After a line that is later none may follow that is looked for.
+    ///
+    /// # Errors
+    /// `Bug` when the file cannot be read.
+    pub fn newest_but(&self, later: impl Fn(&str) -> bool, see: impl FnMut(&str) -> ControlFlow<()>) -> Result<()> {
+        self.from(|file| walk::first_later(file, later), see)
     }
-    Ok(())
-}
 
-/// Writes a batch; `false` when it may not be on the disk, after which nothing more is written.
-fn append(file: &mut File, batch: Vec<Entry>, durable: &Mutex<(i64, String)>) -> bool {
-    let mut text = String::new();
-    let (mut number, mut head) = durable.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    for event in batch.iter().flat_map(|entry| &entry.lines) {
-        number += 1;
-        let line = format!("{{\"prev\":\"{head}\",\"number\":{number},\"event\":{event}}}");
-        head = chained(&line);
-        text.push_str(&line);
-        text.push('\n');
-    }
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_data()).is_ok();
-    if written {
-        *durable.lock().unwrap_or_else(PoisonError::into_inner) = (number, head);
-    } else {
-        // A failed fsync must never be retried as if nothing had happened: the log stops, and with it every disclosure.
-        tracing::error!("the audit log could not be written; nothing is disclosed until the server is started again");
-    }
-    for entry in batch {
-        let _ = entry.done.send(written);
-    }
-    written
-}
-
-/// Checks the chain of a log file, changing nothing; returns the last number and the hash of the last line. A line that is being
-/// written is not looked at.
-///
-/// # Errors
-/// `RuleBroken` naming the first event that is not what was written, `Bug` when the file cannot be read.
-pub fn verify(path: &Path) -> Result<(i64, String)> {
-    whole(path).map(|walked| (walked.chain.number(), walked.chain.hash().to_owned()))
-}
-
-fn whole(path: &Path) -> Result<Walked> {
-    let walked = walk(path, |_, _| ())?;
-    match &walked.broken {
-        Some(broken) => {
-            Err(Fault::new(FaultKind::RuleBroken, 196, format!("the audit log is broken: {broken}; put the log of a backup in its place, or keep it as evidence and move it away")))
-        }
-        None => Ok(walked),
-    }
-}
-
-/// A walk through a log file.
-#[derive(Debug)]
-pub struct Walked {
-    pub chain: Chain,
-    /// Bytes of the whole lines that were walked.
-    pub good: u64,
-    /// Where the walk ended before the end of the log.
-    pub broken: Option<Break>,
-}
-
-/// Walks a log file, changing nothing, and shows each line with the chain up to it.
-///
-/// # Errors
-/// `Bug` when the file cannot be read.
-pub fn walk(path: &Path, mut see: impl FnMut(&Chain, &str)) -> Result<Walked> {
-    let fail = |e: std::io::Error| Fault::new(FaultKind::Bug, 195, "the audit log could not be read").because(e);
-    let mut walked = Walked { chain: Chain::default(), good: 0, broken: None };
-    let mut reader = match File::open(path) {
-        Ok(file) => BufReader::with_capacity(1 << 16, file),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(walked),
-        Err(e) => return Err(fail(e)),
-    };
-    let mut bytes = Vec::new();
-    loop {
-        bytes.clear();
-        let read = reader.read_until(b'\n', &mut bytes).map_err(fail)?;
-        let Some(line) = bytes.strip_suffix(b"\n") else {
-            walked.broken = walked.chain.end().err();
-            return Ok(walked);
+    fn from(&self, end: impl FnOnce(&mut File) -> std::io::Result<u64>, see: impl FnMut(&str) -> ControlFlow<()>) -> Result<()> {
+        let walked = || {
+            let mut file = File::open(&self.path)?;
+            let end = end(&mut file)?;
+            walk::backwards(&mut file, end, see)
         };
-        let line = std::str::from_utf8(line).unwrap_or_default();
-        if let Err(broken) = walked.chain.follow(line) {
-            walked.broken = Some(broken);
-            return Ok(walked);
-        }
-        see(&walked.chain, line);
-        walked.good += u64::try_from(read).unwrap_or(0);
+        walked().map_err(|e| Fault::new(FaultKind::Bug, 194, "the audit log could not be read").because(e))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use walk::BLOCK;
 
     fn fresh(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("passerelle-{name}-{}", uuid::Uuid::new_v4()));
@@ -275,6 +197,27 @@ mod tests {
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         let _log = ReadLog::open(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn later_lines_are_jumped_over_and_none_that_is_looked_for() {
+        let path = fresh("jump");
+        let log = ReadLog::open(&path).unwrap();
+        let long = "x".repeat(usize::try_from(BLOCK).unwrap() / 7);
+        log.append((0..60).map(|n| format!("{{\"n\":{n},\"t\":\"{long}\"}}")).collect()).unwrap().wait().unwrap();
+        let number = |line: &str| line.split("\"n\":").nth(1).unwrap().split(',').next().unwrap().parse::<i64>().unwrap();
+        for last in [0, 1, 29, 30, 58, 59] {
+            let mut seen = Vec::new();
+            let see = |line: &str| {
+                seen.push(number(line));
+                ControlFlow::Continue(())
+            };
+            log.newest_but(|line| number(line) > last, see).unwrap();
+            let later = seen.iter().filter(|n| **n > last).count();
+            assert!(later <= 9, "{later} lines after {last} were walked");
+            assert!(seen.into_iter().filter(|n| *n <= last).eq((0..=last).rev()), "up to {last}");
+        }
         std::fs::remove_file(&path).unwrap();
     }
 

@@ -1,13 +1,15 @@
 //! What was decided about a record, and what it means for this caller.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 
 use super::among::among;
 use super::conn::fault;
 use super::read::{Reader, refused};
 use super::schema::{choice, directory, document, identifier};
-use crate::access::{Choice, ChoiceKind, Purpose, RecordRight, Sight};
-use crate::fhir::{Fault, FaultKind, Result};
+use crate::access::{Choice, ChoiceKind, Enforced, Purpose, RecordRight, Sight};
+use crate::fhir::{Fault, FaultKind, Level, Result, Role};
 
 /// What a decision about a document looks at.
 #[derive(Debug)]
@@ -118,20 +120,55 @@ impl Reader<'_> {
             .select((choice::holder, choice::kind, choice::until_us))
             .load(self.conn)
             .map_err(fault)?;
-        rows.into_iter()
-            .map(|(holder, number, until_us)| {
-                let kind = ChoiceKind::of(number).ok_or_else(|| Fault::new(FaultKind::Bug, 176, "a choice of the patient is not understood; nothing is disclosed"))?;
-                Ok(Choice { holder, kind, until_us })
-            })
-            .collect()
+        rows.into_iter().map(understood).collect()
     }
 
-    /// Every choice of a record of some kinds: holder and end.
+    /// Every choice of a kind that is in force on a record: the number of the resource that says it, and the holder.
     ///
     /// # Errors
     /// `Bug` or `Busy` from the database.
-    pub fn choices(&mut self, record: i64, kind: ChoiceKind) -> Result<Vec<(String, i64)>> {
-        choice::table.filter(choice::record.eq(record)).filter(choice::kind.eq(kind.number())).select((choice::holder, choice::until_us)).load(self.conn).map_err(fault)
+    pub fn choices(&mut self, record: i64, kind: ChoiceKind) -> Result<Vec<(i64, String)>> {
+        let of_kind = choice::table.filter(choice::record.eq(record)).filter(choice::kind.eq(kind.number()));
+        of_kind.filter(choice::until_us.gt(self.visibility.now_us())).select((choice::rid, choice::holder)).order(choice::rid).load(self.conn).map_err(fault)
+    }
+
+    /// The Consents of some records that a practitioner may read, by their numbers: those that name him, or the structure he works for, and
+    /// nobody else, whatever his right to the record, so that he learns the state of his authorisation. Whom else the patient trusts or
+    /// blocks is the patient's to know. `None` for who reads Consents with the record.
+    /// Spec: PDSM4DMP TD0.2 EF_DMP04_01.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn consents_about_caller(&mut self, records: &[i64]) -> Result<Option<HashSet<i64>>> {
+        let practitioner = |r: &&Enforced| r.actor.role == Role::Practitioner && r.actor.level != Level::Indirect;
+        let Some(rules) = self.visibility.rules().filter(practitioner) else { return Ok(None) };
+        let rows: Vec<(i64, String)> = choice::table.filter(among(choice::record, records.to_vec())).select((choice::rid, choice::holder)).load(self.conn).map_err(fault)?;
+        let named = |holder: &String| !holder.is_empty() && rules.holders().contains(holder);
+        let (mine, others): (Vec<_>, Vec<_>) = rows.into_iter().filter(|(_, holder)| !holder.is_empty()).partition(|(_, holder)| named(holder));
+        let others: HashSet<i64> = others.into_iter().map(|(rid, _)| rid).collect();
+        Ok(Some(mine.into_iter().map(|(rid, _)| rid).filter(|rid| !others.contains(rid)).collect()))
+    }
+
+    /// Number of the médecin traitant in force, for a caller whom the record is open to, and for himself.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn medecin_traitant(&mut self, record: i64) -> Result<Option<String>> {
+        let declared = self.choices(record, ChoiceKind::MedecinTraitant)?.into_iter().map(|(_, holder)| holder);
+        let whole = self.whole(record)?;
+        let told = |holder: &String| whole || self.visibility.rules().is_some_and(|r| r.holders().contains(holder));
+        // Of two numbers of one person the RPPS comes behind the ADELI.
+        Ok(declared.filter(told).filter_map(|holder| holder.strip_prefix("ps:").map(str::to_owned)).max())
+    }
+
+    /// What one resource decides about its record, what has ended included.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn decided_by(&mut self, record: i64, rid: i64) -> Result<Vec<Choice>> {
+        let rows: Vec<(String, i16, i64)> =
+            choice::table.filter(choice::record.eq(record)).filter(choice::rid.eq(rid)).select((choice::holder, choice::kind, choice::until_us)).load(self.conn).map_err(fault)?;
+        rows.into_iter().map(understood).collect()
     }
 
     /// Whether the holder masked one of these documents (by the rids of their DocumentReferences).
@@ -169,4 +206,10 @@ impl Reader<'_> {
             .filter(identifier::record.eq(record));
         diesel::select(diesel::dsl::exists(named)).get_result(self.conn).map_err(fault)
     }
+}
+
+/// A row of the database as a choice.
+fn understood((holder, number, until_us): (String, i16, i64)) -> Result<Choice> {
+    let kind = ChoiceKind::of(number).ok_or_else(|| Fault::new(FaultKind::Bug, 176, "a choice of the patient is not understood; nothing is disclosed"))?;
+    Ok(Choice { holder, kind, until_us })
 }

@@ -33,7 +33,7 @@ fn samples() -> Vec<Sample> {
     for (type_code, class_code) in kinds {
         for labels in sets {
             for behind in &behind {
-                for (visible_from_us, deleted) in [(NOW, false), (NOW + 1, false), (0, true)] {
+                for (visible_from_us, deleted) in [(NOW, false), (NOW + 1, false), (0, false), (0, true)] {
                     out.push(Sample { id: format!("d{}", out.len()), labels, behind: behind.clone(), type_code, class_code, visible_from_us, deleted });
                 }
             }
@@ -105,16 +105,49 @@ fn situations() -> Vec<Vec<Choice>> {
     ]
 }
 
+/// Resources of no document: type and id.
+const ALONE: &[(&str, &str)] = &[("Observation", "o"), ("Condition", "c"), ("Immunization", "i"), ("CareTeam", "t")];
+
+/// The matrix of the program, but for dentists and masseurs-kinésithérapeutes without reports (10).
+fn matrix() -> Matrix {
+    let row = "professions = [\"40\", \"50\", \"70\"]\nclasses = [\"10\", \"11\"";
+    assert!(Matrix::BUILTIN.contains(row));
+    Matrix::parse(&Matrix::BUILTIN.replace(row, &row.replace("[\"10\", \"11\"", "[\"11\""))).unwrap()
+}
+
+/// What is of no document is found, by whatever way, where the record is open and the matrix does not close its type.
+fn alone(store: &Store, visibility: &Visibility, record: i64, wanted: impl Fn(&str) -> bool) {
+    let kinds: Vec<&str> = ALONE.iter().map(|(kind, _)| *kind).collect();
+    store
+        .read(visibility, |r| {
+            let all: BTreeSet<String> = r.all_of(record, &kinds, 100)?.into_iter().map(|f| f.row.kind).collect();
+            for (kind, id) in ALONE {
+                let named = Identifier { system: Some("s".into()), value: (*id).into() };
+                let found = [r.knows(kind, id)?, all.contains(*kind), !r.by_identifier(kind, &named)?.is_empty()];
+                assert_eq!(found, [wanted(kind); 3], "{kind} {visibility:?}");
+                let query =
+                    Query { kind: (*kind).to_owned(), record: Some(record), conditions: Vec::new(), sort: Sort::LastUpdatedDown, count: 0, after: None, commit: r.commit() };
+                assert_eq!(r.search(&query)?.total, i64::from(wanted(kind)), "{kind} {visibility:?}");
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
 /// One store; the situations follow one another in the same record.
 pub(super) fn the_condition_is_the_decision(store: &Store) {
     let record = store.counters().next_record();
     write(store, vec![Operation::NewRecord { number: record, pseudonym: "r".into() }]).unwrap();
     let patient = Put { identifiers: vec![Identifier { system: Some("ins".into()), value: INS.into() }], ..put(store, "Patient", "p", record, 1) };
     let rid = patient.rid;
-    write(store, vec![Operation::Put(Box::new(patient)), Operation::Put(Box::new(put(store, "Observation", "o", record, 1)))]).unwrap();
+    write(store, vec![Operation::Put(Box::new(patient))]).unwrap();
+    for (kind, id) in ALONE {
+        let identifiers = vec![Identifier { system: Some("s".into()), value: (*id).into() }];
+        write(store, vec![Operation::Put(Box::new(Put { identifiers, ..put(store, kind, id, record, 1) }))]).unwrap();
+    }
     let samples = samples();
     samples.iter().for_each(|s| deposit(store, record, s));
-    let matrix = Arc::new(Matrix::builtin().unwrap());
+    let matrix = Arc::new(matrix());
     let mut compared = 0;
     for choices in situations() {
         write(store, vec![Operation::Decide { record, rid, choices: choices.clone() }]).unwrap();
@@ -142,7 +175,9 @@ pub(super) fn the_condition_is_the_decision(store: &Store) {
                 assert_eq!(known, wanted.contains(sample.id.as_str()), "{} {actor:?} {choices:?}", sample.id);
             }
             let whole = matches!(right, crate::access::RecordRight::Whole { .. });
-            assert_eq!(store.read(&visibility, |r| r.knows("Observation", "o")).unwrap(), whole);
+            let profession = actor.person.as_ref().map_or("", |p| p.profession.as_str());
+            let open = |kind: &str| actor.role != Role::Practitioner || matrix.class_of_kind(kind).is_none_or(|class| matrix.cell(profession, "", class).allowed);
+            alone(store, &visibility, record, |kind| whole && open(kind));
             compared += samples.len();
         }
     }

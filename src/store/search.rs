@@ -247,7 +247,7 @@ impl Reader<'_> {
             .filter(version::until_commit.gt(look.at))
             .filter(version::deleted.eq(false))
             .filter(version::document.ne(0).or(version::record.ne_all(closed)))
-            .filter(visible!(v, look.sight))
+            .filter(visible!(v, look.sight, version::kind))
             .filter(none_of(version::rid, look.hidden.clone()));
         q = match look.records.as_slice() {
             [one] => q.filter(version::record.eq(*one)),

@@ -50,9 +50,17 @@ pub(super) fn pin_environment(conn: &mut Conn, wanted: &str) -> Result<()> {
     ))
 }
 
+/// The environment that was pinned, when one was.
+pub(super) fn environment(conn: &mut Conn) -> Result<Option<String>> {
+    kept(conn, "environment")
+}
+
+fn kept(conn: &mut Conn, name: &str) -> Result<Option<String>> {
+    setting::table.find(name).select(setting::value).first(conn).optional().map_err(fault)
+}
+
 fn text(conn: &mut Conn, name: &str, otherwise: String) -> Result<String> {
-    let found: Option<String> = setting::table.find(name).select(setting::value).first(conn).optional().map_err(fault)?;
-    if let Some(value) = found {
+    if let Some(value) = kept(conn, name)? {
         return Ok(value);
     }
     diesel::insert_into(setting::table).values((setting::name.eq(name), setting::value.eq(&otherwise))).execute(conn).map_err(fault)?;

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::Store;
-use super::chain::{Break, Chain, chained};
+use super::chain::{Break, Chain};
 use super::conn::fault;
 use super::read::Reader;
 use super::schema::{audit_event, directory, document};
@@ -18,14 +18,17 @@ const BLOCK: i64 = 2000;
 type Row = (i64, i64, i64, i64, String);
 
 impl Store {
-    /// Walks the chain of writes from its beginning, changing nothing, and shows each line with the chain up to it; what is broken
-    /// ends the walk.
+    /// Walks the chain of writes behind the line where `chain` stands (its beginning: `Chain::default()`), changing nothing, and
+    /// shows each line with the chain up to it; what is broken ends the walk.
     ///
     /// # Errors
     /// `Bug` or `Busy` from the database.
-    pub fn walk_audit(&self, mut see: impl FnMut(&Chain, &str)) -> Result<(Chain, Option<Break>)> {
+    pub fn walk_audit(&self, mut chain: Chain, mut see: impl FnMut(&Chain, &str)) -> Result<(Chain, Option<Break>)> {
         let visibility = Visibility::open("", i64::MAX);
-        let mut chain = Chain::default();
+        if let Some(number) = self.read(&visibility, |reader| reader.audit_before_first())? {
+            let what = format!("has a row of number {number} before it, which was inserted");
+            return Ok((chain, Some(Break::at(1, what))));
+        }
         loop {
             let rows = self.read(&visibility, |reader| reader.audit_rows(chain.number(), BLOCK))?;
             if rows.is_empty() {
@@ -39,6 +42,15 @@ impl Store {
                 see(&chain, &row.4);
             }
         }
+    }
+
+    /// The line of an event of writes; none when there is no such row.
+    ///
+    /// # Errors
+    /// `Bug` or `Busy` from the database.
+    pub fn audit_line(&self, number: i64) -> Result<Option<String>> {
+        let found = self.read(&Visibility::open("", i64::MAX), |reader| reader.audit_after(number - 1, 1))?;
+        Ok(found.into_iter().find(|(found, _)| *found == number).map(|(_, line)| line))
     }
 }
 
@@ -73,7 +85,7 @@ impl Reader<'_> {
                 .inner_join(document::table.on(document::number.eq(directory::document)))
                 .filter(directory::kind.eq(kind))
                 .filter(directory::id.eq_any(some.to_vec()))
-                .filter(visible!(v, sight).or(diesel::dsl::exists(stands_behind)))
+                .filter(visible!(v, sight, directory::kind).or(diesel::dsl::exists(stands_behind)))
                 .select(directory::id)
                 .load(self.conn)
                 .map_err(fault)?;
@@ -89,6 +101,7 @@ impl Reader<'_> {
     /// `Bug` or `Busy` from the database.
     pub fn audit_lines(&mut self, (low_us, high_us): (i64, i64), until_commit: i64, needle: &str, limit: i64) -> Result<Vec<String>> {
         let mut query = audit_event::table
+            .filter(audit_event::number.gt(0))
             .filter(audit_event::at_us.ge(low_us))
             .filter(audit_event::at_us.le(high_us))
             .filter(audit_event::commit_number.le(until_commit))
@@ -102,14 +115,9 @@ impl Reader<'_> {
         query.load(self.conn).map_err(fault)
     }
 
-    /// Number and hash of the last event of a write.
-    ///
-    /// # Errors
-    /// `Bug` or `Busy` from the database.
-    pub fn audit_head(&mut self) -> Result<(i64, String)> {
-        let last: Option<(i64, String)> =
-            audit_event::table.order(audit_event::number.desc()).select((audit_event::number, audit_event::line)).first(self.conn).optional().map_err(fault)?;
-        Ok(last.map(|(number, line)| (number, chained(&line))).unwrap_or_default())
+    /// The number of a row that stands before the first event: no server writes one.
+    fn audit_before_first(&mut self) -> Result<Option<i64>> {
+        audit_event::table.filter(audit_event::number.le(0)).order(audit_event::number).select(audit_event::number).first(self.conn).optional().map_err(fault)
     }
 
     /// Audit lines in order from `after`.

@@ -2,9 +2,9 @@
 //! is the next batch; each plan has a savepoint of its own, so that one refused plan harms no other.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use diesel::connection::TransactionManager;
@@ -12,7 +12,7 @@ use diesel::prelude::*;
 
 use diesel::r2d2::R2D2Connection;
 
-use super::chain::chained;
+use super::chain::{Sealer, Trail, chained, sealed};
 use super::conn::{Conn, DatabaseUrl, fault};
 use super::counters::Counters;
 use super::lock::{self, Lock};
@@ -21,6 +21,7 @@ use super::schema::{audit_event, commit_log, symbol};
 use crate::fhir::{Fault, FaultKind, Result};
 
 mod apply;
+mod change;
 mod check;
 
 /// At most this many plans share a commit; with more, the first would wait too long.
@@ -41,10 +42,17 @@ struct Job {
     answer: SyncSender<Result<Written>>,
 }
 
+enum Message {
+    Write(Job),
+    /// Nothing is written after this; told, when everything before it is, whether it is known what is written.
+    End(SyncSender<bool>),
+}
+
 /// Handle to the writer thread; dropping it lets the thread finish what is queued and end.
 pub struct Writer {
-    queue: SyncSender<Job>,
+    queue: SyncSender<Message>,
     works: Arc<AtomicBool>,
+    sealer: Arc<OnceLock<Sealer>>,
 }
 
 impl Writer {
@@ -52,12 +60,24 @@ impl Writer {
         let (send, receive) = sync_channel(queue.max(1));
         let works = Arc::new(AtomicBool::new(true));
         let held = Held::load(&mut conn)?;
-        let mut state = State { conn, url, lock, counters, held, works: Arc::clone(&works) };
+        let sealer = Arc::new(OnceLock::new());
+        let mut state = State { conn, url, lock, counters, before: held.chain.clone(), held, works: Arc::clone(&works), sealer: Arc::clone(&sealer) };
         std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || state.run(&receive))
             .map_err(|e| Fault::new(FaultKind::Bug, 140, "the writer could not start").because(e))?;
-        Ok(Self { queue: send, works })
+        Ok(Self { queue: send, works, sealer })
+    }
+
+    /// See [`super::Store::sealed_by`].
+    pub(super) fn sealed_by(&self, sealer: Sealer) {
+        let _ = self.sealer.set(sealer);
+    }
+
+    /// See [`super::Store::end`].
+    pub(super) fn end(&self) -> bool {
+        let (ended, wait) = sync_channel(1);
+        self.queue.send(Message::End(ended)).is_ok() && wait.recv() == Ok(true)
     }
 
     /// Whether the last commit went through, or the database was found again since.
@@ -67,12 +87,26 @@ impl Writer {
 
     pub(super) fn submit(&self, plan: Plan) -> Result<Written> {
         let (answer, wait) = sync_channel(1);
-        self.queue.try_send(Job { plan, answer }).map_err(|e| match e {
+        self.queue.try_send(Message::Write(Job { plan, answer })).map_err(|e| match e {
             TrySendError::Full(_) => Fault::new(FaultKind::Busy, 141, "too many writes are waiting; try again"),
-            TrySendError::Disconnected(_) => Fault::new(FaultKind::Bug, 142, "the writer has stopped"),
+            TrySendError::Disconnected(_) => ended(),
         })?;
         wait.recv().unwrap_or_else(|_| Err(Fault::new(FaultKind::CommitUnknown, 143, "the write may or may not have happened; send the same request again")))
     }
+}
+
+/// After the end nothing is written; the database stays this process's own until nobody holds the writer any more.
+fn late(queue: &Receiver<Message>) {
+    while let Ok(message) = queue.recv() {
+        // Only writes come late: a store is ended once.
+        if let Message::Write(job) = message {
+            let _ = job.answer.send(Err(ended()));
+        }
+    }
+}
+
+fn ended() -> Fault {
+    Fault::new(FaultKind::Busy, 142, "the server ends and takes no more writes; try again")
 }
 
 /// What the writer holds of the database, read again whenever a commit failed.
@@ -88,7 +122,8 @@ impl Held {
         let rows: Vec<(i64, String, String)> = symbol::table.select((symbol::number, symbol::system, symbol::code)).load(conn).map_err(fault)?;
         let next_symbol = rows.iter().map(|r| r.0).max().unwrap_or(0) + 1;
         let symbols = rows.into_iter().map(|(number, system, code)| ((system, code), number)).collect();
-        let last: Option<String> = audit_event::table.select(audit_event::line).order(audit_event::number.desc()).first(conn).optional().map_err(fault)?;
+        let lines = audit_event::table.filter(audit_event::number.gt(0)).select(audit_event::line).order(audit_event::number.desc());
+        let last: Option<String> = lines.first(conn).optional().map_err(fault)?;
         let chain = last.map(|line| chained(&line)).unwrap_or_default();
         Ok(Self { symbols, next_symbol, chain })
     }
@@ -100,31 +135,41 @@ struct State {
     lock: Lock,
     counters: Arc<Counters>,
     held: Held,
+    /// Hash of the last audit line before the commit that is being written, or failed.
+    before: String,
+    sealer: Arc<OnceLock<Sealer>>,
     /// False from a failed commit until the database was read again.
     works: Arc<AtomicBool>,
 }
 
 impl State {
-    fn run(&mut self, queue: &Receiver<Job>) {
+    fn run(&mut self, queue: &Receiver<Message>) {
         loop {
-            let first = match queue.recv_timeout(RETRY) {
-                Ok(first) => first,
+            let mut next = match queue.recv_timeout(RETRY) {
+                Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => {
                     if !self.works.load(Ordering::Acquire) {
                         let _ = self.reopen();
                     }
                     continue;
                 }
-                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
             };
-            let mut batch = vec![first];
-            while batch.len() < BATCH {
-                match queue.try_recv() {
-                    Ok(job) => batch.push(job),
-                    Err(_) => break,
+            let (mut batch, mut ended) = (Vec::new(), None);
+            while let Some(message) = next.take() {
+                match message {
+                    Message::Write(job) => batch.push(job),
+                    Message::End(told) => ended = Some(told),
                 }
+                next = if ended.is_none() && batch.len() < BATCH { queue.try_recv().ok() } else { None };
             }
-            self.commit(batch);
+            if !batch.is_empty() {
+                self.commit(batch);
+            }
+            if let Some(told) = ended {
+                let _ = told.send(self.works.load(Ordering::Acquire) || self.reopen().is_ok());
+                return late(queue);
+            }
         }
     }
 
@@ -140,7 +185,8 @@ impl State {
         }
         let (commit, at_us) = self.counters.begin(now_us);
         let written = Written { commit, at_us };
-        let mut audit = self.counters.audit();
+        let (mut audit, before) = self.counters.audit();
+        self.before = before;
         let mut results = Vec::with_capacity(batch.len());
         let outcome = self.begin().and_then(|()| {
             for job in &batch {
@@ -149,7 +195,7 @@ impl State {
             self.finish(written)
         });
         match outcome {
-            Ok(()) => self.counters.publish(written.commit, written.at_us, audit),
+            Ok(()) => self.counters.publish(written.commit, written.at_us, (audit, self.held.chain.clone())),
             Err(error) => {
                 tracing::error!(fault.number = error.number, cause = error.cause.as_deref().unwrap_or(""), "a commit failed");
                 self.works.store(false, Ordering::Release);
@@ -187,8 +233,13 @@ impl State {
             }
             self.conn = conn;
         }
+        let found = Held::load(&mut self.conn).map_err(lost)?;
+        if found.chain != self.before && found.chain != self.held.chain {
+            tracing::error!("the trail of writes does not end as this server left it; nothing is written");
+            return Err(Fault::new(FaultKind::Busy, 970, "the trail of writes was changed; nothing is written"));
+        }
         self.counters.read_again(&mut self.conn).map_err(lost)?;
-        self.held = Held::load(&mut self.conn).map_err(lost)?;
+        self.held = found;
         self.works.store(true, Ordering::Release);
         tracing::info!("the database is reachable again");
         Ok(())
@@ -199,13 +250,14 @@ impl State {
         self.held.symbols.extend(new.iter().cloned());
         let symbols = &self.held.symbols;
         let chain = self.held.chain.clone();
+        let sealer = self.sealer.get();
         let start = *audit;
         let applied = self.conn.transaction::<_, Rollback, _>(|conn| {
             check::preconditions(conn, &plan.preconditions)?;
             apply::symbols(conn, &new)?;
             apply::operations(conn, &plan.operations, symbols, written)?;
             apply::receipt(conn, plan.receipt.as_ref(), written)?;
-            apply::audit(conn, &plan.audit, start, chain, written)
+            apply::audit(conn, &plan.audit, (start, chain), written, sealer)
         });
         match applied {
             Ok((chain, number)) => {

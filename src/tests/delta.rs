@@ -32,10 +32,10 @@ enforced_on_both! {
     a_search_of_submission_sets_brings_their_documents_along
 }
 
-/// A document that somebody else than the practice deposits.
+/// A document that somebody else than the practice writes and deposits: the laboratory.
 fn cda(unique: &str) -> Vec<u8> {
     let text = String::from_utf8(small_cda(unique, INS, "")).unwrap();
-    text.replace("extension=\"801234567897\"", "extension=\"801234567888\"").replace("extension=\"1759999991\"", "extension=\"1759999983\"").into_bytes()
+    text.replace("extension=\"801234567897\"", "extension=\"801234567888\"").replace("extension=\"1759999991\"", "extension=\"2999999998\"").into_bytes()
 }
 
 /// Deposited by the laboratory: patient, and id of the DocumentReference.

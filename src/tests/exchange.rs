@@ -27,10 +27,12 @@ struct Answers {
     status: u16,
     person: Value,
     asked: usize,
+    /// Bytes left out at the end of each answer.
+    cut: usize,
 }
 
 /// An identity provider: its folder holds a PKI of its own, its token key and our secret.
-struct Provider {
+pub struct Provider {
     dir: PathBuf,
     port: u16,
     key: SigningKey,
@@ -43,7 +45,7 @@ impl Provider {
         generate(&dir, &PkiOptions::default()).unwrap();
         let key = SigningKey::open_or_make(&dir.join("psc.key")).unwrap();
         std::fs::write(dir.join("secret"), "s3cret\n").unwrap();
-        let answers = Arc::new(Mutex::new(Answers { active: true, status: 200, person, asked: 0 }));
+        let answers = Arc::new(Mutex::new(Answers { active: true, status: 200, person, asked: 0, cut: 0 }));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (config, shared) = (server_config(&dir), Arc::clone(&answers));
@@ -64,7 +66,7 @@ impl Provider {
         })
     }
 
-    fn server(&self, recheck_minutes: u16) -> TestServer {
+    pub fn server(&self, recheck_minutes: u16) -> TestServer {
         self.server_asking(self.port, recheck_minutes)
     }
 
@@ -98,6 +100,11 @@ impl Provider {
     fn set(&self, change: impl FnOnce(&mut Answers)) {
         change(&mut self.answers.lock().unwrap());
     }
+}
+
+/// A provider that knows a doctor of one activity.
+pub fn provider() -> Provider {
+    Provider::start(person(&["750000001"]))
 }
 
 impl Drop for Provider {
@@ -134,12 +141,15 @@ fn serve(stream: impl Read + Write, answers: &Mutex<Answers>) -> std::io::Result
     let answer = if first.starts_with("POST /introspect ") {
         assert_eq!(authorization, "Basic cGFzc2VyZWxsZTpzM2NyZXQ=");
         assert!(body.starts_with(b"token=ey"));
-        json!({"active": held.active})
+        // As a real one: a token that has expired is not active.
+        let token = String::from_utf8_lossy(&body)["token=".len()..].split('&').next().unwrap().to_owned();
+        json!({"active": held.active && chrono::Utc::now().timestamp() < claims(&token)["exp"].as_i64().unwrap()})
     } else {
         assert!(first.starts_with("GET /userinfo ") && authorization.starts_with("Bearer ey"));
         held.person.clone()
     }
     .to_string();
+    let answer = &answer[..answer.len() - held.cut];
     let out = format!("HTTP/1.1 {} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}", held.status, answer.len());
     drop(held);
     reader.get_mut().write_all(out.as_bytes())?;
@@ -190,9 +200,10 @@ fn a_session_becomes_a_token_bound_to_the_certificate() {
     assert_eq!(answer.status, 200, "{}", text(&answer));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let given = json(&answer);
-    assert_eq!((&given["token_type"], &given["expires_in"], &given["scope"]), (&json!("Bearer"), &json!(3600), &json!("user/*.cruds")));
+    assert_eq!((&given["token_type"], &given["expires_in"], &given["scope"]), (&json!("Bearer"), &json!(1800), &json!("user/*.cruds")));
     let token = given["access_token"].as_str().unwrap();
     let said = claims(token);
+    assert_eq!(said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap(), 1800, "until the session would have to be confirmed, which a token of two minutes cannot");
     for (name, value) in
         [("sub", "899700218896"), ("profession", "10"), ("specialty", "SM26"), ("situation_exercice", "1750000002"), ("lps_nom", "Logiciel"), ("mode", "bris_de_glace")]
     {
@@ -203,6 +214,11 @@ fn a_session_becomes_a_token_bound_to_the_certificate() {
     assert_eq!(provider.answers.lock().unwrap().asked, 2, "one introspection, one userinfo");
     let subject = provider.subject(&json!({}));
     refused(&use_of(&server, "client-cabinet", &subject), 401);
+    // Whoever got the token, and which one, is in the trail.
+    let policy = format!("urn:ietf:params:oauth:jti:{}", said["jti"].as_str().unwrap());
+    let mut auditor = server.acting("client-cabinet", &["--role", "auditor"]);
+    let traced = json(&auditor.get(&format!("AuditEvent?subtype=token&agent=899700218896&policy={policy}")));
+    assert_eq!(traced["total"], 1, "{traced}");
 }
 
 #[test]
@@ -235,6 +251,79 @@ fn requests_that_leave_a_doubt_are_refused_in_the_words_of_oauth() {
     denied(&exchange(&server, &subject, &[]), 400, "invalid_grant");
     let with_address = server.client("client-cabinet").call("POST", "/token?grant_type=x", &[("Content-Type", FORM)], b"a=b");
     denied(&with_address, 400, "invalid_request");
+}
+
+/// What a client is told of the end is what the server can keep: with a subject token of two seconds, asked for again at each call.
+#[test]
+fn a_token_ends_with_what_can_be_confirmed_and_a_fresh_session_carries_on() {
+    let provider = Provider::start(person(&["750000001"]));
+    let (each_call, half_hour) = (provider.server(0), provider.server(30));
+    let lasting = |seconds: i64| provider.subject(&json!({"exp": chrono::Utc::now().timestamp() + seconds}));
+    let told = |server: &TestServer, seconds: i64| json(&exchange(server, &lasting(seconds), &[]))["expires_in"].as_i64().unwrap();
+    for (server, seconds, expected) in [(&each_call, 120, 120), (&each_call, 9000, 3600), (&half_hour, 120, 1800), (&half_hour, 2400, 2400), (&half_hour, 9000, 3600)] {
+        assert!((expected - 2..=expected).contains(&told(server, seconds)), "{seconds}: {expected}");
+    }
+    let given = |seconds: i64| json(&exchange(&each_call, &lasting(seconds), &[]))["access_token"].as_str().unwrap().to_owned();
+    let (long, short) = (given(60), given(2));
+    assert_eq!(use_of(&each_call, "client-cabinet", &short).status, 200);
+    let over = (0..40).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        use_of(&each_call, "client-cabinet", &short).status == 401
+    });
+    assert!(over, "its session cannot be confirmed any more");
+    assert_eq!(use_of(&each_call, "client-cabinet", &long).status, 200, "another session of the same person");
+    assert_eq!(use_of(&each_call, "client-cabinet", &given(60)).status, 200, "a fresh one carries on");
+    refused(&use_of(&each_call, "client-cabinet", &short), 401);
+}
+
+#[test]
+fn a_provider_that_answers_wrongly_is_left_alone_after_three_times() {
+    let provider = Provider::start(person(&["750000001"]));
+    for wrong in [|a: &mut Answers| a.status = 401, |a: &mut Answers| a.cut = 3] {
+        let server = provider.server(30);
+        provider.set(|a| (a.status, a.cut) = (200, 0));
+        assert_eq!(exchange(&server, &provider.subject(&json!({})), &[]).status, 200);
+        provider.set(wrong);
+        let asked = provider.answers.lock().unwrap().asked;
+        for _ in 0..6 {
+            denied(&exchange(&server, &provider.subject(&json!({})), &[]), 503, "temporarily_unavailable");
+        }
+        assert_eq!(provider.answers.lock().unwrap().asked - asked, 3, "the breaker opens");
+    }
+}
+
+#[test]
+fn centre_15_is_given_to_whom_the_provider_says_it_of() {
+    let provider = Provider::start(person(&["750000001"]));
+    let server = provider.server(30);
+    let asked = || exchange(&server, &provider.subject(&json!({})), &[("mode", "centre_15")]);
+    denied(&asked(), 400, "invalid_grant");
+    for no in [json!("FAUX"), json!(""), json!(true), Value::Null] {
+        provider.set(|a| a.person["Acces_Regulation_Medicale"] = no.clone());
+        denied(&asked(), 400, "invalid_grant");
+    }
+    provider.set(|a| a.person["Acces_Regulation_Medicale"] = json!("VRAI"));
+    let given = asked();
+    assert_eq!(given.status, 200, "{}", text(&given));
+    assert_eq!(claims(json(&given)["access_token"].as_str().unwrap())["mode"], "centre_15");
+}
+
+#[test]
+fn a_place_of_two_professions_must_be_named_with_one_and_the_token_says_what_was_chosen() {
+    let provider = Provider::start(person(&["750000001"]));
+    let server = provider.server(30);
+    let said = |more: &[(&str, &str)]| claims(json(&exchange(&server, &provider.subject(&json!({})), more))["access_token"].as_str().unwrap());
+    let alone = said(&[]);
+    assert_eq!((&alone["situation_exercice"], &alone["activities"]), (&json!("1750000001"), &json!(["1750000001"])), "the only activity is said too");
+    let more = json!({"codeProfession": "50", "activities": [{"numeroFinessSite": "750000001"}]});
+    provider.set(|a| a.person["SubjectRefPro"]["exercices"].as_array_mut().unwrap().push(more));
+    let naming = |situation: &str| actor_token(&json!({"situation_exercice": situation}));
+    let (both, one) = (naming("1750000001"), naming("1750000001|50"));
+    denied(&exchange(&server, &provider.subject(&json!({})), &[("actor_token", &both), ("actor_token_type", JWT)]), 400, "invalid_request");
+    let chosen = said(&[("actor_token", &one), ("actor_token_type", JWT)]);
+    assert_eq!((&chosen["profession"], chosen.get("specialty"), &chosen["situation_exercice"]), (&json!("50"), None, &json!("1750000001")));
+    let given = json(&exchange(&server, &provider.subject(&json!({})), &[("actor_token", &one), ("actor_token_type", JWT)]));
+    assert_eq!(use_of(&server, "client-cabinet", given["access_token"].as_str().unwrap()).status, 200);
 }
 
 #[test]

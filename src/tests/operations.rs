@@ -45,6 +45,9 @@ fn metrics_are_on_the_loopback_listener_and_hold_nothing_of_a_patient() {
     plain.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("passerelle_requests_total{interaction=\"deposit\",status=\"201\"} 1"), "{answer}");
     assert!(!answer.contains("270037500000121"));
+    let gauge = |name: &str| answer.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')?.parse::<i64>().ok()).unwrap();
+    let day = 86_400;
+    assert!((29 * day..=30 * day).contains(&gauge("crl_seconds_left")) && (824 * day..=825 * day).contains(&gauge("certificate_seconds_left")), "{answer}");
 }
 
 #[test]
@@ -138,14 +141,7 @@ fn verifying_needs_a_database_and_makes_none() {
 
 #[test]
 fn a_production_database_takes_no_test_identity_and_stays_one() {
-    use passerelle::config::{AccessPolicy, Config, Environment};
-    let accepted = |c: &mut Config| {
-        c.database.environment = Environment::Production;
-        c.access.policy = AccessPolicy::Enforced;
-        c.access.assumptions_accepted_by = "Dr Claire Martin".into();
-        c.access.assumptions_accepted_on = "2026-11-25".into();
-    };
-    let mut server = TestServer::with(On::Sqlite, accepted);
+    let mut server = TestServer::with(On::Sqlite, crate::support::production);
     let cda = small_cda("2.25.73", "270037500000121", "");
     crate::support::refused(&server.cabinet().deposit(&cda), 422);
     let real = String::from_utf8(cda).unwrap().replace("1.2.250.1.213.1.4.10", "1.2.250.1.213.1.4.8");
@@ -160,7 +156,8 @@ fn a_production_database_takes_no_test_identity_and_stays_one() {
 #[test]
 fn production_needs_the_policy_and_a_name_under_what_is_assumed() {
     use passerelle::config::{AccessPolicy, Config, Environment};
-    let refused = |change: fn(&mut Config)| {
+    type Change = fn(&mut Config);
+    let refused = |change: Change| {
         let dir = std::env::temp_dir().join(format!("passerelle-test-{}", uuid::Uuid::new_v4()));
         let mut config = Config::default();
         config.server.bind = "127.0.0.1:0".into();
@@ -173,6 +170,21 @@ fn production_needs_the_policy_and_a_name_under_what_is_assumed() {
     assert!(refused(|c| c.access.policy = AccessPolicy::Open).unwrap().contains("enforced"));
     assert!(refused(|_| ()).unwrap().contains("assumptions_accepted_by"));
     assert!(refused(|c| c.access.assumptions_accepted_by = "Dr Claire Martin".into()).unwrap().contains("assumptions_accepted_on"));
+    let otherwise: [(Change, &str); 3] = [
+        (|c| c.access.assumptions_accepted_by = " ".into(), "assumptions_accepted_by"),
+        (|c| c.access.assumptions_accepted_on = "2099-01-01".into(), "does not lie ahead"),
+        (|c| c.access.assumptions_accepted_versions = vec!["2025.1".into()], "assumptions_accepted_versions"),
+    ];
+    for (change, why) in otherwise {
+        let dir = std::env::temp_dir().join(format!("passerelle-test-{}", uuid::Uuid::new_v4()));
+        let mut config = Config::default();
+        config.server.bind = "127.0.0.1:0".into();
+        crate::support::production(&mut config);
+        change(&mut config);
+        assert!(passerelle::cli::start(&dir, config).err().unwrap().contains(why), "{why}");
+        let _ = std::fs::remove_dir_all(dir);
+    }
+    assert!(refused(crate::support::production_but_its_anchor).unwrap().contains("audit.anchor must name a file outside the data folder"));
 }
 
 /// A PKCS#12 file becomes a chain and a key that a client can show; what is not a structure's is refused with the way out.
@@ -218,12 +230,15 @@ fn revocation_lists_are_fetched_into_the_watched_folder() {
     use std::io::{Read, Write};
     let server = TestServer::start(On::Sqlite);
     let pem = std::fs::read_to_string(server.pki().join("crl.pem")).unwrap();
-    let list = pem.split_inclusive("-----END X509 CRL-----").next().unwrap().to_owned();
+    let first = |pem: &str| pem.split_inclusive("-----END X509 CRL-----").next().unwrap().to_owned();
+    let offered = std::sync::Arc::new(std::sync::Mutex::new(first(&pem)));
+    let shown = std::sync::Arc::clone(&offered);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = std::thread::spawn(move || {
-        for _ in 0..3 {
+        for _ in 0..6 {
             let (mut stream, _) = listener.accept().unwrap();
+            let list = shown.lock().unwrap().clone();
             let mut asked = [0; 1024];
             let read = stream.read(&mut asked).unwrap();
             let (status, body) = match String::from_utf8_lossy(&asked[..read]).split(' ').nth(1) {
@@ -249,6 +264,19 @@ fn revocation_lists_are_fetched_into_the_watched_folder() {
     assert!(run(&["good.crl"]).0);
     let (done, said) = run(&["none.crl", "page.crl"]);
     assert!(!done && said.contains("404") && said.contains("no revocation list"), "{said}");
+    passerelle::tls::renew_crl(&server.pki()).unwrap();
+    let offer = |list: String| *offered.lock().unwrap() = list;
+    offer(first(&std::fs::read_to_string(server.pki().join("crl.pem")).unwrap()));
+    assert!(run(&["good.crl"]).0, "a newer list takes the place of the one before");
+    let there = std::fs::read(folder.join("127_0_0_1_good_crl.crl")).unwrap();
+    let stranger = TestServer::start(On::Sqlite);
+    let forged = first(&std::fs::read_to_string(stranger.pki().join("crl.pem")).unwrap());
+    for (list, reason) in [(forged, "no known authority signed it"), (first(&pem), "its number is below")] {
+        offer(list);
+        let (done, said) = run(&["good.crl"]);
+        assert!(!done && said.contains(reason), "{said}");
+        assert_eq!(std::fs::read(folder.join("127_0_0_1_good_crl.crl")).unwrap(), there, "the good list stays");
+    }
     serving.join().unwrap();
     let names: Vec<String> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(names, ["127_0_0_1_good_crl.crl"]);

@@ -81,6 +81,6 @@ fn a_page_is_given_to_who_asks_for_one_and_may_read_the_document() {
     assert_eq!(server.doctor(&[]).call("GET", &path, &html, b"").status, 200);
     refused(&server.doctor(&[]).call("GET", &path, &[("Accept", "image/png")], b""), 406);
     refused(&server.cabinet().get(&path), 403);
-    refused(&server.acting("client-imagerie", &["--rpps", "899700000001", "--profession", "10"]).get(&path), 403);
+    refused(&server.acting("client-imagerie", &["--rpps", "899700000001", "--profession", "10"]).get(&path), 404);
     refused(&server.doctor(&[]).get("DocumentReference/none/$render"), 404);
 }

@@ -9,17 +9,20 @@ use passerelle::config::AccessPolicy;
 use crate::support::{FHIR_JSON, On, Operations, Session, TestServer, registry_table};
 
 #[derive(serde::Deserialize)]
-struct Resources {
-    resource: Vec<Resource>,
+pub struct Resources {
+    pub resource: Vec<Resource>,
 }
 
 #[derive(serde::Deserialize)]
-struct Resource {
+pub struct Resource {
     #[serde(rename = "type")]
-    kind: String,
-    interactions: Vec<String>,
+    pub kind: String,
+    pub interactions: Vec<String>,
     #[serde(default)]
-    refused: std::collections::HashMap<String, String>,
+    pub refused: std::collections::HashMap<String, String>,
+    /// Elements that say whose record it belongs to.
+    #[serde(default)]
+    pub patient: Vec<String>,
 }
 
 /// Method and address of every route, with a name of its own.
@@ -73,6 +76,7 @@ const PAGE: &[(&str, &str)] = &[
     ("POST", "/consult/none/consent"),
     ("POST", "/consult/none/seen"),
     ("POST", "/consult/none/import?id=none"),
+    ("POST", "/cds-services/passerelle-key-info"),
 ];
 
 /// Asks every route under the name of its own; the outcomes seen.
@@ -85,6 +89,23 @@ fn ask(session: &mut Session, who: &str) -> BTreeSet<u16> {
         seen.insert(answer.status);
     }
     seen
+}
+
+/// Every line of the trail of a server that was stopped, reads first.
+pub fn trail(server: &TestServer) -> String {
+    let mut lines = std::fs::read_to_string(server.dir.join("audit-reads.log")).unwrap();
+    let mut database = SqliteConnection::establish(&server.dir.join("passerelle.db").display().to_string()).unwrap();
+    diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut database).unwrap();
+    #[derive(QueryableByName)]
+    struct Line {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        line: String,
+    }
+    for written in diesel::sql_query("SELECT line FROM audit_event").load::<Line>(&mut database).unwrap() {
+        lines.push_str(&written.line);
+        lines.push('\n');
+    }
+    lines
 }
 
 #[test]
@@ -106,18 +127,7 @@ fn every_route_leaves_its_event_whatever_its_outcome() {
         expected.extend(routes().into_iter().map(|(name, ..)| format!("{who}.{name}")));
     }
     server.stop();
-    let mut lines = std::fs::read_to_string(server.dir.join("audit-reads.log")).unwrap();
-    let mut database = SqliteConnection::establish(&server.dir.join("passerelle.db").display().to_string()).unwrap();
-    diesel::sql_query("PRAGMA busy_timeout = 5000").execute(&mut database).unwrap();
-    #[derive(QueryableByName)]
-    struct Line {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        line: String,
-    }
-    for written in diesel::sql_query("SELECT line FROM audit_event").load::<Line>(&mut database).unwrap() {
-        lines.push_str(&written.line);
-        lines.push('\n');
-    }
+    let lines = trail(&server);
     let without: Vec<&String> = expected.iter().filter(|id| !lines.contains(&format!("\"request_id\":\"{id}\""))).collect();
     assert!(without.is_empty(), "no event for {without:?}");
     assert!(expected.len() > 700, "{}", expected.len());

@@ -122,8 +122,8 @@ fn a_team_is_widened_by_the_patient_or_a_member(server: &TestServer) {
 fn a_patch_that_only_tests_is_a_read(server: &TestServer) {
     let (_, id) = deposited(server, "client-laboratoire", "2.25.8131", INS, "");
     let test = json!([{"op": "test", "path": "/status", "value": "current"}]);
-    assert_eq!(patched(&mut server.client("client-laboratoire"), &id, &test), 403, "a structure alone never reads");
-    assert_eq!(patched(&mut server.acting("client-imagerie", STRANGER), &id, &test), 403);
+    assert_eq!(patched(&mut server.client("client-laboratoire"), &id, &test), 404, "a structure alone never reads");
+    assert_eq!(patched(&mut server.acting("client-imagerie", STRANGER), &id, &test), 404);
     assert_eq!(patched(&mut server.holder(INS), &id, &test), 200);
 }
 
@@ -296,7 +296,7 @@ fn a_block_names_somebody_or_is_refused(server: &TestServer) {
     let path = format!("DocumentReference/{id}");
     assert_eq!(reader.get(&path).status, 200);
     assert_eq!(holder.post("Consent", &block("https://rpps.esante.gouv.fr", " 99700777777 ")).status, 201);
-    refused(&reader.get(&path), 403);
+    refused(&reader.get(&path), 404);
 }
 
 fn a_contradicted_identity_does_not_say_how(server: &TestServer) {

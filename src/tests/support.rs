@@ -242,9 +242,16 @@ pub struct ServerProcess {
 
 impl ServerProcess {
     pub fn start() -> Self {
+        Self::within(&[])
+    }
+
+    /// Starts it behind the words of a command that becomes the program given to it.
+    pub fn within(command: &[&str]) -> Self {
         use std::io::BufRead;
         let dir = std::env::temp_dir().join(format!("passerelle-serve-{}", uuid::Uuid::new_v4()));
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
+        let words = [command, &[env!("CARGO_BIN_EXE_passerelle")]].concat();
+        let mut child = std::process::Command::new(words[0])
+            .args(&words[1..])
             .args(["serve", "--data", &dir.display().to_string(), "--bind", "127.0.0.1:0"])
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::null())
@@ -261,6 +268,17 @@ impl ServerProcess {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// A connection of the practice's software.
+    pub fn cabinet(&self) -> Session {
+        Session { client: Target::new(&self.dir.join("pki"), "client-cabinet", self.port()).unwrap().connect().unwrap(), token: None }
+    }
+
+    /// Ends it at once (SIGKILL), whatever it is doing.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Asks it to end (SIGTERM) and waits; whether it ended well.
@@ -334,6 +352,38 @@ pub fn small_cda(unique: &str, ins: &str, more_header: &str) -> Vec<u8> {
 </ClinicalDocument>"#
     )
     .into_bytes()
+}
+
+/// A document that states facts: the sections of a medical synthesis.
+pub fn stating(unique: &str, ins: &str) -> Vec<u8> {
+    let body = |text: &str| text.find("<structuredBody").zip(text.find("</structuredBody>")).map(|(a, b)| text[a..b].to_owned()).unwrap();
+    let cda = String::from_utf8(small_cda(unique, ins, "")).unwrap();
+    cda.replace(&body(&cda), &body(&String::from_utf8(sample("01-synthese-medicale.xml")).unwrap())).into_bytes()
+}
+
+/// The habilitation matrix of the program.
+pub fn matrix_text() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/access-matrix/matrix.toml")).unwrap()
+}
+
+/// Its version.
+pub fn matrix_version() -> String {
+    matrix_text().parse::<toml::Table>().unwrap()["version"].as_str().unwrap().to_owned()
+}
+
+/// A configuration of production, whose assumptions somebody accepted, with its checkpoints outside the data folder.
+pub fn production(config: &mut Config) {
+    production_but_its_anchor(config);
+    config.audit.anchor = std::env::temp_dir().join(format!("passerelle-anchor-{}", uuid::Uuid::new_v4())).display().to_string();
+}
+
+/// The same, without a place for the checkpoints.
+pub fn production_but_its_anchor(config: &mut Config) {
+    config.database.environment = passerelle::config::Environment::Production;
+    config.access.policy = AccessPolicy::Enforced;
+    config.access.assumptions_accepted_by = "Dr Claire Martin".into();
+    config.access.assumptions_accepted_on = "2026-11-25".into();
+    config.access.assumptions_accepted_versions = vec![matrix_version()];
 }
 
 /// A table of the registry.

@@ -22,7 +22,7 @@ fn server(matrix: &str, structures: &str) -> (TestServer, PathBuf) {
 }
 
 fn builtin() -> String {
-    std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fhir-profiles/access-matrix/matrix.toml")).unwrap()
+    crate::support::matrix_text()
 }
 
 /// A plan of care that dentists may not read, in a record that is open to one.
@@ -57,9 +57,19 @@ fn a_corrected_matrix_holds_without_a_restart_and_a_wrong_one_changes_nothing() 
     let row = builtin().lines().find(|l| l.contains("80788-3")).unwrap().to_owned();
     let corrected = builtin().replace(&row, &row.replace("\"80788-3\", ", "").replace(", \"80788-3\"", ""));
     assert_ne!(corrected, builtin());
+    let corrected = corrected.replace(&crate::support::matrix_version(), "corrected");
     std::fs::write(folder.join("matrix.toml"), &corrected).unwrap();
     assert_eq!(awaited(&mut dentist, &search, 1), 1, "the correction holds");
-    for wrong in [corrected.replace("version =", "versions ="), corrected.clone() + &builtin(), String::new()] {
+    // Every decision records the matrix it was made by.
+    let mut auditor = server.acting("client-cabinet", &["--role", "auditor"]);
+    let found = auditor.found("AuditEvent?date=ge2026-01-01&subtype=search-type&_count=200");
+    let tag = |version: &str| serde_json::json!([{"system": "urn:passerelle:habilitation-matrix", "code": version}]);
+    let tags: Vec<&serde_json::Value> = crate::support::resources(&found, "AuditEvent").into_iter().map(|e| &e["meta"]["tag"]).collect();
+    for version in [crate::support::matrix_version().as_str(), "corrected"] {
+        assert!(tags.contains(&&tag(version)), "{version}: {tags:?}");
+    }
+    let same_version = builtin().replace(&crate::support::matrix_version(), "corrected");
+    for wrong in [corrected.replace("version =", "versions ="), same_version, String::new()] {
         std::fs::write(folder.join("matrix.toml"), wrong).unwrap();
         std::thread::sleep(std::time::Duration::from_millis(5600));
         assert_eq!(dentist.found(&search)["total"], 1, "the matrix before stays");
@@ -89,7 +99,7 @@ fn a_legal_entity_stands_behind_what_its_establishment_deposited() {
     let structure = structure_of("client-imagerie");
     let (with, one) = server(&builtin(), &cabinet.replace("STRUCTURE", &structure));
     let (without, other) = server(&builtin(), "");
-    for (server, status) in [(&with, 204), (&without, 403)] {
+    for (server, status) in [(&with, 204), (&without, 404)] {
         let deposited = server.cabinet().deposited(&small_cda("2.25.311", INS, ""));
         assert!(deposited.to_string().contains(establishment));
         let answer = server.client("client-imagerie").call("DELETE", &format!("DocumentReference/{}", deposited["id"].as_str().unwrap()), &[], b"");

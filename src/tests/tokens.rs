@@ -26,13 +26,42 @@ fn a_token_of_the_development_issuer_holds_on_its_own_certificate_alone() {
     let first = refused(&other, 401);
     let broken = with(&server, "client-cabinet", &[("Authorization", &format!("Bearer {token}x"))], "metadata");
     assert_eq!(refused(&broken, 401)["issue"], first["issue"], "one message for every reason");
-    let forwarded =
-        with(&server, "client-imagerie", &[("Authorization", &bearer), ("X-Forwarded-Client-Cert", "Subject=\"OU=1759999991\""), ("SSL_CLIENT_S_DN", "OU=1759999991")], "metadata");
-    assert_eq!(forwarded.status, 401);
+}
+
+/// Headers by which a proxy would say who calls: nobody believes them, about the caller or about who may withdraw what.
+#[test]
+fn who_calls_is_the_certificate_s_whatever_headers_say() {
+    let server = TestServer::enforced(On::Sqlite);
+    let claimed = [
+        ("X-Forwarded-Client-Cert", "Hash=00;Subject=\"C=FR,O=CABINET,OU=1759999991,CN=client-cabinet\""),
+        ("SSL_CLIENT_S_DN", "CN=client-cabinet,OU=1759999991,O=CABINET,C=FR"),
+        ("X-SSL-Client-Verify", "SUCCESS"),
+        ("Forwarded", "for=192.0.2.7;by=1759999991;host=cabinet.example"),
+        ("X-Forwarded-For", "192.0.2.7"),
+    ];
+    let deposit = [&claimed[..], &[("Content-Type", "application/xml")]].concat();
+    let deposited = server.client("client-imagerie").call("POST", "$deposit", &deposit, &crate::support::small_cda("2.25.303", "258027511234534", ""));
+    assert_eq!(deposited.status, 201);
+    let own = server.cabinet().deposited(&crate::support::small_cda("2.25.304", "258027511234534", ""));
+    let document = format!("DocumentReference/{}", own["id"].as_str().unwrap());
+    let withdrawn = server.client("client-imagerie").call("DELETE", &document, &claimed, b"");
+    assert!(matches!(withdrawn.status, 403 | 404), "{}", withdrawn.status);
+    let trail = server.acting("client-laboratoire", &["--role", "auditor"]).found("AuditEvent?date=ge2026-01-01&_count=100");
+    let agent = |client: &str| {
+        let leaf = passerelle::tls::leaf_fingerprint(&std::fs::read(server.pki().join(format!("{client}.pem"))).unwrap()).unwrap();
+        let fingerprint: String = leaf.iter().map(|b| format!("{b:02x}")).collect();
+        let of_it: Vec<_> = crate::support::resources(&trail, "AuditEvent").into_iter().filter(|e| e["agent"][0]["altId"] == fingerprint.as_str()).collect();
+        of_it.iter().map(|e| e["agent"][0]["who"]["identifier"]["value"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (imaging, practice) = (agent("client-imagerie"), agent("client-cabinet"));
+    assert!(imaging.len() == 2 && imaging.iter().all(|s| s == "399999999900017"), "{imaging:?}");
+    assert_eq!(practice, ["1759999991"], "its own deposit, and nothing of what was claimed");
+    assert!(!trail.to_string().contains("192.0.2.7") && !trail.to_string().contains("cabinet.example"));
+    assert_eq!(server.cabinet().call("DELETE", &document, &[], b"").status, 204, "who stands behind it withdraws it");
 }
 
 /// A professional's card, issued by the development PKI into its folder as `carte`.
-fn card(server: &TestServer, id: &str) {
+pub fn card(server: &TestServer, id: &str) {
     use rcgen::{CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose};
     let file = |name: &str| server.pki().join(name);
     let authorities = std::fs::read_to_string(file("ca.pem")).unwrap();
@@ -120,6 +149,37 @@ fn every_kind_of_caller_can_be_tried_and_wrong_arguments_are_explained() {
     }
 }
 
+/// AIR consults like direct authentication; an issuer that says no level is not taken for a strong one.
+#[test]
+fn air_reads_and_a_level_that_is_not_said_does_not() {
+    use base64::Engine;
+    use passerelle::tls::{SigningKey, leaf_fingerprint};
+    let keys = std::env::temp_dir().join(format!("passerelle-issuer-{}", uuid::Uuid::new_v4()));
+    let key = SigningKey::open_or_make(&keys.join("as.key")).unwrap();
+    let server = TestServer::with(On::Sqlite, |c| {
+        c.access.policy = passerelle::config::AccessPolicy::Enforced;
+        c.tokens.issuer = "https://as.test".into();
+        c.tokens.jwks = keys.join("as.jwks").display().to_string();
+    });
+    let patient = server.cabinet().deposited(&crate::support::small_cda("2.25.302", "258027511234534", ""))["subject"]["reference"].as_str().unwrap().to_owned();
+    let fingerprint = leaf_fingerprint(&std::fs::read(server.pki().join("client-cabinet.pem")).unwrap()).unwrap();
+    let cnf = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(fingerprint);
+    let now = chrono::Utc::now().timestamp();
+    let acting = |level: Option<&str>| {
+        let mut claims = serde_json::json!({"iss": "https://as.test", "aud": server.base, "sub": "899700218896", "profession": "10", "iat": now, "exp": now + 600,
+            "jti": uuid::Uuid::new_v4().to_string(), "scope": "user/*.cruds", "cnf": {"x5t#S256": cnf}});
+        claims.as_object_mut().unwrap().extend(level.map(|l| ("auth_level".to_owned(), l.into())));
+        let mut session = server.cabinet();
+        session.token = Some(key.sign(&claims).unwrap());
+        session
+    };
+    assert_eq!(acting(Some("air")).call("POST", &format!("{patient}/$authorize"), &[], b"").status, 201);
+    for (level, status) in [(Some("direct"), 200), (Some("air"), 200), (Some("indirect"), 403), (None, 403)] {
+        assert_eq!(acting(level).get(&format!("{patient}/$summary")).status, status, "{level:?}");
+    }
+    std::fs::remove_dir_all(keys).unwrap();
+}
+
 #[test]
 fn broken_tokens_of_every_kind_are_one_refusal_and_reach_nobody() {
     use base64::Engine;
@@ -152,13 +212,8 @@ fn broken_tokens_of_every_kind_are_one_refusal_and_reach_nobody() {
 
 #[test]
 fn the_development_issuer_is_refused_in_production() {
-    use passerelle::config::{AccessPolicy, Config, Environment};
-    let production = |c: &mut Config| {
-        c.database.environment = Environment::Production;
-        c.access.policy = AccessPolicy::Enforced;
-        c.access.assumptions_accepted_by = "Dr Claire Martin".into();
-        c.access.assumptions_accepted_on = "2026-11-25".into();
-    };
+    use crate::support::production;
+    use passerelle::config::Config;
     let dir = std::env::temp_dir().join(format!("passerelle-test-{}", uuid::Uuid::new_v4()));
     let mut config = Config::default();
     config.server.bind = "127.0.0.1:0".into();
@@ -168,6 +223,55 @@ fn the_development_issuer_is_refused_in_production() {
     assert!(refusal.contains("tokens.development"), "{refusal}");
     let _ = std::fs::remove_dir_all(&dir);
     let server = TestServer::with(On::Sqlite, production);
-    let bearer = format!("Bearer {}", token(&server, &["--client", "client-cabinet", "--role", "auditor"]));
+    let refusal = crate::support::token(&server.dir, "client-cabinet", &["--role", "auditor"]).unwrap_err();
+    assert!(refusal.contains("database.environment = production"), "the database was made for it: {refusal}");
+    let trial = TestServer::start(On::Sqlite);
+    let file = trial.dir.join("production.toml");
+    std::fs::write(&file, "[database]\nenvironment = \"production\"\n").unwrap();
+    let refusal = crate::support::token(&trial.dir, "client-cabinet", &["--role", "auditor", "--config", &file.display().to_string()]).unwrap_err();
+    assert!(refusal.contains("database.environment = production"), "the configuration says so: {refusal}");
+    // A token of the trial server's issuer, shown to production with its client's certificate and key.
+    let bearer = format!("Bearer {}", token(&trial, &["--client", "client-cabinet", "--role", "auditor"]));
     assert_eq!(with(&server, "client-cabinet", &[("Authorization", &bearer)], "metadata").status, 401);
+}
+
+/// Two doors of RFC 6750 that are closed here: what comes through them would be kept in the trail for years.
+#[test]
+fn a_token_among_parameters_reaches_neither_log_nor_trail() {
+    use base64::Engine;
+    use std::io::BufRead;
+    let dir = std::env::temp_dir().join(format!("passerelle-clear-{}", uuid::Uuid::new_v4()));
+    let log = std::env::temp_dir().join(format!("passerelle-clear-{}.log", uuid::Uuid::new_v4()));
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
+        .args(["serve", "--data", &dir.display().to_string(), "--bind", "127.0.0.1:0"])
+        .env("PASSERELLE__LOG__LEVEL", "debug")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port = line.trim().rsplit(':').next().unwrap().parse().unwrap();
+    let token = crate::support::token(&dir, "client-cabinet", &["--role", "auditor"]).unwrap();
+    let mut client = passerelle::cli::Target::new(&dir.join("pki"), "client-cabinet", port).unwrap().connect().unwrap();
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    for path in [format!("/fhir/Patient?_id=x&access_%74oken={token}"), format!("/fhir/Patient?%61ccess_token={token}"), format!("/consult/x?acces%73_token={token}")] {
+        assert_eq!(client.call("GET", &path, &[], b"").unwrap().status, 400, "{path}");
+    }
+    for (headers, body) in
+        [(&form[..], format!("_id=x&access_token={token}")), (&form, format!("access%5ftoken={token}")), (&[("Content-Type", "text/plain")], format!("access_token={token}"))]
+    {
+        assert_eq!(client.call("POST", "/fhir/Patient/_search", headers, body.as_bytes()).unwrap().status, 400);
+    }
+    assert_eq!(client.call("POST", "/fhir/Patient/_search", &form, b"_id=access_token").unwrap().status, 200, "the words as a value are none");
+    let _ = child.kill();
+    let _ = child.wait();
+    let trail = std::fs::read_to_string(dir.join("audit-reads.log")).unwrap();
+    assert!(trail.contains("\"fault\":540"), "the refusals are traced");
+    let queries = trail.split("\"query\":\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let queries: Vec<String> = queries.map(|q| String::from_utf8(base64::engine::general_purpose::STANDARD.decode(q).unwrap()).unwrap()).collect();
+    let said = std::fs::read_to_string(&log).unwrap() + &trail + &queries.concat();
+    assert!(said.contains("refused") && !said.contains(&token), "a token in the log or the trail");
+    std::fs::remove_dir_all(dir).unwrap();
+    std::fs::remove_file(log).unwrap();
 }

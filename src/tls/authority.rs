@@ -22,6 +22,13 @@ pub(super) struct Authority {
     pub anchor: bool,
 }
 
+impl Authority {
+    /// The last attribute of its name, which is the common name.
+    pub fn common_name(&self) -> Option<String> {
+        self.certificate.subject_name().entries().filter_map(|e| e.data().to_string().ok()).last()
+    }
+}
+
 /// The authorities of a file, as each verification needs them.
 pub(super) struct Sorted {
     pub roots: Arc<RootCertStore>,
@@ -104,7 +111,7 @@ fn one_key_per_name(authorities: &[Authority]) -> Result<()> {
 
 /// The issuers that a path from an anchor reaches through authorities neither revoked nor expired, with their lists. What is
 /// not in the answer cannot have a valid client.
-pub(super) fn reach(authorities: &[Authority], believed: &[Believed]) -> HashMap<Vec<u8>, Revocation> {
+pub(super) fn reach(authorities: &[Authority], believed: &[Arc<Believed>]) -> HashMap<Vec<u8>, Revocation> {
     let lists = index(believed);
     let mut until: HashMap<&[u8], i64> = HashMap::new();
     for _ in 0..LEVELS_MAX {
@@ -126,7 +133,7 @@ pub(super) fn reach(authorities: &[Authority], believed: &[Believed]) -> HashMap
 }
 
 /// All lists of an issuer as one: every serial, the earliest nextUpdate.
-fn index(believed: &[Believed]) -> HashMap<Vec<u8>, Revocation> {
+fn index(believed: &[Arc<Believed>]) -> HashMap<Vec<u8>, Revocation> {
     let mut out: HashMap<Vec<u8>, Revocation> = HashMap::new();
     for list in believed {
         let entry = out.entry(list.facts.issuer.clone()).or_insert_with(|| Revocation { serials: HashSet::new(), until: i64::MAX, by_point: true });

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::error::{Result, TlsError};
-use super::server::read;
+use super::files::read;
 
 /// Files of a folder.
 const FILES_MAX: usize = 64;
@@ -58,16 +58,24 @@ fn counts(path: &Path) -> bool {
 /// # Errors
 /// As [`files`]; a file that cannot be read.
 pub(super) fn pem(path: &Path, content: Content) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    for file in files(path)? {
-        let bytes = read(&file)?;
-        // DER begins with a SEQUENCE.
-        if bytes.first() == Some(&0x30) {
-            out.extend(format!("-----BEGIN {0}-----\n{1}\n-----END {0}-----\n", content.label(), STANDARD.encode(&bytes)).into_bytes());
-        } else {
-            out.extend(bytes);
-            out.push(b'\n');
-        }
+    let each: Vec<Vec<u8>> = files(path)?.iter().map(|file| one(file, content)).collect::<Result<_>>()?;
+    Ok(each.concat())
+}
+
+/// Each file of a path as PEM, or why it cannot be read.
+///
+/// # Errors
+/// As [`files`].
+pub(super) fn each(path: &Path, content: Content) -> Result<Vec<Result<Vec<u8>>>> {
+    Ok(files(path)?.iter().map(|file| one(file, content)).collect())
+}
+
+fn one(file: &Path, content: Content) -> Result<Vec<u8>> {
+    let mut bytes = read(file)?;
+    // DER begins with a SEQUENCE.
+    if bytes.first() == Some(&0x30) {
+        return Ok(format!("-----BEGIN {0}-----\n{1}\n-----END {0}-----\n", content.label(), STANDARD.encode(&bytes)).into_bytes());
     }
-    Ok(out)
+    bytes.push(b'\n');
+    Ok(bytes)
 }

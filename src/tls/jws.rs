@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::error::{Result, TlsError};
-use super::server::read;
+use super::files::read;
 use crate::identity::{Algorithm, Check, PublicKey};
 
 /// Bytes of one half of an ES256 signature.
@@ -112,13 +112,18 @@ impl SigningKey {
     pub fn sign_as(&self, typ: &str, claims: &Value) -> Result<String> {
         let part = |v: &Value| URL_SAFE_NO_PAD.encode(v.to_string());
         let signed = format!("{}.{}", part(&json!({"alg": "ES256", "typ": typ, "kid": self.kid})), part(claims));
-        let step = TlsError::of::<ErrorStack>("token signature");
-        let signature = EcdsaSig::sign(&Sha256::digest(signed.as_bytes()), &self.key).map_err(&step)?;
-        let size = i32::try_from(HALF).unwrap_or(i32::MAX);
-        let mut bytes = signature.r().to_vec_padded(size).map_err(&step)?;
-        bytes.extend(signature.s().to_vec_padded(size).map_err(&step)?);
-        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(bytes)))
+        let signature = es256(&self.key, signed.as_bytes()).map_err(TlsError::of::<ErrorStack>("token signature"))?;
+        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
+}
+
+/// r and s of a signature, 32 bytes each.
+pub(super) fn es256(key: &EcKey<Private>, message: &[u8]) -> std::result::Result<Vec<u8>, ErrorStack> {
+    let signature = EcdsaSig::sign(&Sha256::digest(message), key)?;
+    let size = i32::try_from(HALF).unwrap_or(i32::MAX);
+    let mut bytes = signature.r().to_vec_padded(size)?;
+    bytes.extend(signature.s().to_vec_padded(size)?);
+    Ok(bytes)
 }
 
 fn public_half(key: &EcKey<Private>) -> std::result::Result<(String, Value), ErrorStack> {

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use openssl::asn1::Asn1GeneralizedTimeRef;
 use openssl::hash::MessageDigest;
 use openssl::ocsp::{OcspCertId, OcspCertStatus, OcspFlag, OcspRequest, OcspResponse, OcspResponseStatus};
 use openssl::stack::Stack;
@@ -17,9 +18,10 @@ use openssl::x509::{X509, X509NameRef};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::crl::AnsweredRevocations;
 use super::error::{Result, TlsError};
+use super::files::read;
 use super::folder::{self, Content};
-use super::server::read;
 use crate::identity::CertificateFacts;
 
 /// Certificates that are noted.
@@ -64,12 +66,13 @@ impl Responders {
         request.to_der().map_err(&step)
     }
 
-    /// Whether an answer says that a certificate is revoked. A revocation holds after the answer's nextUpdate too.
+    /// Whether an answer says that a certificate is revoked, and its thisUpdate, seconds since 1970. A revocation holds after the
+    /// answer's nextUpdate too.
     ///
     /// # Errors
     /// An answer that is none, is not signed by the certificate's authority or its delegate, says nothing of the certificate, or is
     /// outdated.
-    pub fn revoked(&self, certificate: &[u8], answer: &[u8]) -> Result<bool> {
+    pub fn revoked(&self, certificate: &[u8], answer: &[u8]) -> Result<(bool, i64)> {
         let step = TlsError::of("OCSP answer");
         let certificate = X509::from_der(certificate).map_err(&step)?;
         let issuer = self.issuer(certificate.issuer_name())?;
@@ -86,9 +89,10 @@ impl Responders {
         }
         basic.verify(&others, &store.build(), OcspFlag::empty()).map_err(|_| TlsError::new("OCSP answer: not signed by the certificate's authority or its delegate"))?;
         let status = basic.find_status(&*id(&certificate, issuer)?).ok_or_else(|| TlsError::new("OCSP answer: it is about another certificate"))?;
+        let this_update = moment(status.this_update)?;
         match status.status {
-            OcspCertStatus::REVOKED => Ok(true),
-            OcspCertStatus::GOOD => status.check_validity(SKEW_S, None).map(|()| false).map_err(|_| TlsError::new("OCSP answer: outdated, or from the future")),
+            OcspCertStatus::REVOKED => Ok((true, this_update)),
+            OcspCertStatus::GOOD => status.check_validity(SKEW_S, None).map(|()| (false, this_update)).map_err(|_| TlsError::new("OCSP answer: outdated, or from the future")),
             _ => Err(TlsError::new("OCSP answer: the responder does not know the certificate")),
         }
     }
@@ -99,10 +103,40 @@ impl Responders {
     }
 }
 
+/// Seconds since 1970; the openssl crate tells a GeneralizedTime as text only.
+fn moment(time: &Asn1GeneralizedTimeRef) -> Result<i64> {
+    chrono::NaiveDateTime::parse_from_str(&time.to_string(), "%b %e %H:%M:%S %Y GMT").map(|t| t.and_utc().timestamp()).map_err(TlsError::of("OCSP answer: thisUpdate"))
+}
+
 /// SHA-1 names the issuer here, it protects nothing; responders know no other.
 /// Spec: RFC 6960 §4.3, RFC 5019 §2.1.1.
 fn id(certificate: &X509, issuer: &X509) -> Result<OcspCertId> {
     OcspCertId::from_cert(MessageDigest::sha1(), certificate, issuer).map_err(TlsError::of("OCSP certificate id"))
+}
+
+/// An answer can revoke, and clear what an answer before it revoked; never what a list revokes. An answer as old as the one that
+/// revoked, or older, clears nobody: it may be an earlier one put back.
+///
+/// # Errors
+/// As [`Responders::revoked`].
+pub(super) fn believe(one: &Answered, responders: &Responders, answered: &mut AnsweredRevocations) -> Result<()> {
+    let facts = CertificateFacts::read(&one.certificate).map_err(TlsError::of("certificate beside an OCSP answer"))?;
+    let (revoked, at_s) = responders.revoked(&one.certificate, &one.answer)?;
+    said(answered, (facts.issuer, facts.serial), revoked, at_s)
+}
+
+fn said(answered: &mut AnsweredRevocations, named: (Vec<u8>, Vec<u8>), revoked: bool, at_s: i64) -> Result<()> {
+    match (revoked, answered.get(&named)) {
+        (true, Some(since)) if *since >= at_s => {}
+        (true, _) => {
+            answered.insert(named, at_s);
+        }
+        (false, Some(since)) if *since >= at_s => return Err(TlsError::new("OCSP answer: it clears a certificate and is not later than the answer that revoked it")),
+        (false, _) => {
+            answered.remove(&named);
+        }
+    }
+    Ok(())
 }
 
 /// A noted certificate and the answer about it, DER.
@@ -124,13 +158,13 @@ pub fn noted(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
     Ok(files.into_iter().map(|cer| (cer.clone(), cer.with_extension("ocsp"))).collect())
 }
 
-/// The answers of a folder.
+/// The answers of a folder, or why one cannot be read.
 ///
 /// # Errors
-/// As [`noted`]; a file that cannot be read.
-pub(super) fn answers(folder: &Path) -> Result<Vec<Answered>> {
+/// As [`noted`].
+pub(super) fn answers(folder: &Path) -> Result<Vec<Result<Answered>>> {
     let pairs = noted(folder)?.into_iter().filter(|(_, answer)| answer.is_file());
-    pairs.map(|(cer, answer)| Ok(Answered { certificate: read(&cer)?, answer: read(&answer)? })).collect()
+    Ok(pairs.map(|(cer, answer)| Ok(Answered { certificate: read(&cer)?, answer: read(&answer)? })).collect())
 }
 
 /// Certificates met since they were last written down.
@@ -165,5 +199,33 @@ impl Met {
             std::fs::write(&beside, leaf).and_then(|()| std::fs::rename(&beside, &file)).map_err(wrong)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_later_answer_clears_what_an_answer_revoked() {
+        let mut answered = AnsweredRevocations::new();
+        let named = || (vec![1], vec![2]);
+        said(&mut answered, named(), true, 100).unwrap();
+        for older in [99, 100] {
+            assert!(said(&mut answered, named(), false, older).unwrap_err().to_string().contains("not later"));
+            assert!(answered.contains_key(&named()), "{older}");
+        }
+        said(&mut answered, named(), true, 50).unwrap();
+        assert!(said(&mut answered, named(), false, 75).is_err(), "an older revocation put back does not make room for an old all-clear");
+        said(&mut answered, named(), false, 101).unwrap();
+        assert!(answered.is_empty());
+    }
+
+    #[test]
+    fn a_generalized_time_is_seconds_since_1970() {
+        let time = openssl::asn1::Asn1GeneralizedTime::from_str("20270115080000Z").unwrap();
+        assert_eq!(moment(&time), Ok(1_800_000_000));
+        let early = openssl::asn1::Asn1GeneralizedTime::from_str("20260105000001Z").unwrap();
+        assert_eq!(moment(&early).unwrap() % 86_400, 1);
     }
 }

@@ -8,8 +8,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use super::error::{Result, TlsError};
+use super::files::read;
 use super::pki::write;
-use super::server::{now_s, read};
+use super::server::now_s;
 use crate::identity::{CertificateFacts, RevocationFacts};
 
 const DAY_S: i64 = 86_400;

@@ -15,9 +15,10 @@ use rustls::server::danger::ClientCertVerifier;
 
 use super::authority::{Revocation, reach, sort};
 use super::crl::{Seen, choose};
+use super::endings::Endings;
 use super::error::{Result, TlsError};
 use super::ocsp::{Answered, Responders};
-use super::{policies_path, policy};
+use super::{ocsp, policies_path, policy};
 use crate::identity::{Caller, CertificateFacts};
 
 /// Certificates and lists a file may hold.
@@ -30,14 +31,21 @@ pub(super) struct Authorities<'a> {
     pub persons: Option<&'a [u8]>,
 }
 
-/// What is known of revocations: lists, PEM, and OCSP answers.
+/// What is known of revocations: lists, one PEM per file, and OCSP answers.
 pub(super) struct Revocations<'a> {
-    pub lists: &'a [u8],
+    pub lists: &'a [Vec<u8>],
     pub answers: &'a [Answered],
 }
 
+/// When a set is made: a start is refused for what a running server goes on without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    Start,
+    Reload,
+}
+
 /// Names (DER) of the authorities that issue certificates of either kind.
-struct Issuers {
+pub(super) struct Issuers {
     structures: HashSet<Vec<u8>>,
     persons: HashSet<Vec<u8>>,
 }
@@ -53,6 +61,8 @@ pub struct TrustSet {
     critical_policies: bool,
     seen: Seen,
     alarms: Vec<String>,
+    lacks: Vec<String>,
+    endings: Endings,
     trial: Vec<String>,
     /// None when any authority may issue either kind.
     issuers: Option<Issuers>,
@@ -68,26 +78,26 @@ impl TrustSet {
     /// Builds a set from PEM files' bytes at `now` (seconds since 1970); `before` is the set it replaces.
     ///
     /// # Errors
-    /// An unreadable, expired or unfit authority, an authority without revocation list, a list older than the one in use.
+    /// An unreadable, expired or unfit authority. Without `before` also an authority without revocation list, or a file of lists that
+    /// cannot be read: afterwards these are told by [`TrustSet::lacks`].
     pub fn build(ca_pem: &[u8], crl_pem: &[u8], now: i64, before: Option<&TrustSet>) -> Result<Self> {
-        Self::after(&Authorities { structures: ca_pem, persons: None }, &Revocations { lists: crl_pem, answers: &[] }, now, before.map_or(&Seen::default(), |b| &b.seen))
+        let occasion = before.map_or(Occasion::Start, |_| Occasion::Reload);
+        let revocations = Revocations { lists: &[crl_pem.to_vec()], answers: &[] };
+        Self::after(&Authorities { structures: ca_pem, persons: None }, &revocations, now, before.map_or(&Seen::default(), |b| &b.seen), occasion)
     }
 
     /// [`TrustSet::build`] after what was seen before, by this process or by one before it.
-    pub(super) fn after(authorities: &Authorities<'_>, revocations: &Revocations<'_>, now: i64, seen: &Seen) -> Result<Self> {
-        let structures = bounded(CertificateDer::pem_slice_iter(authorities.structures), "CA file")?;
-        let persons = authorities.persons.map(|pem| bounded(CertificateDer::pem_slice_iter(pem), "CA file of persons")).transpose()?;
-        let issuers = persons.as_ref().map(|p| Ok::<_, TlsError>(Issuers { structures: names(&structures)?, persons: names(p)? })).transpose()?;
-        let mut certificates = structures;
-        for one in persons.into_iter().flatten() {
-            if !certificates.contains(&one) {
-                certificates.push(one);
-            }
-        }
-        let lists = bounded(CertificateRevocationListDer::pem_slice_iter(revocations.lists), "CRL file")?;
+    pub(super) fn after(authorities: &Authorities<'_>, revocations: &Revocations<'_>, now: i64, seen: &Seen, occasion: Occasion) -> Result<Self> {
+        let (certificates, issuers) = all_certificates(authorities)?;
+        let (lists, unread) = lists(revocations.lists);
         let mut alarms = Vec::new();
         let mut sorted = sort(certificates, now, &mut alarms)?;
-        let believed = choose(lists, &sorted, now, seen, &mut alarms)?;
+        let chosen = choose(lists, &sorted, now, seen, &mut alarms);
+        let lacks: Vec<String> = unread.into_iter().chain(chosen.lacks).collect();
+        if occasion == Occasion::Start && !lacks.is_empty() {
+            return Err(TlsError::new(lacks.iter().chain(&alarms).cloned().collect::<Vec<_>>().join("; ")));
+        }
+        let believed = chosen.lists;
         let crls = believed.iter().map(|b| b.der.clone());
         let webpki = WebPkiClientVerifier::builder_with_provider(Arc::clone(&sorted.roots), super::provider())
             .with_crls(crls)
@@ -98,11 +108,11 @@ impl TrustSet {
         let responders = Responders::known(sorted.authorities.iter().map(|a| a.certificate.clone()));
         let mut answered = seen.answered.clone();
         for one in revocations.answers {
-            if let Err(reason) = believe_answer(one, &responders, &mut answered) {
+            if let Err(reason) = ocsp::believe(one, &responders, &mut answered) {
                 alarms.push(format!("an OCSP answer is left out: {reason}"));
             }
         }
-        for (issuer, serial) in &answered {
+        for (issuer, serial) in answered.keys() {
             revocation.entry(issuer.clone()).and_modify(|r| {
                 r.serials.insert(serial.clone());
             });
@@ -116,7 +126,9 @@ impl TrustSet {
             revocation,
             seen: seen.then(&believed, answered),
             trial: sorted.authorities.iter().filter_map(|a| trial_name(&a.certificate)).collect(),
+            endings: Endings::of(&believed, &sorted.authorities),
             alarms,
+            lacks,
             issuers,
         })
     }
@@ -124,6 +136,16 @@ impl TrustSet {
     /// What was left out while loading, for the log and the metrics.
     pub fn alarms(&self) -> &[String] {
         &self.alarms
+    }
+
+    /// What is refused or used on for want of a list; empty after a start.
+    pub fn lacks(&self) -> &[String] {
+        &self.lacks
+    }
+
+    /// When its lists end.
+    pub(super) fn endings(&self) -> &Endings {
+        &self.endings
     }
 
     /// What this set knows of lists.
@@ -188,16 +210,33 @@ impl TrustSet {
     }
 }
 
-/// An answer can revoke, and clear what an answer before it revoked; never what a list revokes.
-fn believe_answer(one: &Answered, responders: &Responders, answered: &mut HashSet<(Vec<u8>, Vec<u8>)>) -> Result<()> {
-    let facts = CertificateFacts::read(&one.certificate).map_err(TlsError::of("certificate beside an OCSP answer"))?;
-    let named = (facts.issuer, facts.serial);
-    if responders.revoked(&one.certificate, &one.answer)? {
-        answered.insert(named)
-    } else {
-        answered.remove(&named)
-    };
-    Ok(())
+/// The certificates of both files, each once, and who issues which kind when they are told apart.
+///
+/// # Errors
+/// PEM that cannot be read, nothing in it, or more than 64 certificates.
+pub(super) fn all_certificates(authorities: &Authorities<'_>) -> Result<(Vec<CertificateDer<'static>>, Option<Issuers>)> {
+    let structures = bounded(CertificateDer::pem_slice_iter(authorities.structures), "CA file")?;
+    let persons = authorities.persons.map(|pem| bounded(CertificateDer::pem_slice_iter(pem), "CA file of persons")).transpose()?;
+    let issuers = persons.as_ref().map(|p| Ok::<_, TlsError>(Issuers { structures: names(&structures)?, persons: names(p)? })).transpose()?;
+    let mut certificates = structures;
+    for one in persons.into_iter().flatten() {
+        if !certificates.contains(&one) {
+            certificates.push(one);
+        }
+    }
+    Ok((certificates, issuers))
+}
+
+/// The lists of all files, and what could not be read of them: a broken file hides no other.
+fn lists(files: &[Vec<u8>]) -> (Vec<CertificateRevocationListDer<'static>>, Vec<String>) {
+    let (mut out, mut unread) = (Vec::new(), Vec::new());
+    for pem in files {
+        match bounded(CertificateRevocationListDer::pem_slice_iter(pem), "CRL file") {
+            Ok(lists) => out.extend(lists),
+            Err(reason) => unread.push(reason.to_string()),
+        }
+    }
+    (out, unread)
 }
 
 fn names(certificates: &[CertificateDer<'_>]) -> Result<HashSet<Vec<u8>>> {

@@ -51,7 +51,10 @@ fn reference(rows: &mut Rows, resource: &Value) {
         rows.date("period-end", node(context, "period.end"));
         for related in items(context, "related") {
             rows.target("related", related);
-            rows.identifier("related:identifier", related.get("identifier"));
+            // Of a document, the relation may be hidden: its identifier would find it all the same.
+            if !names_document(related) {
+                rows.identifier("related:identifier", related.get("identifier"));
+            }
         }
     }
     for relation in items(resource, "relatesTo") {
@@ -61,6 +64,11 @@ fn reference(rows: &mut Rows, resource: &Value) {
     for author in items(resource, "author").iter().take(MAX_AUTHORS) {
         rows.person("author", resource, author);
     }
+}
+
+/// Whether a reference names a document or its bytes here, whatever identifier it has besides.
+fn names_document(reference: &Value) -> bool {
+    text(reference, "reference").is_some_and(|r| r.starts_with("DocumentReference/") || r.starts_with("Binary/"))
 }
 
 fn list(rows: &mut Rows, resource: &Value) {
@@ -160,6 +168,14 @@ mod tests {
         let rows = search_values(&resource);
         assert_eq!(tokens(&rows, "related:identifier"), [("urn:oid:1.2.9", "A1")]);
         assert!(rows.contains(&("related".into(), SearchValue::Reference("ServiceRequest/9".into()))));
+    }
+
+    #[test]
+    fn a_related_document_is_found_by_reference_alone() {
+        let related = json!({"reference": "DocumentReference/7", "identifier": {"system": "urn:oid:1.2.9", "value": "A1"}});
+        let rows = search_values(&json!({"resourceType": "DocumentReference", "context": {"related": [related]}}));
+        assert!(tokens(&rows, "related:identifier").is_empty());
+        assert!(rows.contains(&("related".into(), SearchValue::Reference("DocumentReference/7".into()))));
     }
 
     #[test]

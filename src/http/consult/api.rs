@@ -1,5 +1,7 @@
 //! The page's part of the API's own listener, for callers with their certificate: tickets, what became of them, and the page itself.
 
+use std::time::Instant;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
@@ -10,8 +12,9 @@ use crate::audit::Action;
 use crate::fhir::{Fault, FaultKind, Result, time};
 use crate::http::accept::Format;
 use crate::http::bearer::Acting;
-use crate::http::serve::{Shared, acting, address, caller, carried_out, refused, request_id, still_valid};
-use crate::http::{body, respond};
+use crate::http::refusal::{Whom, known, traced};
+use crate::http::serve::{Shared, address, carried_out, request_id};
+use crate::http::{body, pace, respond};
 use crate::identity::Caller;
 use crate::interaction::consult::{self, Opening, Visit};
 use crate::interaction::{Answer, Call, Method};
@@ -31,12 +34,15 @@ pub(crate) async fn opening(req: HttpRequest, shared: web::Data<Shared>) -> Http
 
 /// `GET /consult/{patient}` and what is below it: the page of a caller who is known by his own certificate and token.
 pub(crate) async fn of_patient(req: HttpRequest, payload: web::Payload, shared: web::Data<Shared>) -> HttpResponse {
+    let start = Instant::now();
     let json = super::asked::wants_json(&req);
-    match visited(&req, payload, &shared).await {
+    let response = match visited(&req, payload, &shared).await {
         Ok(reply) => reply.response(),
         Err(fault) if fault.kind == FaultKind::Unauthenticated => respond::fault(&fault, Format::Json),
         Err(fault) => Reply::refused(&fault, json, "").response(),
-    }
+    };
+    pace::even(start, response.status().as_u16()).await;
+    response
 }
 
 /// JSON, or the refusal.
@@ -47,21 +53,21 @@ pub(in crate::http) fn answered(outcome: Result<(u16, serde_json::Value)>) -> Ht
     }
 }
 
-/// Who calls and who acts; a refusal leaves its trace.
-pub(in crate::http) async fn known(req: &HttpRequest, shared: &web::Data<Shared>) -> Result<(Caller, Acting)> {
-    let caller = caller(req)?;
-    let acting = match still_valid(shared, &caller) {
-        Ok(()) => acting(req, shared, &caller).await,
-        Err(fault) => Err(fault),
-    };
-    match acting {
-        Ok(acting) => Ok((caller, acting)),
-        Err(fault) => Err(refused(req, shared, &caller, fault).await),
-    }
-}
-
 async fn ticket(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>) -> Result<(u16, serde_json::Value)> {
     let (caller, acting) = known(req, shared).await?;
+    let received = asked(req, payload, shared).await;
+    let received = traced(req, shared, Whom::Actor(&caller, &acting.actor), received).await?;
+    let ids = (address(req), request_id(req, &shared.app));
+    worked(shared, move |shared| {
+        let mut call = Call::plain(&shared.app, (caller, acting.actor), Method::Post, vec!["$launch".into()], ids);
+        call.body = received.bytes.into();
+        issued(shared, call, acting.ends_s)
+    })
+    .await
+}
+
+/// The body of a request for a ticket, where tickets are given.
+async fn asked(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>) -> Result<body::Received> {
     let received = body::receive(req, payload, &shared.app.config.limits, LAUNCH_MAX_BYTES, &shared.budget).await?;
     if shared.app.config.consult.bind.is_empty() {
         return Err(Fault::new(
@@ -70,13 +76,7 @@ async fn ticket(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Sha
             "this server opens no pages for browsers (consult.bind is not configured); GET /consult/{patient} gives the page with the person's token",
         ));
     }
-    let ids = (address(req), request_id(req, &shared.app));
-    worked(shared, move |shared| {
-        let mut call = Call::plain(&shared.app, (caller, acting.actor), Method::Post, vec!["$launch".into()], ids);
-        call.body = received.bytes.into();
-        issued(shared, call, acting.ends_s)
-    })
-    .await
+    Ok(received)
 }
 
 /// On a blocking thread: the visit, its ticket, its trace.
@@ -120,20 +120,26 @@ fn visit(caller: &Caller, acting: Acting, patient: String, request_id: String) -
 
 async fn visited(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shared>) -> Result<Reply> {
     let (caller, acting) = known(req, shared).await?;
-    let asked = Asked::read(req, payload, shared).await?;
-    // A card in a browser would let any site act; a token is sent by who means it.
-    if asked.method == Method::Post && !asked.bearer {
-        return Err(refused(req, shared, &caller, Fault::new(FaultKind::Forbidden, 796, "Une action demande le jeton d'accès de la personne.").for_a_reader()).await);
-    }
+    let whom = Whom::Actor(&caller, &acting.actor);
+    let asked = traced(req, shared, whom, Asked::read(req, payload, shared).await).await?;
+    let patient = traced(req, shared, whom, patient(&asked)).await?;
     let ids = request_id(req, &shared.app);
     worked(shared, move |shared| {
-        let [_, patient, step @ ..] = asked.path.as_slice() else { return Err(Fault::new(FaultKind::NotFound, 797, "Dites quel patient : /consult/ID.").for_a_reader()) };
         let visit = visit(&caller, acting, patient.clone(), ids);
-        let step: Vec<&str> = step.iter().map(String::as_str).collect();
-        let home = format!("/consult/{}/", plain(patient)?);
-        steps::step(shared, &asked, &Guest { visit, token: String::new(), home, session: None }, &step)
+        let step: Vec<&str> = asked.path.iter().skip(2).map(String::as_str).collect();
+        steps::step(shared, &asked, &Guest { visit, token: String::new(), home: format!("/consult/{patient}/"), session: None }, &step)
     })
     .await
+}
+
+/// The patient that the address names, of a request that may act.
+fn patient(asked: &Asked) -> Result<String> {
+    // A card in a browser would let any site act; a token is sent by who means it.
+    if asked.method == Method::Post && !asked.bearer {
+        return Err(Fault::new(FaultKind::Forbidden, 796, "Une action demande le jeton d'accès de la personne.").for_a_reader());
+    }
+    let patient = asked.path.get(1).ok_or_else(|| Fault::new(FaultKind::NotFound, 797, "Dites quel patient : /consult/ID.").for_a_reader())?;
+    plain(patient).map(str::to_owned)
 }
 
 fn plain(id: &str) -> Result<&str> {

@@ -54,7 +54,7 @@ impl Asked {
         }
         let received = body::receive(req, payload, &shared.app.config.limits, super::FORM_MAX_BYTES, &shared.budget).await?;
         let kind = text(req, header::CONTENT_TYPE.as_str()).unwrap_or("").split(';').next().unwrap_or("").trim();
-        if !received.bytes.is_empty() && !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if !received.bytes.is_empty() && !kind.eq_ignore_ascii_case(body::FORM) {
             return Err(Fault::new(FaultKind::UnsupportedFormat, 771, "the page takes application/x-www-form-urlencoded"));
         }
         let form = std::str::from_utf8(&received.bytes).map(interaction::form_pairs).unwrap_or_default();

@@ -66,8 +66,8 @@ fn continues(shared: &Shared, cookie: &str, session: &Session) -> Result<()> {
     let over = || Fault::new(FaultKind::Forbidden, 773, "Votre authentification s'est terminée. Ouvrez de nouveau le dossier depuis votre logiciel.").for_a_reader();
     let checked = match &shared.gate.authorization {
         _ if !shared.tls.still_valid(&visit.caller) => Err(over()),
-        // A token of our own stands for a session at the identity provider: it is asked for again like at any call, and has an end.
-        Some(a) if a.issuer == visit.actor.issuer && visit.token_ends_s.is_some_and(|end| now_s >= end) => Err(over()),
+        // A token of our own stands for a session at the identity provider: it is asked for again like at any call, and ends unless it is renewed.
+        Some(a) if a.issuer == visit.actor.issuer && a.ends_s(&visit.actor).or(visit.token_ends_s).is_some_and(|end| now_s >= end) => Err(over()),
         Some(a) if a.due(&visit.actor, now_s) => a.recheck(&visit.actor, now_s).map_err(|fault| if fault.kind == FaultKind::Busy { fault } else { over() }),
         _ => Ok(()),
     };

@@ -1,5 +1,7 @@
 //! What the page asks for on the way: each a call of the visit's actor, about its patient alone.
 
+use std::cell::Cell;
+
 use serde_json::{Value, json};
 
 use super::Guest;
@@ -22,7 +24,7 @@ const CLOSED_SECTION: &str = "La matrice d'habilitation n'ouvre à votre profess
 /// # Errors
 /// What the interactions answer; where a page is wanted, their refusals are pages of the session.
 pub(super) fn step(shared: &Shared, asked: &Asked, guest: &Guest, step: &[&str]) -> Result<Reply> {
-    let work = Step { shared, asked, guest };
+    let work = Step { shared, asked, guest, carried: Cell::new(false) };
     let reply = match (asked.method, step) {
         (Method::Get, []) => work.whole(),
         (Method::Get, ["documents"]) => work.documents(),
@@ -40,13 +42,15 @@ pub(super) fn step(shared: &Shared, asked: &Asked, guest: &Guest, step: &[&str])
         (Method::Post, ["import"]) => work.import(),
         _ => Err(Fault::new(FaultKind::NotFound, 775, "La page n'a rien à cette adresse.").for_a_reader()),
     };
-    Ok(reply.unwrap_or_else(|fault| work.told(&fault)))
+    Ok(reply.unwrap_or_else(|fault| work.told(&work.traced(fault))))
 }
 
 struct Step<'a> {
     shared: &'a Shared,
     asked: &'a Asked,
     guest: &'a Guest,
+    /// Whether a call was carried out, which leaves its own trace.
+    carried: Cell<bool>,
 }
 
 impl Step<'_> {
@@ -141,16 +145,15 @@ impl Step<'_> {
         self.carry(call, dispatch).map(|answer| Reply::answer(answer).saved_as("ips.json"))
     }
 
-    /// Why a section is closed, or why a document can or cannot be read. One of another record is explained like one that does not exist.
+    /// Why a section is closed, or why a document can or cannot be read, as far as the patient's record goes: `$explain-access` says.
     fn why(&self) -> Result<Reply> {
         if self.asked.parameter("section").is_some() {
             return Ok(Reply::sentence(200, "Pourquoi cette rubrique n'est pas montrée", CLOSED_SECTION, &self.guest.home));
         }
         let (app, visit) = (&self.shared.app, &self.guest.visit);
         let id = self.document_id()?;
-        let probe = visit.call(app, Method::Get, &["DocumentReference", id, "$explain-access"], &self.asked.address);
-        let asked = if consult::of_patient(app, &probe, &visit.patient, id).is_ok() { id.to_owned() } else { app.new_id() };
-        let call = visit.call(app, Method::Get, &["DocumentReference", &asked, "$explain-access"], &self.asked.address);
+        let mut call = visit.call(app, Method::Get, &["DocumentReference", id, "$explain-access"], &self.asked.address);
+        call.query = vec![("patient".to_owned(), visit.patient.clone())];
         let bytes = bytes(self.carry(call, dispatch)?);
         if self.asked.json {
             return Ok(Reply::json(200, bytes));
@@ -206,8 +209,22 @@ impl Step<'_> {
         Ok(self.framed(|frame| Reply::page(200, web::imported(&told, frame))))
     }
 
+    /// Leaves the trace of what was refused before any call of it; the fault to answer.
+    fn traced(&self, fault: Fault) -> Fault {
+        if self.carried.get() {
+            return fault;
+        }
+        let call = self.guest.visit.call(&self.shared.app, self.asked.method, &[], &self.asked.address);
+        let refused = |_: &interaction::App, call: &Call| {
+            call.is("consult", Action::E);
+            Err(fault)
+        };
+        self.carry(call, refused).err().unwrap_or_else(|| Fault::new(FaultKind::Bug, 901, "a refusal of the page was answered"))
+    }
+
     /// Carries out a call like any other: its trace is durable before its answer leaves.
     fn carry(&self, call: Call, work: impl FnOnce(&interaction::App, &Call) -> Result<Answer>) -> Result<Answer> {
+        self.carried.set(true);
         let app = &self.shared.app;
         carried_out(app, call, |call| work(app, call)).map(|(_, answer)| answer)
     }

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::Refusal;
+use crate::access::regulation_claim;
 use crate::fhir::{Mode, Role};
 use crate::identity::{Binding, Caller, SKEW_S, Scope, TOKEN_MAX_BYTES, activities, choose_activity, names_certificate, parse_strict};
 
@@ -13,7 +14,7 @@ pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange"
 /// Type of a JWT, and of an access token.
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// Claims of the actor token that are taken over, and parameters of our own.
+/// Claims of the actor token that are read.
 const ACTOR_CLAIMS: &[&str] = &["lps_id", "lps_nom", "lps_version", "situation_exercice"];
 /// Characters of a claim or parameter.
 const TEXT_MAX_CHARS: usize = 256;
@@ -86,33 +87,58 @@ impl Exchange {
         }
     }
 
-    /// The claims of who acts: the person as the provider knows it, in the activity chosen.
+    /// The claims of who acts: the person as the provider knows it, in the activity chosen and in a mode that it may have.
     pub(super) fn claims(&self, person: &Value, number: &str) -> Result<Map<String, Value>, Refusal> {
-        let (profession, specialty) = self.activity(person)?;
+        if self.mode == Mode::Centre15 && !regulates(person) {
+            return Err(Refusal::of("invalid_grant", "the identity provider does not say that this person regulates for centre 15; ask for another mode"));
+        }
+        let chosen = self.activity(person)?;
         let mut claims: Map<String, Value> = self.actor.iter().filter(|(name, _)| ACTOR_CLAIMS.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect();
         let fixed = [("sub", number), ("role", Role::Practitioner.word()), ("auth_level", "direct"), ("scope", &self.scope), ("mode", self.mode.code())];
-        let free = [("profession", profession.as_str()), ("specialty", specialty.as_str()), ("reason", self.reason.as_str())];
+        let free = [("profession", chosen.profession.as_str()), ("specialty", &chosen.specialty), ("situation_exercice", &chosen.place), ("reason", &self.reason)];
         claims.extend(fixed.into_iter().chain(free.into_iter().filter(|(_, v)| !v.is_empty())).map(|(n, v)| (n.to_owned(), Value::from(v))));
+        if !chosen.place.is_empty() {
+            claims.insert("activities".into(), [chosen.place].as_slice().into());
+        }
         if self.secret {
             claims.insert("secret".into(), true.into());
         }
         Ok(claims)
     }
 
-    /// Profession and savoir-faire of the activity chosen, of the only one, or of a person without any.
-    fn activity(&self, person: &Value) -> Result<(String, String), Refusal> {
-        let chosen = self.actor.get("situation_exercice").and_then(Value::as_str).unwrap_or("");
+    /// The activity chosen, the only one, or that of a person without any.
+    fn activity(&self, person: &Value) -> Result<Chosen, Refusal> {
+        let named = self.actor.get("situation_exercice").and_then(Value::as_str).unwrap_or("");
         let exercices = person.pointer("/SubjectRefPro/exercices");
         let all = exercices.map_or(Some(Vec::new()), activities).ok_or(Refusal::of("invalid_grant", "the identity provider's answer cannot be read"))?;
-        if let Some(found) = choose_activity(&all, chosen) {
-            return Ok((found.profession.clone(), found.specialty.clone()));
+        if let Some(found) = choose_activity(&all, named) {
+            let place = named.split('|').next().filter(|p| !p.is_empty()).unwrap_or_else(|| found.place());
+            return Ok(Chosen { profession: found.profession.clone(), specialty: found.specialty.clone(), place: place.to_owned() });
         }
-        match (all.is_empty(), chosen) {
-            (true, "") => Ok((profession_alone(person), String::new())),
+        match (all.is_empty(), named) {
+            (true, "") => Ok(Chosen { profession: profession_alone(person), ..Chosen::default() }),
             (_, "") => Err(Refusal::of("invalid_request", "the person has several activities: the actor token must name one as situation_exercice")),
-            _ => Err(Refusal::of("invalid_request", "situation_exercice is none of the person's activities")),
+            _ => Err(Refusal::of(
+                "invalid_request",
+                "situation_exercice names none of the person's activities, or several of different professions or savoir-faire: name one as place|profession/savoir-faire",
+            )),
         }
     }
+}
+
+/// What is known of the activity chosen; empty for what is not told.
+#[derive(Default)]
+struct Chosen {
+    profession: String,
+    specialty: String,
+    /// Its place, as the request named it.
+    place: String,
+}
+
+/// Whether the provider says that a person acts for the medical regulation of centre 15.
+fn regulates(person: &Value) -> bool {
+    let claim = regulation_claim();
+    person.get(&claim.name).and_then(Value::as_str).is_some_and(|said| claim.values.iter().any(|v| v == said))
 }
 
 /// `10^1.2.250.1.213.1.1.5.5` of SubjectRole, when there is one alone.

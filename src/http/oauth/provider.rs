@@ -62,8 +62,8 @@ impl Provider {
         let form = format!("token={}&token_type_hint=access_token", percent(subject_token));
         let (client, path) = &self.introspection;
         let (status, body) = self.guarded(now_s, || client.call(path, &self.basic, Some(&form)))?;
-        match (status, parse_strict(&body)) {
-            (200, Some(answer)) => Ok(answer.get("active") == Some(&Value::Bool(true))),
+        match (status, parse_strict(&body).and_then(|answer| answer.get("active")?.as_bool())) {
+            (200, Some(active)) => Ok(self.understood(active)),
             _ => Err(self.failed(now_s, "introspection", status)),
         }
     }
@@ -73,8 +73,8 @@ impl Provider {
         let (client, path) = &self.person;
         let (status, body) = self.guarded(now_s, || client.call(path, &format!("Bearer {subject_token}"), None))?;
         match (status, parse_strict(&body)) {
-            (200, Some(answer)) => Ok(Some(answer)),
-            (401 | 403, _) => Ok(None),
+            (200, Some(answer)) => Ok(Some(self.understood(answer))),
+            (401 | 403, _) => Ok(self.understood(None)),
             _ => Err(self.failed(now_s, "userinfo", status)),
         }
     }
@@ -87,18 +87,17 @@ impl Provider {
     }
 
     fn carry_out(&self, now_s: i64, call: impl FnOnce() -> std::io::Result<(u16, Vec<u8>)>) -> Result<(u16, Vec<u8>), Unavailable> {
-        match call() {
-            Ok(answer) if answer.0 < 500 => {
-                self.breaker().succeeded();
-                Ok(answer)
-            }
-            Ok((status, _)) => Err(self.failed(now_s, "the provider", status)),
-            Err(cause) => {
-                tracing::warn!(%cause, "the identity provider does not answer");
-                self.breaker().failed(now_s);
-                Err(Unavailable)
-            }
-        }
+        call().map_err(|cause| {
+            tracing::warn!(%cause, "the identity provider does not answer");
+            self.breaker().failed(now_s);
+            Unavailable
+        })
+    }
+
+    /// Only an answer that says what was asked closes the breaker: a proxy's error page is one of status 200 as well.
+    fn understood<T>(&self, answer: T) -> T {
+        self.breaker().succeeded();
+        answer
     }
 
     fn failed(&self, now_s: i64, what: &str, status: u16) -> Unavailable {

@@ -10,12 +10,13 @@ use super::Verified;
 /// Tokens held at once.
 const HELD_MAX: usize = 8192;
 
-/// SHA-256 of a token and of the certificate it was shown with.
-pub(super) type Key = ([u8; 32], [u8; 32]);
+/// SHA-256 of a token and of the certificate it was shown with, and the generation of issuers that verified it: a check that was
+/// under way when the issuers changed holds its outcome under the old one, where nobody looks any more.
+pub(super) type Key = ([u8; 32], [u8; 32], u64);
 
-/// The key of a token on a connection.
-pub(super) fn key(token: &str, fingerprint: &[u8; 32]) -> Key {
-    (Sha256::digest(token.as_bytes()).into(), *fingerprint)
+/// The key of a token on a connection, under a generation of issuers.
+pub(super) fn key(token: &str, fingerprint: &[u8; 32], generation: u64) -> Key {
+    (Sha256::digest(token.as_bytes()).into(), *fingerprint, generation)
 }
 
 /// Verified tokens until they end; the tokens themselves are not kept.
@@ -49,5 +50,21 @@ impl TokenCache {
             }
         }
         held.insert(key, verified);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::Actor;
+
+    #[test]
+    fn what_another_generation_of_issuers_verified_is_not_found() {
+        let cache = TokenCache::default();
+        let late = key("t", &[1; 32], 0);
+        cache.clear();
+        cache.hold(late, Arc::new(Verified { actor: Actor::structure(), expires_s: 2000 }), 1000);
+        assert!(cache.find(&key("t", &[1; 32], 1), 1000).is_none());
+        assert!(cache.find(&late, 1000).is_some());
     }
 }

@@ -5,11 +5,11 @@
 //! | `sub` | PS_IdNat of a practitioner; any identifier of another role |
 //! | `role` | `practitioner` (the default), `auditor`, `administrator`, `holder`, `legal_representative` |
 //! | `profession`, `specialty` | codes of TRE_G15 and of the savoir-faire |
-//! | `situation_exercice` | the activity chosen |
+//! | `situation_exercice` | the activity chosen: a place, or `place|profession[/savoir-faire]` |
 //! | `activities` | every activity of the person, as Struct_IdNat; required choice when there are several |
 //! | `exercices` | the same as Pro Santé Connect writes it (SubjectRefPro) |
 //! | `mode`, `reason` | TRE_R248 (`normal`), and why the glass is broken |
-//! | `auth_level` | `direct` (the default), `air`, `indirect` |
+//! | `auth_level` | `direct`, `air`, `indirect`: absent it is the weakest, but of the development issuer `direct` |
 //! | `lps_id`, `lps_nom`, `lps_version` | the software |
 //! | `secret` | connexion secrète |
 //! | `ins` | of a holder or legal representative: `{"system", "value"}` or `system|value` |
@@ -37,12 +37,13 @@ pub(super) fn actor(claims: &Value, kind: IssuerKind) -> Result<Actor, TokenErro
     let patient = matches!(role, Role::Holder | Role::LegalRepresentative);
     Ok(Actor {
         role,
-        person: if role == Role::Practitioner { Some(person(claims)?) } else { required(claims, "sub").map(|_| None)? },
+        person: if role == Role::Practitioner { Some(person(claims, kind)?) } else { None },
+        subject: if role == Role::Practitioner { String::new() } else { required(claims, "sub")? },
         patient: if patient { Some(ins(claims)?) } else { None },
         software: Software { id: text(claims, "lps_id")?, name: text(claims, "lps_nom")?, version: text(claims, "lps_version")? },
         mode: word(claims, "mode", Mode::of)?.unwrap_or(Mode::Normal),
         reason: within(claims, "reason", REASON_MAX_CHARS)?,
-        level: word(claims, "auth_level", Level::of)?.unwrap_or(Level::Direct),
+        level: word(claims, "auth_level", Level::of)?.unwrap_or(if kind == IssuerKind::Development { Level::Direct } else { Level::Indirect }),
         secret: flag(claims, "secret")?,
         scopes: scopes(claims, if patient { "patient" } else { "user" })?,
         issuer: required(claims, "iss")?,
@@ -62,7 +63,9 @@ fn role(claims: &Value, kind: IssuerKind) -> Result<Role, TokenError> {
     if may && role != Role::Structure { Ok(role) } else { Err(TokenError::Role) }
 }
 
-fn person(claims: &Value) -> Result<Person, TokenError> {
+/// The person in the activity chosen. What the token says of it must agree with itself, and a choice must be one that the token's own
+/// list of activities knows; the development issuer alone may name a place without such a list.
+fn person(claims: &Value, kind: IssuerKind) -> Result<Person, TokenError> {
     let id = required(claims, "sub")?;
     if !is_person_number(&id) {
         return Err(TokenError::Claim("sub"));
@@ -72,16 +75,38 @@ fn person(claims: &Value) -> Result<Person, TokenError> {
         None => None,
         Some(listed) => Some(choose_activity(&activities(listed).ok_or(TokenError::Claim("exercices"))?, &situation).cloned().ok_or(TokenError::Activity)?),
     };
-    if let Some(listed) = claims.get("activities") {
-        let words = listed.as_array().and_then(|all| all.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
-        let listed = words.ok_or(TokenError::Claim("activities"))?;
-        let fits = if situation.is_empty() { listed.len() <= 1 } else { listed.contains(&situation.as_str()) };
-        if !fits {
-            return Err(TokenError::Activity);
-        }
+    let listed = claims.get("activities").map(|listed| listed_place(listed, &situation)).transpose()?;
+    if chosen.is_none() && listed.is_none() && !situation.is_empty() && kind != IssuerKind::Development {
+        return Err(TokenError::Activity);
     }
-    let or_chosen = |own: String, of: fn(&Activity) -> &String| if own.is_empty() { chosen.as_ref().map(|c| of(c).clone()).unwrap_or_default() } else { own };
-    Ok(Person { id, profession: or_chosen(text(claims, "profession")?, |a| &a.profession), specialty: or_chosen(text(claims, "specialty")?, |a| &a.specialty), situation })
+    let named = Named::read(&situation);
+    let own = |of: fn(&Activity) -> &String| chosen.as_ref().map(|c| of(c).as_str()).unwrap_or_default();
+    let place = if named.place.is_empty() { listed.unwrap_or_else(|| chosen.as_ref().map(|c| c.place().to_owned()).unwrap_or_default()) } else { named.place.to_owned() };
+    Ok(Person {
+        id,
+        profession: agreed([&text(claims, "profession")?, own(|a| &a.profession), named.profession.unwrap_or_default()])?,
+        specialty: agreed([&text(claims, "specialty")?, own(|a| &a.specialty), named.specialty.unwrap_or_default()])?,
+        situation: place,
+    })
+}
+
+/// The place of the only activity listed, or of the one that the situation names.
+fn listed_place(listed: &Value, situation: &str) -> Result<String, TokenError> {
+    let words = listed.as_array().and_then(|all| all.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+    let (words, named) = (words.ok_or(TokenError::Claim("activities"))?, Named::read(situation));
+    match (words.as_slice(), named.place) {
+        ([], "") => Ok(String::new()),
+        ([only], "") => Ok(Named::read(only).place.to_owned()),
+        (all, place) if all.contains(&place) || all.contains(&situation) => Ok(place.to_owned()),
+        _ => Err(TokenError::Activity),
+    }
+}
+
+/// What all that is said says, empty when nothing is.
+fn agreed(said: [&str; 3]) -> Result<String, TokenError> {
+    let mut words = said.into_iter().filter(|w| !w.is_empty());
+    let first = words.next().unwrap_or_default();
+    if words.all(|w| w == first) { Ok(first.to_owned()) } else { Err(TokenError::Activity) }
 }
 
 /// The number of a practitioner in a subject as Pro Santé Connect writes it: the PS_IdNat, or `f:…:PS_IdNat`.
@@ -121,13 +146,43 @@ pub fn activities(exercices: &Value) -> Option<Vec<Activity>> {
     Some(out)
 }
 
-/// The activity that a situation names, or the only one there is when none is named.
-pub fn choose_activity<'a>(all: &'a [Activity], situation: &str) -> Option<&'a Activity> {
-    match (all, situation) {
-        ([only], "") => Some(only),
-        (_, "") => None,
-        (several, named) => several.iter().find(|a| a.places.iter().any(|p| p == named)),
+impl Activity {
+    /// The place in the form that others know best; empty when none is told.
+    pub fn place(&self) -> &str {
+        self.places.first().map(String::as_str).unwrap_or_default()
     }
+
+    fn is(&self, named: &Named<'_>) -> bool {
+        let fits = |said: Option<&str>, own: &str| said.is_none_or(|s| s == own);
+        self.places.iter().any(|p| p == named.place) && fits(named.profession, &self.profession) && fits(named.specialty, &self.specialty)
+    }
+}
+
+/// A situation d'exercice as it is named: `place`, `place|profession` or `place|profession/savoir-faire`.
+struct Named<'a> {
+    place: &'a str,
+    profession: Option<&'a str>,
+    specialty: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    fn read(situation: &'a str) -> Self {
+        let (place, rest) = situation.split_once('|').map_or((situation, None), |(place, rest)| (place, Some(rest)));
+        let (profession, specialty) = rest.map_or((None, None), |r| r.split_once('/').map_or((Some(r), None), |(p, s)| (Some(p), Some(s))));
+        Self { place, profession, specialty }
+    }
+}
+
+/// The activity that a situation names, or the only one there is when none is named. None when two are meant that differ in
+/// profession or savoir-faire: they open different documents, so nothing is chosen silently.
+pub fn choose_activity<'a>(all: &'a [Activity], situation: &str) -> Option<&'a Activity> {
+    if situation.is_empty() {
+        return if let [only] = all { Some(only) } else { None };
+    }
+    let named = Named::read(situation);
+    let mut meant = all.iter().filter(|a| a.is(&named));
+    let first = meant.next()?;
+    meant.all(|a| a.profession == first.profession && a.specialty == first.specialty).then_some(first)
 }
 
 fn ins(claims: &Value) -> Result<Identifier, TokenError> {

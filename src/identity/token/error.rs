@@ -40,7 +40,7 @@ pub enum TokenError {
     Scope,
     /// The issuer may not speak for this role.
     Role,
-    /// Several activities and none chosen, or one that is not the person's.
+    /// Several activities and none chosen, one that is not or cannot be known to be the person's, or a profession that is not its own.
     Activity,
     /// The certificate is another person's.
     Person,
@@ -76,7 +76,7 @@ impl fmt::Display for TokenError {
             Self::Claim(name) => return write!(f, "the claim {name} is missing or has a value it may not have"),
             Self::Scope => "no word of scope is one of this server's",
             Self::Role => "the issuer may not speak for this role",
-            Self::Activity => "several activities and none of them chosen",
+            Self::Activity => "several activities and none of them chosen, or the choice, the profession or the savoir-faire is not that of an activity listed",
             Self::Person => "the client certificate is another person's",
             Self::Session => "the session at the identity provider has ended",
             Self::KeySet => "the set of keys cannot be read or names a key twice",

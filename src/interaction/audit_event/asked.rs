@@ -1,7 +1,9 @@
 //! The query of a search of the trace, understood, and compared with compact events.
 //! Spec: IHE ITI TF-2 3.81.4.1.2; FHIR R4 auditevent#search.
 
-use crate::audit::{Event, PERSON, STRUCTURE, TDE, TYPE, subtypes};
+use std::collections::HashMap;
+
+use crate::audit::{By, Event, STRUCTURE, TDE, TYPE, known_by, subtypes, unpacked};
 use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, time};
 use crate::identity::canonical_structure;
 use crate::interaction::{App, Call};
@@ -16,6 +18,10 @@ pub(super) enum What {
     Id,
     Patient,
     Agent,
+    /// SHA-256 of the certificate that was shown, or the issuer of the token.
+    AltId,
+    /// The token that was shown, as `urn:ietf:params:oauth:jti:…`.
+    Policy,
     Address,
     Type,
     Subtype,
@@ -35,6 +41,8 @@ const PARAMETERS: &[(&str, What)] = &[
     ("agent", What::Agent),
     ("agent.identifier", What::Agent),
     ("agent:identifier", What::Agent),
+    ("altid", What::AltId),
+    ("policy", What::Policy),
     ("address", What::Address),
     ("type", What::Type),
     ("subtype", What::Subtype),
@@ -68,6 +76,8 @@ pub(super) struct Asked {
     /// The parameters that were used, for the self link.
     pub used: Vec<(String, String)>,
     pub warnings: Vec<Issue>,
+    /// Numbers of the documents asked for by `entity` that the caller may know of, by their reference.
+    pub documents: HashMap<String, i64>,
 }
 
 /// Reads the query; unknown parameters are refused (strict handling) or ignored and reported.
@@ -92,7 +102,7 @@ pub(super) fn read(app: &App, call: &Call, query: &[(String, String)]) -> Result
 impl Asked {
     fn one(&mut self, app: &App, name: &str, value: &str) -> Result<bool> {
         match name {
-            "date" | "period-start" | "_lastUpdated" => self.dates.push(alternatives(value)?.into_iter().map(date).collect::<Result<_>>()?),
+            "date" | "period-start" | "period-end" | "_lastUpdated" => self.dates.push(alternatives(value)?.into_iter().map(date).collect::<Result<_>>()?),
             "patient.identifier" | "patient:identifier" => self.patient_identifiers.push(alternatives(value)?.into_iter().map(Identifier::asked).collect()),
             "_count" => {
                 self.count = value.parse::<usize>().map_err(|_| bad())?.min(app.config.limits.page_max);
@@ -108,7 +118,7 @@ impl Asked {
                 _ => return Ok(false),
             },
             _ => {
-                let Some((_, what)) = PARAMETERS.iter().find(|(code, _)| *code == name) else { return Ok(false) };
+                let Some((_, what)) = PARAMETERS.iter().find(|(code, _)| *code == name) else { return unknown(name) };
                 let any = alternatives(value)?.into_iter().map(|v| wanted(app, *what, v)).collect();
                 self.tests.push(Test { what: *what, any });
             }
@@ -155,6 +165,11 @@ impl Asked {
         self.tests.iter().all(|t| matches!(t.what, What::Patient | What::Agent | What::Type))
     }
 
+    /// The events up to a moment, µs UTC.
+    pub(super) fn until(at_us: i64) -> Self {
+        Self { dates: vec![vec![DateTest { prefix: DatePrefix::Le, low_us: at_us, high_us: at_us }]], ..Self::default() }
+    }
+
     /// The events of these openings.
     pub(super) fn openings(ids: Vec<String>) -> Self {
         let mut asked = Self::default();
@@ -162,9 +177,14 @@ impl Asked {
         asked
     }
 
-    /// Whether it matches with the entities that are left for the reader.
+    /// Whether it matches with the entities that are left for the reader, or was made from a document asked for.
     pub(super) fn fits_entities(&self, event: &Event) -> bool {
-        self.tests.iter().filter(|t| t.what == What::Entity).all(|t| t.fits(event))
+        self.tests.iter().filter(|t| t.what == What::Entity).all(|t| t.fits(event) || self.uses(t, event))
+    }
+
+    fn uses(&self, test: &Test, event: &Event) -> bool {
+        let numbers: Vec<i64> = test.any.iter().filter_map(|(_, reference)| self.documents.get(reference).copied()).collect();
+        !numbers.is_empty() && unpacked(&event.documents).any(|used| numbers.contains(&used))
     }
 }
 
@@ -177,14 +197,16 @@ impl Test {
 }
 
 /// System and code of what an event says.
-fn values(what: What, event: &Event) -> Vec<(&'static str, String)> {
+fn values(what: What, event: &Event) -> Vec<(&str, String)> {
     match what {
         What::Id => vec![("", event.id.clone())],
         What::Patient => event.patient.iter().map(|p| ("", p.clone())).collect(),
         What::Agent => {
-            let person = event.by.iter().filter(|by| !by.person.is_empty()).map(|by| (PERSON, by.person.clone()));
+            let person = event.by.iter().filter_map(known_by).map(|(system, value)| (system, value.to_owned()));
             [(STRUCTURE, event.structure.clone()), (STRUCTURE, canonical_structure(&event.structure))].into_iter().chain(person).collect()
         }
+        What::AltId => [event.fingerprint.clone()].into_iter().chain(event.by.iter().map(|by| by.issuer.clone())).filter(|id| !id.is_empty()).map(|id| ("", id)).collect(),
+        What::Policy => event.by.iter().filter_map(By::policy).map(|policy| ("", policy)).collect(),
         What::Address => vec![("", event.address.clone())],
         What::Type => vec![(TYPE.0, TYPE.1.to_owned())],
         What::Subtype => subtypes(event),
@@ -200,12 +222,22 @@ fn wanted(app: &App, what: What, text: &str) -> (Option<String>, String) {
     match what {
         What::Patient => (None, app.local(text).trim_start_matches("Patient/").to_owned()),
         What::Entity => (None, app.local(text).to_owned()),
-        What::Id | What::Address | What::Request | What::Opening => (None, text.trim_start_matches('|').to_owned()),
+        What::Id | What::AltId | What::Policy | What::Address | What::Request | What::Opening => (None, text.trim_start_matches('|').to_owned()),
         _ => match text.split_once('|') {
             Some((system, code)) => (Some(system.to_owned()), code.to_owned()),
             None => (None, text.to_owned()),
         },
     }
+}
+
+/// A parameter that is not there is reported, or refused under strict handling; a modifier or a chain on one that is there is refused always.
+/// Spec: FHIR R4 search#modifiers.
+fn unknown(name: &str) -> Result<bool> {
+    let base = name.split([':', '.']).next().unwrap_or_default();
+    if base != name && (PARAMETERS.iter().any(|(code, _)| *code == base) || matches!(base, "date" | "period-start" | "period-end" | "_lastUpdated")) {
+        return Err(Fault::new(FaultKind::UnknownParameter, 985, "this modifier or chain is not supported on this search parameter; see metadata"));
+    }
+    Ok(false)
 }
 
 /// No parameter of the trace has a value with a comma in it, so none is escaped.

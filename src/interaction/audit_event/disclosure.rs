@@ -68,7 +68,7 @@ fn known(reader: &mut Reader<'_>, events: &[Event]) -> Result<HashSet<String>> {
 }
 
 fn reduced(call: &Call, known: &HashSet<String>, mut event: Event) -> Option<Event> {
-    let own = canonical_structure(&event.structure) == call.visibility.structure();
+    let own = call.visibility.is_structure(&canonical_structure(&event.structure));
     if !own {
         event.query = None;
     }

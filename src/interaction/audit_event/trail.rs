@@ -12,7 +12,7 @@ use crate::interaction::{App, Call};
 
 /// Matching events that one search takes of each source.
 pub(super) const MAX_EVENTS: usize = 10_000;
-/// Lines of the log that one search looks at.
+/// Lines of the log, of the time asked for, that one search looks at.
 pub(super) const MAX_LINES: usize = 1_000_000;
 /// µs by which the order of the lines and that of the arrivals may differ: the longest a request can take.
 const SLACK_US: i64 = 3_600_000_000;
@@ -29,8 +29,8 @@ pub(super) struct Bounds {
 pub(super) struct Trail {
     pub entries: Vec<Entry>,
     pub bounds: Bounds,
-    /// Older events were left out.
-    pub cut: bool,
+    /// See [`Found::cut_us`].
+    pub cut_us: Option<i64>,
 }
 
 /// Every entry that matches and that the caller may read: for the holder one per access, for others one per event.
@@ -40,11 +40,13 @@ pub(super) fn gather(app: &App, call: &Call, asked: &Asked, bounds: Option<Bound
     // An access is of the time asked for when any part of it is.
     let mut entries: Vec<Entry> = if accesses { audit::entries(found.events) } else { found.events.into_iter().map(Entry::alone).collect() };
     entries.retain(|entry| entry.all().any(|e| asked.fits_dates(e)));
+    // What is not later than the newest event that was left out comes with that one, from whichever source: never twice.
+    entries.retain(|entry| found.cut_us.is_none_or(|cut_us| entry.event.at_us > cut_us));
     entries.sort_by(|a, b| (b.event.at_us, &b.event.id).cmp(&(a.event.at_us, &a.event.id)));
     if asked.oldest_first {
         entries.reverse();
     }
-    Ok(Trail { entries, bounds: found.bounds, cut: found.cut })
+    Ok(Trail { entries, bounds: found.bounds, cut_us: found.cut_us })
 }
 
 /// Of the entries that are shown to a holder, gives those that begin an opening their parts: an event is the same however it was found.
@@ -69,31 +71,48 @@ fn reads_accesses(call: &Call) -> bool {
 }
 
 /// Events of both sources.
-struct Found {
-    events: Vec<Event>,
+pub(super) struct Found {
+    pub events: Vec<Event>,
     bounds: Bounds,
-    cut: bool,
+    /// When the newest event is of that was left out, µs UTC; none when all were looked at.
+    pub cut_us: Option<i64>,
 }
 
 /// Every event that matches and that the caller may read, in no order; of a time that is wider by `beside` µs when that is not 0.
 fn events(app: &App, call: &Call, asked: &Asked, bounds: Option<Bounds>, beside_us: i64) -> Result<Found> {
+    let mut found = all(app, call, asked, bounds, beside_us)?;
+    found.events = app.store.read(&call.visibility, |reader| disclosed(reader, call, std::mem::take(&mut found.events)))?;
+    found.events.retain(|e| asked.fits_entities(e));
+    Ok(found)
+}
+
+/// Every event that matches, whoever may read it: for counting alone, never for an answer.
+pub(super) fn undisclosed(app: &App, call: &Call, asked: &Asked) -> Result<Found> {
+    all(app, call, asked, None, 0)
+}
+
+fn all(app: &App, call: &Call, asked: &Asked, bounds: Option<Bounds>, beside_us: i64) -> Result<Found> {
     let (low, high) = asked.range();
     let (low, high) = (low.saturating_sub(beside_us), high.saturating_add(beside_us));
     let needle = asked.needle();
-    let fits = |e: &Event| asked.fits(e) && (beside_us > 0 || asked.fits_dates(e));
-    let mut logged = Logged { fits: &fits, needle: &needle, low, high, newest: bounds.map(|b| b.log), events: Vec::new(), lines: 0, cut: false };
-    app.read_log.newest(|line| logged.see(line))?;
-    let Logged { newest, mut events, cut: log_cut, .. } = logged;
+    let fits = |e: &Event| asked.fits(e) && asked.fits_entities(e) && (beside_us > 0 || asked.fits_dates(e));
+    let mut logged = Logged { fits: &fits, needle: &needle, low, high, newest: bounds.map(|b| b.log), events: Vec::new(), lines: 0, most: MAX_LINES, cut_us: None };
+    let later = |line: &str| number_after(line, "\"at_us\":").is_some_and(|at_us| at_us > high.saturating_add(SLACK_US));
+    if high == i64::MAX {
+        app.read_log.newest(|line| logged.see(line))?
+    } else {
+        app.read_log.newest_but(later, |line| logged.see(line))?
+    }
+    let Logged { newest, mut events, cut_us: log_cut, .. } = logged;
     let limit = i64::try_from(MAX_EVENTS).unwrap_or(i64::MAX);
-    let (mut events, commit, written_cut) = app.store.read(&call.visibility, |reader| {
+    let (commit, written_cut) = app.store.read(&call.visibility, |reader| {
         let commit = bounds.map_or_else(|| reader.commit(), |b| b.commit);
         let lines = reader.audit_lines((low, high.saturating_add(SLACK_US)), commit, &needle, limit)?;
         events.extend(lines.iter().filter_map(|l| event_of(l)).filter(|e| fits(e)));
-        let shown = disclosed(reader, call, std::mem::take(&mut events))?;
-        Ok((shown, commit, lines.len() >= MAX_EVENTS))
+        let oldest = lines.last().filter(|_| lines.len() >= MAX_EVENTS).and_then(|l| number_after(l, "\"at_us\":"));
+        Ok((commit, oldest))
     })?;
-    events.retain(|e| asked.fits_entities(e));
-    Ok(Found { events, bounds: Bounds { commit, log: newest.unwrap_or(0) }, cut: log_cut || written_cut })
+    Ok(Found { events, bounds: Bounds { commit, log: newest.unwrap_or(0) }, cut_us: log_cut.max(written_cut) })
 }
 
 /// One event by its id, when the caller may read it.
@@ -122,8 +141,11 @@ struct Logged<'a> {
     /// Number of the newest line of this search.
     newest: Option<i64>,
     events: Vec<Event>,
+    /// Lines of the range looked at, and how many may be.
     lines: usize,
-    cut: bool,
+    most: usize,
+    /// When the newest line is of that was left out.
+    cut_us: Option<i64>,
 }
 
 impl Logged<'_> {
@@ -135,12 +157,15 @@ impl Logged<'_> {
         if at_us < self.low.saturating_sub(SLACK_US) {
             return ControlFlow::Break(());
         }
+        if !(self.low..=self.high).contains(&at_us) {
+            return ControlFlow::Continue(());
+        }
         self.lines += 1;
-        if self.lines > MAX_LINES || self.events.len() >= MAX_EVENTS {
-            self.cut = true;
+        if self.lines > self.most || self.events.len() >= MAX_EVENTS {
+            self.cut_us = Some(at_us);
             return ControlFlow::Break(());
         }
-        if (self.low..=self.high).contains(&at_us) && line.contains(self.needle) {
+        if line.contains(self.needle) {
             self.events.extend(event_of(line).filter(|e| (self.fits)(e)));
         }
         ControlFlow::Continue(())
@@ -171,7 +196,7 @@ mod tests {
     }
 
     fn logged(low: i64, newest: Option<i64>) -> Logged<'static> {
-        Logged { fits: &|_| true, needle: "", low, high: i64::MAX, newest, events: Vec::new(), lines: 0, cut: false }
+        Logged { fits: &|_| true, needle: "", low, high: i64::MAX, newest, events: Vec::new(), lines: 0, most: 3, cut_us: None }
     }
 
     #[test]
@@ -182,14 +207,17 @@ mod tests {
         let mut later = logged(10, Some(7));
         assert!(later.see(&line(8, 30)).is_continue() && later.see(&line(7, 20)).is_continue() && later.see(&line(6, 9)).is_continue());
         assert_eq!(later.events.len(), 1);
-        assert!(later.see(&line(5, 9 - SLACK_US)).is_break() && !later.cut);
+        assert!(later.see(&line(5, 9 - SLACK_US)).is_break() && later.cut_us.is_none());
     }
 
     #[test]
-    fn the_bound_is_told_when_it_cuts() {
-        let mut walk = logged(i64::MIN, None);
-        walk.lines = MAX_LINES - 1;
-        assert!(walk.see(&line(2, 0)).is_continue() && !walk.cut);
-        assert!(walk.see(&line(1, 0)).is_break() && walk.cut);
+    fn the_bound_counts_the_lines_of_the_time_asked_for_and_says_where_it_cut() {
+        let mut walk = Logged { high: 100, ..logged(i64::MIN, None) };
+        for number in (10..50).rev() {
+            assert!(walk.see(&line(number, 1000)).is_continue(), "later lines count for nothing");
+        }
+        assert!((7..10).rev().all(|number| walk.see(&line(number, number)).is_continue()) && walk.cut_us.is_none());
+        assert!(walk.see(&line(6, 6)).is_break());
+        assert_eq!((walk.cut_us, walk.events.len()), (Some(6), 3));
     }
 }

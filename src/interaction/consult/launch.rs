@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Opening, Traits, Visit};
-use crate::access::{Rule, may};
+use crate::access::{Rule, in_words, may};
 use crate::audit::Action;
 use crate::fhir::{Actor, Fault, FaultKind, Identifier, Level, Mode, Result, Role};
 use crate::identity::parse_strict;
@@ -90,7 +90,7 @@ fn acting(actor: &Actor, asked: &Value) -> Result<Actor> {
 /// `Forbidden` without a reason, `BadValue` for one that is too long.
 pub(super) fn breaking(actor: &Actor, reason: &str) -> Result<Actor> {
     let reason = reason.trim();
-    if !reason.chars().any(char::is_alphanumeric) {
+    if !in_words(reason) {
         let rule = Rule::BrisDeGlaceWithoutReason;
         return Err(Fault::new(FaultKind::Forbidden, 759, rule.caller()).for_a_reader().because(rule.code()));
     }
@@ -120,11 +120,12 @@ pub(in crate::interaction) fn patient(app: &App, call: &Call, reader: &mut Reade
     if !local.contains('|') {
         return Err(Fault::new(FaultKind::BadValue, 762, "patient is Patient/ID or system|value").at("patient"));
     }
-    let mut found = reader.by_identifier("Patient", &Identifier::asked(local))?;
+    let asked = Identifier::asked(local);
+    let mut found = reader.by_identifier("Patient", &asked)?;
     match (found.pop(), found.is_empty()) {
         (Some(row), true) => Ok(row),
         (None, _) => {
-            app.throttle.count(call, Limit::UnknownPatient, local);
+            app.throttle.count(call, Limit::UnknownPatient, &asked.value);
             Err(read::not_here())
         }
         _ => Err(Fault::new(FaultKind::MultipleMatches, 763, "several patients carry this identifier").at("patient")),

@@ -7,15 +7,17 @@ use super::{Imported, Visit};
 use crate::access::{Rule, person_key};
 use crate::audit::Action;
 use crate::fhir::{Actor, Fault, FaultKind, Result};
+use crate::interaction::dispatch::may_ask;
 use crate::interaction::{Answer, App, Call, Method, notices, read};
 use crate::store::{Operation, Plan};
 
 /// µs of a day.
 const DAY_US: i64 = 86_400_000_000;
 
-/// Whether consent or bris de glace can open a record that was refused: not one that is closed, nor to somebody whom the patient blocked.
+/// Whether consent or bris de glace can open a record that was refused: not one that is closed, nor to somebody whom the patient blocked or
+/// to whose profession the matrix opens nothing.
 pub fn may_be_opened(refusal: &Fault) -> bool {
-    ![Rule::RecordClosed, Rule::Blocked].iter().any(|rule| refusal.cause.as_deref() == Some(rule.code()))
+    ![Rule::RecordClosed, Rule::Blocked, Rule::ProfessionClosed].iter().any(|rule| refusal.cause.as_deref() == Some(rule.code()))
 }
 
 /// Parameters of `$key-info` that the page takes: what it was asked with, it shows. `section` and those after it are the page's own.
@@ -34,17 +36,23 @@ pub fn views(app: &App) -> Vec<(String, String)> {
     app.rules.profiles().all().iter().map(|p| (p.id.clone(), p.title.clone())).collect()
 }
 
-/// Refuses a document of another record than the patient's, in the words of one that does not exist. The event names what was asked for
+/// Refuses a document of another record than the patient's, and one that the caller may not see, in the words of one that does not exist;
+/// whether he may ask at all comes first. The event names what was asked for
 /// before anything is known of it: in the trail, too, hidden, elsewhere and nowhere are the same.
 ///
 /// # Errors
-/// `NotFound`.
+/// `NotFound`; `Forbidden` for who may ask of no document, or has no right to the patient's record.
 pub fn of_patient(app: &App, call: &Call, patient: &str, id: &str) -> Result<()> {
     call.touched(format!("DocumentReference/{id}"));
+    may_ask(call)?;
     app.store.read(&call.visibility, |reader| {
         let home = reader.place("Patient", patient)?.ok_or_else(read::not_here)?.record;
-        let record = reader.decided_facts("DocumentReference", id)?.map(|found| found.0);
-        if record == Some(home) { Ok(()) } else { Err(read::not_here()) }
+        let record = reader.place("DocumentReference", id)?.map(|place| place.record);
+        if record == Some(home) {
+            return Ok(());
+        }
+        reader.open_to_caller(home)?;
+        Err(read::not_here())
     })
 }
 

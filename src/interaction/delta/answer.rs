@@ -32,6 +32,7 @@ impl Parts<'_> {
     pub(super) fn written(&self, reader: &mut Reader<'_>) -> Result<Vec<u8>> {
         let shown = self.changes.get(..self.count).unwrap_or(&self.changes);
         let mut parameters = self.head(reader, shown)?;
+        self.call.used(shown.iter().filter_map(|c| c.now).map(|now| now.row.document));
         let gone: Vec<String> = shown.iter().filter(|c| c.now.is_none()).map(|c| c.id.to_string()).collect();
         let names = reader.named_before(self.record, &gone)?;
         for change in shown {

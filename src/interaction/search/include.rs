@@ -104,7 +104,7 @@ impl Included {
 
 fn included(reader: &mut Reader<'_>, kind: &str, id: &str) -> Result<Option<(i64, Vec<u8>)>> {
     let found = if id.starts_with(App::DERIVED) {
-        facts::located(reader, kind, id)
+        facts::located(reader, kind, id).map(|found| found.map(|(place, bytes)| (place.record, bytes)))
     } else {
         reads::one(reader, kind, id, None).map(|one| match one {
             reads::One::Stored(found) if !found.row.deleted => Some((found.row.record, found.body)),

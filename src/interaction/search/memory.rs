@@ -30,7 +30,9 @@ struct Candidate {
 /// Runs the search.
 pub(super) fn find(reader: &mut Reader<'_>, call: &Call, row: &ResourceRow, asked: &Asked, cursor: Option<&Cursor>) -> Result<Matches> {
     let records = records(reader, call, asked)?;
-    if row.kind != "Patient" {
+    // A practitioner asks for the state of his authorisation before it is given.
+    let asks_state = row.kind == "Consent" && reader.consents_about_caller(&[])?.is_some();
+    if row.kind != "Patient" && !asks_state {
         records.iter().flatten().try_for_each(|record| reader.open_to_caller(*record))?;
     }
     let found = candidates(reader, row, asked, records.as_ref())?.into_iter();
@@ -113,7 +115,7 @@ fn by_ids(reader: &mut Reader<'_>, row: &ResourceRow, ids: &BTreeSet<&String>) -
         let bytes = if id.starts_with(App::DERIVED) {
             facts::one(reader, &row.kind, id)?
         } else {
-            reader.found(&row.kind, id, None)?.filter(|f| !f.row.deleted).map(|f| existence::shown(reader, f)).transpose()?.map(|f| f.body)
+            reader.found(&row.kind, id, None)?.filter(|f| !f.row.deleted).map(|f| existence::state(reader, f)).transpose()?.map(|f| f.body)
         };
         if let Some(bytes) = bytes {
             out.push(Candidate { record: place.record, value: parse(&bytes)? });
@@ -133,7 +135,7 @@ fn by_identifiers(reader: &mut Reader<'_>, row: &ResourceRow, any: &[Token]) -> 
         for version in found {
             let (record, id) = (version.record, version.id.clone());
             let found = reader.with_body(version)?;
-            out.insert(id, Candidate { record, value: parse(&existence::shown(reader, found)?.body)? });
+            out.insert(id, Candidate { record, value: parse(&existence::state(reader, found)?.body)? });
         }
     }
     Ok(out.into_values().collect())

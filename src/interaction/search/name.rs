@@ -3,7 +3,7 @@
 
 /// A name taken apart: `author:Practitioner.family:contains` is code `author.family`, target `Practitioner`, modifier `contains`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(in crate::interaction) struct Name {
     /// As the query wrote it.
     pub whole: String,
     pub code: String,
@@ -12,7 +12,7 @@ pub(super) struct Name {
 }
 
 /// Reads a name in each of its spellings: `subject:Patient`, `source.Patient.given` (as PDSm writes it), `related:identifier`.
-pub(super) fn spelt(name: &str) -> Option<Name> {
+pub(in crate::interaction) fn spelt(name: &str) -> Option<Name> {
     let steps: Vec<&str> = name.split('.').collect();
     let (head, middle, tail) = match steps.as_slice() {
         [head] => (*head, None, None),

@@ -78,9 +78,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Whether a person is asked for by a number, which could be walked through.
-    pub(super) fn names_identity(&self, row: &ResourceRow) -> bool {
-        row.kind == "Patient" && !self.identifiers.is_empty() || self.patients.iter().flatten().any(|p| matches!(p, PatientBy::Identifier(_)))
+    /// The numbers by which persons are asked for: they could be walked through.
+    pub(super) fn numbers(&self, row: &ResourceRow) -> Vec<Identifier> {
+        let own = self.identifiers.iter().flatten().filter(|t| row.kind == "Patient" && !t.1.is_empty());
+        let own = own.map(|(system, value)| Identifier { system: system.clone(), value: value.clone() });
+        own.chain(self.patients.iter().flatten().filter_map(|p| if let PatientBy::Identifier(number) = p { Some(number.clone()) } else { None })).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::document::Slots;
 use super::super::patient;
 use super::super::reference::{self, Added, Incoming, Payload};
-use super::super::{Method, binary_create, resource};
+use super::super::{Method, binary_create, feeding, resource};
 use super::step::Step;
 use super::work::{Answered, Bench, Work};
 use crate::fhir::{Fault, FaultKind, Result};
@@ -26,6 +26,7 @@ impl Work {
         self.subject(bench, reader, &subject, hint.as_ref())?;
         let name = self.names.get(&subject).cloned().unwrap_or(subject);
         let record = self.records.get(&name).copied().ok_or_else(|| patient::unknown("DocumentReference.subject"))?;
+        identity(bench, &name)?;
         let sent = sent.renamed(&self.names, reader)?;
         let unique = xds::entry_of_reference(&sent.value).unique_id;
         if !unique.value.is_empty() && !self.unique.insert(unique) {
@@ -102,6 +103,13 @@ impl Work {
         bench.call.about(&chosen.id);
         Ok(())
     }
+}
+
+/// Refuses to feed under the identity of a patient (`Patient/id`) whom this Bundle itself makes, when it is not qualified: it is not stored
+/// yet. See [`feeding::open_record`].
+pub(super) fn identity(bench: &Bench<'_>, name: &str) -> Result<()> {
+    let made = bench.steps.iter().find(|s| s.method == Method::Post && s.row.kind == "Patient" && format!("Patient/{}", s.id) == name);
+    made.and_then(|s| s.resource).map_or(Ok(()), |patient| feeding::identity(bench.call, patient))
 }
 
 fn part_bytes(part: &Step<'_>) -> Result<Payload> {

@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use super::super::home::{self, Home};
 use super::super::planning::Planned;
 use super::super::resource::{self, Sent, Slot};
-use super::super::{App, Call, Method, batch, create, delete, dispatch, patch, patient, read, update};
+use super::super::{App, Call, Method, batch, create, delete, dispatch, feeding, patch, patient, read, rights, update};
+use super::documents;
 use super::step::Step;
 use crate::config::Validation;
 use crate::fhir::{Fault, FaultKind, Identifier, Issue, IssueType, Result, gate};
@@ -54,7 +55,7 @@ pub(in crate::interaction) fn plan(app: &App, call: &Call, bundle: &Sent, offer:
     let mut work = Work::new(offer, app.config.limits.answer_bytes);
     app.store.read(&call.visibility.feeding(), |reader| {
         for step in &mut steps {
-            work.name(app, reader, step)?;
+            work.name((app, call), reader, step)?;
         }
         let mut order: Vec<usize> = (0..steps.len()).collect();
         order.sort_by_key(|i| steps.get(*i).map_or(0, rank));
@@ -132,11 +133,12 @@ impl Work {
     }
 
     /// Gives a create its id, or finds the resource its If-None-Exist names.
-    fn name(&mut self, app: &App, reader: &mut Reader<'_>, step: &mut Step<'_>) -> Result<()> {
+    fn name(&mut self, (app, call): (&App, &Call), reader: &mut Reader<'_>, step: &mut Step<'_>) -> Result<()> {
         if step.method == Method::Post {
             step.id = app.new_id();
             if let Some(condition) = step.if_none_exist
-                && let Some((record, found)) = create::existing(reader, step.row, condition).map_err(|e| e.at(format!("Bundle.entry[{}].request.ifNoneExist", step.index)))?
+                && let Some((record, found)) =
+                    create::existing((app, call), reader, step.row, condition).map_err(|e| e.at(format!("Bundle.entry[{}].request.ifNoneExist", step.index)))?
             {
                 step.id.clone_from(&found.id);
                 self.records.insert(format!("{}/{}", step.row.kind, found.id), record);
@@ -248,7 +250,10 @@ impl Work {
             self.subject(bench, reader, &subject, None)?;
         }
         let sent = sent.renamed(&self.names, reader)?;
-        if step.row.kind == "Patient" && step.method == Method::Post && self.known_patient(reader, step, &sent)? {
+        if step.row.kind == "Patient" {
+            feeding::qualified(call, &sent.value)?;
+        }
+        if step.row.kind == "Patient" && step.method == Method::Post && self.known_patient(bench, reader, step, &sent)? {
             return Ok(());
         }
         let current = if step.method == Method::Put { reader.version(&step.row.kind, &step.id, None)? } else { None };
@@ -262,14 +267,17 @@ impl Work {
             folder(reader, current)?;
         }
         let known = sent.patient(step.row).and_then(|p| self.records.get(p).copied());
+        if !rights::is_choice(&step.row.kind) {
+            sent.patient(step.row).map_or(Ok(()), |name| documents::identity(bench, name))?;
+        }
         let home = match (known, &current) {
             (Some(record), None) => Home::known(record),
-            _ => home::record_for(app, reader, step.row, &sent, current.as_ref().map(|c| c.record))?,
+            _ => home::record_for((app, call), reader, step.row, &sent, current.as_ref().map(|c| c.record))?,
         };
         let record = home.record;
         self.plan.operations.extend(home.operations);
         self.plan.preconditions.extend(home.preconditions);
-        self.claim(reader, step, &sent, current.as_ref().map(|c| c.rid))?;
+        self.claim(bench, reader, step, &sent, current.as_ref().map(|c| c.rid))?;
         if step.row.kind == "Patient" {
             self.records.insert(format!("Patient/{}", step.id), record);
             call.about(&step.id);
@@ -280,8 +288,8 @@ impl Work {
             Some(c) => Precondition::VersionIs { kind: step.row.kind.clone(), id: step.id.clone(), number: c.number },
             None => Precondition::IdUnused { kind: step.row.kind.clone(), id: step.id.clone() },
         });
-        let decision = update::decided(app, call, reader, step.row, &sent, &update::Going { record, rid, current: current.as_ref() })?;
-        let bytes = sent.with_identity(app, &step.id, number)?;
+        let decision = update::decided(app, call, reader, step.row, &sent, &update::Going { record, rid, current: current.as_ref(), planned: &self.plan.operations })?;
+        let bytes = sent.filed(step.row, home.patient.as_deref())?.with_identity(app, &step.id, number)?;
         let document = if step.method == Method::Post && xds::is_submission_set(&sent.value) { self.seen_with(record, rid) } else { 0 };
         let slot = Slot { kind: &step.row.kind, id: &step.id, record, rid, number, document };
         self.plan.operations.push(Operation::Put(Box::new(resource::put(slot, bytes)?)));
@@ -293,7 +301,7 @@ impl Work {
     }
 
     /// Identifiers that no other resource may carry: the INS of a Patient, and what If-None-Exist asks for.
-    fn claim(&mut self, reader: &mut Reader<'_>, step: &Step<'_>, sent: &Sent, own: Option<i64>) -> Result<()> {
+    fn claim(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, step: &Step<'_>, sent: &Sent, own: Option<i64>) -> Result<()> {
         let condition = step.if_none_exist.filter(|_| step.method == Method::Post).and_then(create::identifier_of);
         let mut wanted: HashSet<Identifier> = HashSet::new();
         if let Some(identifier) = condition {
@@ -301,7 +309,7 @@ impl Work {
             self.claim_all(vec![free])?;
         }
         if step.row.kind == "Patient" {
-            patient::refuse_known(reader, &sent.value, &step.id)?;
+            patient::refuse_known(bench.app, bench.call, reader, &sent.value, &step.id)?;
             wanted.extend(patient::ins_of(&sent.value));
         }
         let kind = &step.row.kind;
@@ -342,11 +350,11 @@ impl Work {
     }
 
     /// ITI-65 sends the Patient along: one whose INS is known here is used as it stands.
-    fn known_patient(&mut self, reader: &mut Reader<'_>, step: &Step<'_>, sent: &Sent) -> Result<bool> {
+    fn known_patient(&mut self, bench: &Bench<'_>, reader: &mut Reader<'_>, step: &Step<'_>, sent: &Sent) -> Result<bool> {
         if self.offer != Offer::ProvideDocuments {
             return Ok(false);
         }
-        let Some(known) = patient::known(reader, &sent.value)? else { return Ok(false) };
+        let Some(known) = patient::known(bench.app, bench.call, reader, &sent.value)? else { return Ok(false) };
         self.records.insert(known.reference(), known.record);
         if let Some(url) = step.full_url {
             self.names.insert(url.to_owned(), known.reference());

@@ -10,10 +10,10 @@ use diesel::prelude::*;
 use super::super::conn::Conn;
 use super::super::erasure::erase;
 use super::super::given::Given;
-use super::super::plan::{AuditLine, ChangeDocument, DocumentText, Facts, Job, NewDocument, Operation, PIECE, Plan, Put};
+use super::super::plan::{AuditLine, DocumentText, Facts, Job, NewDocument, Operation, PIECE, Plan, Put};
 use super::super::schema::*;
-use super::{Written, chained};
-use crate::access::{Choice, labels};
+use super::{Sealer, Trail, Written, chained, change, sealed};
+use crate::access::Choice;
 use crate::fhir::{Fault, FaultKind};
 
 /// `until_commit` of a row that holds now.
@@ -22,7 +22,7 @@ pub const OPEN: i64 = i64::MAX;
 /// zstd level of bodies and blobs: 3 costs a tenth of the fsync it saves bytes for.
 const ZSTD_LEVEL: i32 = 3;
 
-type Done = std::result::Result<(), super::Rollback>;
+pub(super) type Done = std::result::Result<(), super::Rollback>;
 
 macro_rules! insert_rows {
     ($conn:expr, $table:expr, $rows:expr) => {{
@@ -72,7 +72,7 @@ pub(super) fn operations(conn: &mut Conn, all: &[Operation], symbols: &HashMap<(
             }
             Operation::Put(p) => put(conn, p, symbols, at)?,
             Operation::NewDocument(d) => new_document(conn, d, at)?,
-            Operation::ChangeDocument(c) => change_document(conn, c)?,
+            Operation::ChangeDocument(c) => change::document(conn, c)?,
             Operation::Facts(f) => facts(conn, f, at)?,
             Operation::Text(t) => text(conn, t)?,
             Operation::AdoptBinary { id, from, record, document } => {
@@ -344,38 +344,6 @@ fn new_job(conn: &mut Conn, new: &Job) -> Done {
     Ok(())
 }
 
-fn change_document(conn: &mut Conn, c: &ChangeDocument) -> Done {
-    let one = document::table.filter(document::number.eq(c.number));
-    if let Some(superseded) = c.superseded {
-        diesel::update(one).set(document::superseded.eq(superseded)).execute(conn)?;
-    }
-    if let Some(archived) = c.archived {
-        diesel::update(one).set(document::archived.eq(archived)).execute(conn)?;
-    }
-    if let Some(deleted) = c.deleted {
-        diesel::update(one).set(document::deleted.eq(deleted)).execute(conn)?;
-    }
-    if let Some(at_us) = c.visible_from_us {
-        diesel::update(one).set(document::visible_from_us.eq(at_us)).execute(conn)?;
-    }
-    if let Some(set) = c.labels {
-        label_chain(conn, c.number, set)?;
-    }
-    Ok(())
-}
-
-/// The level (N, R, V) is the document's own; who may see it at all holds for its whole replacement chain.
-fn label_chain(conn: &mut Conn, number: i64, set: i32) -> Done {
-    let chain: i64 = document::table.filter(document::number.eq(number)).select(document::chain).first(conn)?;
-    let all: Vec<(i64, i32)> = document::table.filter(document::chain.eq(chain)).select((document::number, document::labels)).load(conn)?;
-    for (other, labels) in all {
-        let level = if other == number { set } else { labels } & !labels::VISIBILITY;
-        let new = level | (set & labels::VISIBILITY);
-        diesel::update(document::table.filter(document::number.eq(other))).set(document::labels.eq(new)).execute(conn)?;
-    }
-    Ok(())
-}
-
 fn facts(conn: &mut Conn, f: &Facts, at: Written) -> Done {
     insert_rows!(
         conn,
@@ -425,12 +393,23 @@ pub(super) fn receipt(conn: &mut Conn, receipt: Option<&(String, Vec<u8>)>, at: 
     Ok(())
 }
 
-/// Writes the audit lines, each carrying the hash of the one before; returns the new head and the last number.
-pub(super) fn audit(conn: &mut Conn, lines: &[AuditLine], mut number: i64, mut chain: String, at: Written) -> std::result::Result<(String, i64), super::Rollback> {
-    for one in lines {
+/// Writes the audit lines, each carrying the hash of the one before `(number, hash)`, the last of them sealed; returns the last number
+/// and hash.
+pub(super) fn audit(
+    conn: &mut Conn,
+    lines: &[AuditLine],
+    (mut number, mut chain): (i64, String),
+    at: Written,
+    sealer: Option<&Sealer>,
+) -> std::result::Result<(String, i64), super::Rollback> {
+    for (index, one) in lines.iter().enumerate() {
         number += 1;
         // What its row says stands in the line as well: a row moved in time or out of sight shows.
-        let line = format!("{{\"prev\":\"{chain}\",\"number\":{number},\"commit\":{},\"written_us\":{},\"record\":{},\"event\":{}}}", at.commit, at.at_us, one.record, one.line);
+        let mut line =
+            format!("{{\"prev\":\"{chain}\",\"number\":{number},\"commit\":{},\"written_us\":{},\"record\":{},\"event\":{}}}", at.commit, at.at_us, one.record, one.line);
+        if let Some(sealer) = sealer.filter(|_| index + 1 == lines.len()) {
+            line = sealed(Trail::Writes, &line, sealer).ok_or_else(|| Fault::new(FaultKind::Busy, 971, "the trail cannot be sealed, so nothing is written; try again"))?;
+        }
         chain = chained(&line);
         diesel::insert_into(audit_event::table)
             .values((

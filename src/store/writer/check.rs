@@ -80,7 +80,7 @@ fn check(conn: &mut Conn, one: &Precondition) -> Result<()> {
                     .filter(version::until_commit.eq(OPEN))
                     .filter(version::deleted.eq(false))
                     .filter(version::document.ne(0).or(whole))
-                    .filter(visible!(visibility, sight)),
+                    .filter(visible!(visibility, sight, version::kind)),
             ))
             .get_result(conn)
             .map_err(fault)?;

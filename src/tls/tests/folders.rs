@@ -45,7 +45,30 @@ fn a_folder_of_lists_is_watched_like_a_file() {
     for (n, _) in lists(&pki).iter().enumerate() {
         std::fs::remove_file(paths.crl.join(format!("{n}.crl"))).unwrap();
     }
-    assert!(state.reload_if_changed().unwrap_err().to_string().contains("no file"), "a list that was taken away leaves the old set");
+    assert!(state.reload_if_changed().unwrap_err().to_string().contains("no file"), "a list that was taken away is used on");
+    assert!(!state.still_valid(&pki.caller("client-cabinet")));
+}
+
+#[test]
+fn a_broken_file_of_a_folder_hides_no_other() {
+    let pki = Folder::with_pki(&PkiOptions::default());
+    let state = load(split(&pki)).unwrap();
+    revoke(pki.dir(), "client-cabinet").unwrap();
+    let paths = split(&pki);
+    std::fs::write(paths.crl.join("0.crl"), "-----BEGIN X509 CRL-----\nAAAA").unwrap();
+    assert!(state.reload_if_changed().is_err());
+    assert!(!state.still_valid(&pki.caller("client-cabinet")) && state.still_valid(&pki.caller("client-laboratoire")));
+}
+
+#[test]
+fn an_unreadable_folder_of_answers_holds_back_no_revocation() {
+    let pki = Folder::with_pki(&PkiOptions::default());
+    let answers = pki.path("answers");
+    std::fs::create_dir(&answers).unwrap();
+    let state = load(TlsPaths { ocsp: Some(answers.clone()), ..pki.paths() }).unwrap();
+    std::fs::remove_dir(&answers).unwrap();
+    revoke(pki.dir(), "client-cabinet").unwrap();
+    assert!(state.reload_if_changed().unwrap_err().to_string().contains("answers"));
     assert!(!state.still_valid(&pki.caller("client-cabinet")));
 }
 

@@ -17,8 +17,12 @@ fn of(leaf: &Spec, issuer: &Authority) -> Caller {
     Caller::from_leaf(&leaf.signed_by(issuer).to_der().unwrap(), false).unwrap()
 }
 
-fn reload(ca: &str, lists: &str, before: &TrustSet) -> crate::tls::Result<TrustSet> {
-    TrustSet::build(ca.as_bytes(), lists.as_bytes(), NOW, Some(before))
+fn reload(ca: &str, lists: &str, before: &TrustSet) -> TrustSet {
+    reload_at(NOW, ca, lists, before)
+}
+
+fn reload_at(now: i64, ca: &str, lists: &str, before: &TrustSet) -> TrustSet {
+    TrustSet::build(ca.as_bytes(), lists.as_bytes(), now, Some(before)).unwrap()
 }
 
 #[test]
@@ -26,7 +30,7 @@ fn every_authority_needs_a_list() {
     let world = World::new();
     assert!(build(&world.ca_pem(), "").unwrap_err().to_string().contains("nothing in it"));
     for one in [world.root.list().pem(&world.root), world.middle.list().pem(&world.middle)] {
-        assert!(build(&world.ca_pem(), &one).unwrap_err().to_string().contains("1 certification authorities"));
+        assert!(build(&world.ca_pem(), &one).unwrap_err().to_string().contains("has no valid revocation list"));
     }
 }
 
@@ -126,10 +130,56 @@ fn a_list_number_never_goes_down_from_one_set_to_the_next() {
     let world = World::new();
     let numbered = |n: u8| world.lists_with(&world.middle.list().with(|l| l.number = Some(n)));
     let seven = build(&world.ca_pem(), &numbered(7)).unwrap();
-    assert!(reload(&world.ca_pem(), &numbered(6), &seven).unwrap_err().to_string().contains("number went down"));
-    assert!(reload(&world.ca_pem(), &numbered(7), &seven).is_ok());
-    let nine = reload(&world.ca_pem(), &numbered(9), &seven).unwrap();
-    assert!(reload(&world.ca_pem(), &numbered(8), &nine).is_err());
+    assert!(reload(&world.ca_pem(), &numbered(6), &seven).lacks()[0].contains("number went down"));
+    assert!(reload(&world.ca_pem(), &numbered(7), &seven).lacks().is_empty());
+    let nine = reload(&world.ca_pem(), &numbered(9), &seven);
+    let eight = reload(&world.ca_pem(), &numbered(8), &nine);
+    assert!(!eight.lacks().is_empty() && !reload(&world.ca_pem(), &numbered(8), &eight).lacks().is_empty(), "the ninth is used on");
+}
+
+#[test]
+fn an_older_list_brings_no_revoked_certificate_back() {
+    let world = World::new();
+    let leaf = Spec::leaf();
+    let set = build(&world.ca_pem(), &world.lists_with(&world.middle.list().revoking(&leaf))).unwrap();
+    for worse in [world.middle.list().with(|l| l.number = Some(6)), world.middle.list().with(|l| l.to = Some(NOW - 1)), world.middle.list().with(|l| l.number = None)] {
+        let next = reload(&world.ca_pem(), &world.lists_with(&worse), &set);
+        assert!(!next.lacks().is_empty());
+        assert!(verify(&next, &leaf.signed_by(&world.middle)).is_err() && !next.still_valid(&of(&leaf, &world.middle), NOW));
+        assert_eq!(verify(&next, &Spec::leaf().signed_by(&world.middle)), Ok(()), "the list in use clears the others until it ends");
+    }
+}
+
+/// Two anchors with an authority each: what happens to the lists of one is no matter of the other's.
+#[test]
+fn an_outdated_list_of_one_issuer_holds_back_no_revocation_of_another() {
+    let (one, other) = (World::new(), World { root: Authority::root(&Spec::authority("AUTRE RACINE", Some(1))), ..World::new() });
+    let other = World { middle: Authority::below(&Spec::authority("AUTRES ORGANISATIONS", Some(0)), &other.root), root: other.root };
+    let ca = one.ca_pem() + &other.ca_pem();
+    let leaf = Spec::leaf();
+    let lasting = |world: &World| world.root.list().with(|l| l.to = Some(NOW + 9 * DAY)).pem(&world.root);
+    let lists = |middle: List| lasting(&one) + &lasting(&other) + &one.middle.list().pem(&one.middle) + &middle.pem(&other.middle);
+    let set = build(&ca, &lists(other.middle.list())).unwrap();
+    assert!(set.still_valid(&of(&leaf, &other.middle), NOW));
+    let later = NOW + 2 * DAY;
+    let renewed = other.middle.list().with(|l| (l.to, l.number) = (Some(NOW + 9 * DAY), Some(8))).revoking(&leaf);
+    let next = reload_at(later, &ca, &lists(renewed), &set);
+    assert!(next.lacks().iter().any(|l| l.contains("ORGANISATIONS has no valid revocation list")), "{:?}", next.lacks());
+    assert!(!next.still_valid(&of(&leaf, &other.middle), later), "the revocation holds on open connections");
+    assert!(verify_at(&next, &leaf.signed_by(&other.middle), later).is_err(), "and on new ones");
+    assert_eq!(verify_at(&next, &Spec::leaf().signed_by(&other.middle), later), Ok(()));
+    assert!(!next.still_valid(&of(&Spec::leaf(), &one.middle), later), "the outdated issuer's clients are refused");
+    assert!(verify_at(&next, &Spec::leaf().signed_by(&one.middle), later).is_err());
+}
+
+#[test]
+fn a_list_is_an_alarm_when_half_of_its_life_is_over() {
+    let set = World::new().set();
+    assert!(set.endings().late(NOW).is_empty() && set.endings().late(NOW - DAY).is_empty());
+    let told = set.endings().late(NOW + 1);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|t| t.contains("RACINE ends in 23 hours")), "{told:?}");
+    assert_eq!((set.endings().seconds_left(NOW), set.endings().seconds_left(NOW + DAY + 5)), (DAY, -5));
 }
 
 #[test]
@@ -149,11 +199,15 @@ fn a_partition_counts_for_its_own_certificates_only() {
 #[test]
 fn a_partition_in_use_cannot_vanish_with_its_revocations() {
     let world = World::new();
+    let revoked = Spec::leaf();
     let part = |uri: &str| world.middle.list().with(|l| l.more.push(partition(uri)));
     let other = part("http://liste.test/autre.crl").pem(&world.middle);
-    let both = build(&world.ca_pem(), &(world.lists_with(&part(POINT).revoking(&Spec::leaf())) + &other)).unwrap();
+    let both = build(&world.ca_pem(), &(world.lists_with(&part(POINT).revoking(&revoked)) + &other)).unwrap();
     let lists = world.root.list().pem(&world.root) + &other;
-    assert!(reload(&world.ca_pem(), &lists, &both).unwrap_err().to_string().contains("missing"));
+    let next = reload(&world.ca_pem(), &lists, &both);
+    assert!(next.lacks()[0].contains("missing"));
+    assert!(!next.still_valid(&of(&revoked, &world.middle), NOW) && next.still_valid(&of(&Spec::leaf(), &world.middle), NOW));
+    assert!(!next.still_valid(&of(&Spec::leaf(), &world.middle), NOW + DAY), "nor does it clear anybody after its end");
 }
 
 #[test]

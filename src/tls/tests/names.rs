@@ -8,7 +8,7 @@ use super::maker::*;
 use crate::identity::{Caller, CertifiedPerson, IdentityError, StructIdNat, Subject, subject as read};
 use crate::tls::TrustSet;
 use crate::tls::crl::Seen;
-use crate::tls::trust::{Authorities, Revocations};
+use crate::tls::trust::{Authorities, Occasion, Revocations};
 
 type Form = (&'static str, fn(String) -> StructIdNat);
 type Change = fn(&mut Vec<(Nid, String)>);
@@ -164,7 +164,7 @@ fn an_authority_of_persons_issues_no_structure_s_certificate_and_the_other_way_r
     let (structures, of_persons) = (world.ca_pem(), pem(&world.root.cert) + &pem(&persons.cert));
     let lists = world.lists() + &persons.list().pem(&persons);
     let authorities = Authorities { structures: structures.as_bytes(), persons: Some(of_persons.as_bytes()) };
-    let apart = TrustSet::after(&authorities, &Revocations { lists: lists.as_bytes(), answers: &[] }, NOW, &Seen::default()).unwrap();
+    let apart = TrustSet::after(&authorities, &Revocations { lists: &[lists.clone().into_bytes()], answers: &[] }, NOW, &Seen::default(), Occasion::Start).unwrap();
     let together = build(&(structures.clone() + &pem(&persons.cert)), &lists).unwrap();
     let (structure, card) = (Spec::leaf(), named(|s| s.push((Nid::TITLE, "Médecin".into()))));
     let kind = Err("its authority does not issue certificates of this kind".to_owned());

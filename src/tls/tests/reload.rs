@@ -51,7 +51,7 @@ fn a_revocation_ends_open_connections_and_refuses_new_ones() {
 }
 
 #[test]
-fn a_list_that_vanishes_or_goes_back_or_ends_leaves_the_old_set() {
+fn a_list_that_vanishes_or_goes_back_or_ends_leaves_the_old_one_in_use() {
     let pki = pki();
     let first = pki.bytes("crl.pem");
     renew_crl(pki.dir()).unwrap();
@@ -65,13 +65,27 @@ fn a_list_that_vanishes_or_goes_back_or_ends_leaves_the_old_set() {
     for (what, bytes) in put_wrong {
         put(&pki.path("crl.pem"), bytes);
         assert!(state.reload_if_changed().is_err(), "{what}");
-        assert_eq!(state.generation(), 2, "{what}");
         assert!(!state.still_valid(&caller), "{what}");
         assert!(state.still_valid(&pki.caller("client-imagerie")), "{what}");
     }
     std::fs::remove_file(pki.path("crl.pem")).unwrap();
     assert!(state.reload_if_changed().unwrap_err().to_string().contains("crl.pem"));
     assert!(meet(&state, &ready(&pki, "client-imagerie")).0.is_ok());
+}
+
+#[test]
+fn a_broken_key_or_authority_file_holds_back_no_revocation() {
+    for broken in ["server.key", "server.pem", "ca.pem"] {
+        let pki = pki();
+        let state = pki.load().unwrap();
+        let client = ready(&pki, "client-cabinet");
+        revoke(pki.dir(), "client-cabinet").unwrap();
+        put(&pki.path(broken), "broken");
+        assert!(state.reload_if_changed().is_err(), "{broken}");
+        assert!(!state.still_valid(&pki.caller("client-cabinet")), "{broken}");
+        assert!(meet(&state, &client).0.is_err(), "{broken}");
+        assert!(state.still_valid(&pki.caller("client-laboratoire")), "{broken}");
+    }
 }
 
 #[test]

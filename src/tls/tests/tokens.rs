@@ -103,12 +103,24 @@ fn claims_that_leave_a_doubt_are_refused() {
     let made = Made::new();
     let check = made.check(IssuerKind::Professional);
     let exercice = json!([{"codeProfession": "10", "activities": [{"numeroFinessSite": "750000001"}, {"numeroFinessSite": "750000002"}]}]);
+    // A doctor and sage-femme at one place, and a doctor of two specialities at another.
+    let at = |place: &str| json!([{"numeroFinessSite": place}]);
+    let two = json!([{"codeProfession": "10", "codeSavoirFaire": "SM26", "activities": at("750000001")}, {"codeProfession": "50", "activities": at("750000001")},
+        {"codeProfession": "10", "codeSavoirFaire": "SM04", "activities": at("750000002")}, {"codeProfession": "10", "codeSavoirFaire": "SM26", "activities": at("750000002")}]);
     for (claims, expected) in [
         (json!({"activities": ["1759999991", "2999999998"]}), TokenError::Activity),
         (json!({"activities": ["1759999991"], "situation_exercice": "2999999998"}), TokenError::Activity),
         (json!({"activities": ["1759999991", 1]}), TokenError::Claim("activities")),
         (json!({"exercices": exercice}), TokenError::Activity),
         (json!({"exercices": exercice, "situation_exercice": "1750000003"}), TokenError::Activity),
+        (json!({"exercices": two, "situation_exercice": "1750000001"}), TokenError::Activity),
+        (json!({"exercices": two, "situation_exercice": "1750000001|60"}), TokenError::Activity),
+        (json!({"exercices": two, "situation_exercice": "1750000002|10"}), TokenError::Activity),
+        (json!({"exercices": two, "situation_exercice": "1750000002|10/SM54"}), TokenError::Activity),
+        (json!({"exercices": two, "situation_exercice": "1750000001|50", "profession": "10"}), TokenError::Activity),
+        (json!({"exercices": two, "situation_exercice": "1750000002|10/SM04", "specialty": "SM26"}), TokenError::Activity),
+        (json!({"situation_exercice": "1759999991"}), TokenError::Activity),
+        (json!({"activities": ["1759999991"], "situation_exercice": "1759999991|60", "profession": "10"}), TokenError::Activity),
         (json!({"mode": "urgence"}), TokenError::Claim("mode")),
         (json!({"auth_level": 1}), TokenError::Claim("auth_level")),
         (json!({"secret": "true"}), TokenError::Claim("secret")),
@@ -124,8 +136,28 @@ fn claims_that_leave_a_doubt_are_refused() {
     ] {
         assert_eq!(check.check(&made.token(&claims), &LEAF, NOW).err(), Some(expected), "{claims}");
     }
-    let chosen = made.token(&json!({"exercices": exercice, "situation_exercice": "1750000002"}));
-    assert_eq!(check.check(&chosen, &LEAF, NOW).unwrap().actor.person.as_ref().unwrap().profession, "10");
+    for (claims, expected) in [
+        (json!({"exercices": exercice, "situation_exercice": "1750000002"}), ("10", "", "1750000002")),
+        (json!({"exercices": two, "situation_exercice": "1750000001|50"}), ("50", "", "1750000001")),
+        (json!({"exercices": two, "situation_exercice": "1750000002|10/SM04", "profession": "10"}), ("10", "SM04", "1750000002")),
+        (json!({"exercices": [two[0]]}), ("10", "SM26", "1750000001")),
+        (json!({"activities": ["1759999991"], "profession": "60"}), ("60", "", "1759999991")),
+        (json!({"activities": ["1759999991", "2999999998"], "situation_exercice": "2999999998|10/SM26"}), ("10", "SM26", "2999999998")),
+    ] {
+        let verified = check.check(&made.token(&claims), &LEAF, NOW).unwrap();
+        let person = verified.actor.person.as_ref().unwrap();
+        assert_eq!((person.profession.as_str(), person.specialty.as_str(), person.situation.as_str()), expected, "{claims}");
+    }
+}
+
+#[test]
+fn a_level_that_is_not_said_is_the_weakest_of_any_issuer_but_the_development_one() {
+    let made = Made::new();
+    for (kind, expected) in [(IssuerKind::Professional, Level::Indirect), (IssuerKind::Development, Level::Direct)] {
+        let level = |claims: &Value| made.check(kind).check(&made.token(claims), &LEAF, NOW).unwrap().actor.level;
+        assert_eq!(level(&json!({"profession": "10"})), expected);
+        assert_eq!(level(&json!({"profession": "10", "auth_level": "direct"})), Level::Direct);
+    }
 }
 
 #[test]

@@ -1,0 +1,2 @@
+-- The moments stay: they were missing.
+SELECT 1;
