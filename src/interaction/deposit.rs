@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::document::{self, Known, Ready, Replaced, Slots};
 use super::patient::Chosen;
 use super::planning::{Planned, outcome, to_bytes};
-use super::{Answer, App, Call, contents, feeding, layers, resource, statements};
+use super::{Answer, App, Call, contents, feeding, layers, resource, statements, successor};
 use crate::access::labels;
 use crate::audit::Action;
 use crate::cda;
@@ -186,10 +186,11 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
         let chosen = document::choose(app, call, reader, entry)?;
         feeding::open_record(call, reader, chosen.record)?;
         let replaced = document::replaced(call, reader, &targets, &mut remarks)?;
+        let successor = successor::successor(call, reader, chosen.record, &entry.unique_id, &mut remarks)?;
         let sight = reader.sight(&[chosen.record])?;
-        Ok(Ok((chosen, replaced, sight)))
+        Ok(Ok((chosen, replaced, successor, sight)))
     })?;
-    let (mut chosen, replaced, sight) = match resolved {
+    let (mut chosen, replaced, successor, sight) = match resolved {
         Ok(found) => found,
         Err(id) => return Ok(Planned { plan: None, record: 0, value: Done { id, reference: Vec::new(), new: false, warnings: remarks } }),
     };
@@ -203,6 +204,7 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
     remarks.extend(stated.warnings.iter().cloned());
     remarks.extend(document::from_the_future(call, entry));
     let reference = document::labelled(reference(app, call, &slots, &chosen, bare, &replaced)?, document::inherited(&replaced))?;
+    let reference = successor::behind(reference, successor.as_ref())?;
     let body = match &bare.reading {
         Reading::Cda(document) => contents::Body::Cda(document),
         Reading::Fhir(bundle) => contents::Body::Fhir(bundle),
@@ -220,6 +222,7 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
         statements: stated,
         contents,
         replaced: &replaced,
+        successor: successor.as_ref(),
         adopted: false,
         sight,
     };

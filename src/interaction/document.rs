@@ -85,6 +85,7 @@ pub(super) fn replaced(call: &Call, reader: &mut Reader<'_>, targets: &[Identifi
         match preferred(reader, target)? {
             Some(row) => {
                 feeding::author(call, reader, row.number, Situation::ReplaceByNonAuthor)?;
+                current(reader, &row)?;
                 out.extend(replaced_row(reader, row)?);
             }
             None => warnings.push(Issue::warning(
@@ -95,6 +96,21 @@ pub(super) fn replaced(call: &Call, reader: &mut Reader<'_>, targets: &[Identifi
         }
     }
     Ok(out)
+}
+
+/// A document has one successor: what is replaced already, as far as this caller may see, is not replaced again.
+/// Spec: IHE ITI TF-3 4.2.2.2.1 (RPLC: what is replaced is Approved until then).
+fn current(reader: &mut Reader<'_>, row: &DocumentRow) -> Result<()> {
+    let others = if row.superseded { reader.rest_of_chain(row)? } else { Vec::new() };
+    let mut stands = false;
+    for other in others.iter().filter(|other| !other.superseded) {
+        stands |= reader.document(other.number)?.is_some();
+    }
+    if !stands {
+        return Ok(());
+    }
+    let why = "the document to be replaced is superseded already; nothing was stored: replace the document that is current in its place";
+    Err(Fault::new(FaultKind::WriteConflict, 893, why).at("DocumentReference.relatesTo"))
 }
 
 /// Of several documents under one uniqueId (two structures deposited the same), the caller's own, else the newest.
@@ -238,6 +254,7 @@ pub(super) fn replaced_by_reference(app: &App, call: &Call, reader: &mut Reader<
         match row {
             Some(row) => {
                 feeding::author(call, reader, row.number, Situation::ReplaceByNonAuthor)?;
+                current(reader, &row)?;
                 out.extend(replaced_row(reader, row)?);
             }
             None => warnings.push(Issue::warning(
@@ -289,6 +306,8 @@ pub(super) struct Ready<'a> {
     pub statements: Statements,
     pub contents: Contents,
     pub replaced: &'a [Replaced],
+    /// The document that replaces it and came before it.
+    pub successor: Option<&'a DocumentRow>,
     /// Its Binary was sent before and has its id already.
     pub adopted: bool,
     /// What the depositor may see of the record.
@@ -300,22 +319,22 @@ pub(super) struct Ready<'a> {
 /// # Errors
 /// `Forbidden` for a type that the matrix closes to the depositor's profession, `Bug` when something cannot be written as JSON.
 pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> Result<()> {
-    let Ready { slots, chosen, entry, content, reference, statements: stated, contents, replaced, adopted, sight } = ready;
+    let Ready { slots, chosen, entry, content, reference, statements: stated, contents, replaced, successor, adopted, sight } = ready;
     let shown: Value = serde_json::from_slice(&reference).map_err(|e| Fault::new(FaultKind::Bug, 406, "a resource is not JSON").because(e))?;
     let own = labels::set(entry.confidentiality.iter().map(|c| c.code.as_str()));
-    let all = own | inherited(replaced);
+    let all = own | inherited(replaced) | successor.map_or(0, |row| row.labels & labels::VISIBILITY);
     let document = NewDocument {
         number: slots.number,
         record: chosen.record,
         rid: slots.rid,
-        chain: replaced.first().map_or(slots.number, |r| r.row.chain),
+        chain: replaced.first().map(|r| &r.row).or(successor).map_or(slots.number, |row| row.chain),
         unique: entry.unique_id.clone(),
         sha256: Sha256::digest(&content).into(),
         mime: entry.mime.clone(),
         labels: all,
         archived: xds::is_archived(&shown),
         superseded: shown.get("status").and_then(Value::as_str) == Some("superseded"),
-        visible_from_us: visible_from(call, all, replaced.iter().map(|r| &r.row)),
+        visible_from_us: visible_from(call, all, replaced.iter().map(|r| &r.row).chain(successor)),
         type_code: code(entry.type_code.as_ref()),
         class_code: class(entry),
         behind: behind(call, entry),

@@ -11,7 +11,7 @@ use super::contents::{self, Body, Contents};
 use super::document::{self, Known, Ready, Slots};
 use super::patient::Chosen;
 use super::statements::{self, Statements};
-use super::{App, Call, feeding, layers, resource};
+use super::{App, Call, feeding, layers, resource, successor};
 use crate::config::Validation;
 use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
@@ -165,6 +165,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         ));
     }
     replaced.retain(|r| superseded.insert(r.row.number));
+    let successor = successor::successor(call, reader, record, &entry.unique_id, &mut warnings)?;
     super::deposit::same_record(&replaced, &chosen)?;
     if let Some((number, id)) = &payload.staged {
         slots.binary_id = String::new();
@@ -173,6 +174,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         slots.binary_id.clone_from(id);
     }
     let bytes = document::labelled(own_bytes(app, &sent, &slots, &payload)?, document::inherited(&replaced))?;
+    let bytes = successor::behind(bytes, successor.as_ref())?;
     let bytes = document::described(bytes, &document::title(call, &entry, &stated, &contents), &stated, &contents)?;
     let binary_id = slots.binary_id.clone();
     let adopted = payload.staged.is_some();
@@ -185,6 +187,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         statements: stated,
         contents,
         replaced: &replaced,
+        successor: successor.as_ref(),
         adopted,
         sight: reader.sight(&[chosen.record])?,
     };

@@ -10,6 +10,8 @@ on_both! {
     a_deposit_makes_a_submission_set_and_metadata
     facts_come_back_through_their_provenance
     depositing_twice_makes_nothing_twice
+    a_replacement_that_comes_first_has_its_original_behind_it
+    a_document_is_replaced_once
     a_document_that_replaces_another_supersedes_it
     facts_of_a_replaced_document_leave_the_searches
     what_the_header_cannot_say_comes_as_parameters
@@ -120,6 +122,36 @@ fn a_document_that_replaces_another_supersedes_it(server: &TestServer) {
     let patient = second["subject"]["reference"].as_str().unwrap();
     let current = cabinet.found(&format!("DocumentReference?patient={patient}&status=current"));
     assert_eq!(current["total"], 1);
+}
+
+const REPLACES: &str = r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="UNIQUE"/></parentDocument></relatedDocument>"#;
+
+fn replacing(own: &str, other: &str) -> Vec<u8> {
+    small_cda(own, "270037500000121", &REPLACES.replace("UNIQUE", other))
+}
+
+fn a_replacement_that_comes_first_has_its_original_behind_it(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    let second = cabinet.deposited(&replacing("2.25.4", UNIQUE));
+    let patient = second["subject"]["reference"].as_str().unwrap().to_owned();
+    let first = cabinet.deposited(&small_cda(UNIQUE, "270037500000121", ""));
+    assert_eq!(first["status"], "superseded");
+    let current = |c: &mut crate::support::Session| {
+        let found = c.found(&format!("DocumentReference?patient={patient}&status=current"));
+        found["entry"].as_array().into_iter().flatten().map(|e| e["resource"]["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(current(&mut cabinet), [second["id"].as_str().unwrap()]);
+}
+
+fn a_document_is_replaced_once(server: &TestServer) {
+    let mut cabinet = server.cabinet();
+    cabinet.deposited(&small_cda(UNIQUE, "270037500000121", ""));
+    cabinet.deposited(&replacing("2.25.4", UNIQUE));
+    let again = cabinet.deposit(&replacing("2.25.5", UNIQUE));
+    assert!(again.status == 409 && text(&again).contains("P-0893"), "{}", text(&again));
+    // Sent again, the first replacement is answered as it was.
+    assert_eq!(cabinet.deposit(&replacing("2.25.4", UNIQUE)).status, 200);
+    cabinet.deposited(&replacing("2.25.5", "2.25.4"));
 }
 
 /// What a replaced document stated is not found beside what its successor states.

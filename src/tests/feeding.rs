@@ -187,6 +187,11 @@ fn a_document_is_replaced_and_withdrawn_by_an_author_or_its_legal_authenticator(
         let status = doctor("client-laboratoire", "801234567897").found(&format!("DocumentReference/{replaced}"))["status"].clone();
         assert_eq!(status, if !standing.is_empty() && may(standing, "replace") { "superseded" } else { "current" }, "{index}");
     }
+    // What a document replaces that comes after it is behind it, when both are of one author.
+    let replacing = r#"<relatedDocument typeCode="RPLC"><parentDocument><id root="2.25.9781"/></parentDocument></relatedDocument>"#;
+    let replacement = String::from_utf8(small_cda("2.25.9780", ins, replacing)).unwrap();
+    server.client("client-laboratoire").deposited(replacement.replace("801234567897", "801234567806").replace("1759999991", "2999999998").as_bytes());
+    assert_eq!(server.client("client-cabinet").deposited(&small_cda("2.25.9781", ins, ""))["status"], "current", "somebody else's replacement");
     // Of a file without an author the depositor is the author.
     let mut software = server.client("client-laboratoire");
     let subject = format!("Patient?identifier={SYSTEM}|{ins}");

@@ -58,7 +58,11 @@ fn reference(rows: &mut Rows, resource: &Value) {
         }
     }
     for relation in items(resource, "relatesTo") {
-        rows.target("relatesto", relation.get("target").unwrap_or(&Value::Null));
+        let target = relation.get("target").unwrap_or(&Value::Null);
+        rows.target("relatesto", target);
+        if text(relation, "code") == Some("replaces") && text(target, "reference").is_none() {
+            rows.identifier("relatesto:replaces", target.get("identifier"));
+        }
     }
     rows.target("custodian", resource.get("custodian").unwrap_or(&Value::Null));
     for author in items(resource, "author").iter().take(MAX_AUTHORS) {
