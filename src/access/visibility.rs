@@ -65,6 +65,8 @@ pub struct Sight {
     pub nothing: Vec<i64>,
     /// Those of them that the caller may not even know of.
     pub unknown: Vec<i64>,
+    /// Records where the caller stood behind nothing when a read began. It is for reads alone: by the time of a write he may.
+    pub strange: Vec<i64>,
 }
 
 impl Sight {

@@ -343,7 +343,7 @@ pub(super) fn add(app: &App, call: &Call, plan: &mut Plan, ready: Ready<'_>) -> 
     };
     let action = if replaced.is_empty() { MatrixAction::Add } else { MatrixAction::Replace };
     feeding::habilitated(call, action, &document.type_code, &document.class_code)?;
-    plan.preconditions.push(Precondition::UniqueIdUnused { unique: entry.unique_id.clone(), visibility: call.visibility.feeding(), sight });
+    plan.preconditions.push(Precondition::UniqueIdUnused { unique: entry.unique_id.clone(), visibility: call.visibility.feeding(), sight: Sight { strange: Vec::new(), ..sight } });
     if document.labels & labels::INVISIBLE_PATIENT != 0 {
         plan.operations.push(notices::hidden(call, slots.number, document.visible_from_us)?);
     }

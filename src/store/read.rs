@@ -294,7 +294,7 @@ impl Reader<'_> {
         let records = self.named(kind, wanted)?;
         // Of Consents that are kept from the caller nothing may be told: none is looked at again.
         let sight = if self.told_consents(&[kind], &[])?.is_some() { Sight::default() } else { self.sight(&records)? };
-        Ok(Precondition::IdentifierUnseen { kind: kind.to_owned(), identifier: wanted.clone(), visibility: self.visibility.clone(), sight })
+        Ok(Precondition::IdentifierUnseen { kind: kind.to_owned(), identifier: wanted.clone(), visibility: self.visibility.clone(), sight: Sight { strange: Vec::new(), ..sight } })
     }
 
     /// Records that hold something of a type under an identifier, whoever may see it: never for an answer.

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use super::among::among;
 use super::conn::fault;
 use super::read::{Reader, refused};
-use super::schema::{choice, directory, document, identifier};
+use super::schema::{choice, directory, document, document_author, identifier};
 use crate::access::{Choice, ChoiceKind, Enforced, Purpose, RecordRight, Sight};
 use crate::fhir::{Fault, FaultKind, Level, Result, Role};
 
@@ -108,7 +108,22 @@ impl Reader<'_> {
                 }
             }
         }
+        if self.purpose == Purpose::Read {
+            out.strange = self.strange(records)?;
+        }
         Ok(out)
+    }
+
+    /// Those of some records in which the caller stands behind no document.
+    fn strange(&mut self, records: &[i64]) -> Result<Vec<i64>> {
+        let own: Vec<i64> = document_author::table
+            .filter(among(document_author::record, records.to_vec()))
+            .filter(among(document_author::structure, self.visibility.mine().to_vec()))
+            .select(document_author::record)
+            .distinct()
+            .load(self.conn)
+            .map_err(fault)?;
+        Ok(records.iter().copied().filter(|record| !own.contains(record)).collect())
     }
 
     /// What was decided about a record for this caller and for everybody.

@@ -182,6 +182,8 @@ diesel::table! {
     document_author (document, structure) {
         document -> BigInt,
         structure -> Text,
+        /// that of the document
+        record -> BigInt,
     }
 }
 

@@ -313,5 +313,5 @@ fn both_migrations_create_the_same_tables() {
             assert_eq!(text(include_str!(concat!("../../migrations/sqlite/", $migration, "/up.sql"))), text(include_str!(concat!("../../migrations/postgres/", $migration, "/up.sql"))));
         )*};
     }
-    same!("2026-11-24-000001_first_light" "2026-11-25-000001_audit_by_time" "2026-11-25-000002_rights" "2026-11-25-000006_consult" "2026-11-25-000008_given" "2026-11-25-000011_one_month");
+    same!("2026-11-24-000001_first_light" "2026-11-25-000001_audit_by_time" "2026-11-25-000002_rights" "2026-11-25-000006_consult" "2026-11-25-000008_given" "2026-11-25-000011_one_month" "2026-11-25-000012_authors_of_a_record");
 }

@@ -30,7 +30,7 @@ macro_rules! visible {
         let labelled = v.every_label().into_sql::<Bool>().or(among(document::labels, now.to_vec())).or(come.and(among(document::labels, later.to_vec())));
         let unmasked = none_of(document::labels, crate::access::labels::MASKED.to_vec()).or(among(document::record, sight.masked.clone()));
         let whole = sight.everywhere.into_sql::<Bool>().or(among(document::record, sight.whole.clone()));
-        let open = none_of(document::record, sight.nothing.clone());
+        let open = none_of(document::record, sight.nothing.iter().chain(&sight.strange).copied().collect());
         let mine = diesel::dsl::exists(document_author::table.filter(document_author::document.eq(document::number)).filter(among(document_author::structure, v.mine().to_vec())));
         document::deleted
             .eq(false)

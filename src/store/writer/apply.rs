@@ -278,7 +278,8 @@ fn new_document(conn: &mut Conn, d: &NewDocument, at: Written) -> Done {
     let mut behind: Vec<&String> = d.behind.iter().collect();
     behind.sort_unstable();
     behind.dedup();
-    insert_rows!(conn, document_author::table, behind.into_iter().map(|s| (document_author::document.eq(d.number), document_author::structure.eq(s.as_str()))).collect::<Vec<_>>());
+    let author = |s: &String| (document_author::document.eq(d.number), document_author::structure.eq(s.clone()), document_author::record.eq(d.record));
+    insert_rows!(conn, document_author::table, behind.into_iter().map(author).collect::<Vec<_>>());
     if !d.binary_id.is_empty() {
         diesel::insert_into(directory::table)
             .values((directory::kind.eq("Binary"), directory::id.eq(&d.binary_id), directory::record.eq(d.record), directory::rid.eq(0), directory::document.eq(d.number)))
