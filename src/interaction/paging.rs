@@ -128,8 +128,3 @@ fn short(call: &Call) -> String {
 fn searched(call: &Call) -> String {
     call.path.first().cloned().unwrap_or_default()
 }
-
-/// Whether two texts are the same, in a time that does not say where they differ.
-pub(super) fn constant_time(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |acc, (x, y)| acc | (x ^ y)) == 0
-}

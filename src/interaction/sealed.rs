@@ -1,48 +1,47 @@
-//! What a caller carries for the server without reading it, under the store's secret.
-//!
-//! A synthetic initialisation vector over HMAC-SHA-256: the MAC of the whole text is its tag, and the tag starts the key stream. It needs no
-//! randomness; the same text is sealed the same, and nothing of it can be read or changed.
-//! Spec: RFC 5297 §2 (the construction), RFC 2104.
+//! What a caller carries for the server without reading it: sealed with ChaCha20-Poly1305 under a key of its own, which the store's secret
+//! and a random salt make.
+//! Spec: RFC 8439.
+
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 
 use super::App;
-use super::paging::constant_time;
-use crate::fhir::Result;
+use crate::fhir::{Fault, FaultKind, Result};
 
-/// Bytes of the tag in front of a sealed text.
-const TAG: usize = 16;
+/// Bytes of the salt in front of a sealed text.
+const SALT: usize = 16;
 
 /// A text sealed for a purpose: what is sealed for another does not open.
 ///
 /// # Errors
-/// See [`App::mac`].
+/// `Bug`, see [`App::mac`].
 pub(super) fn seal(app: &App, purpose: &[&[u8]], text: &[u8]) -> Result<Vec<u8>> {
-    let tag = tag(app, purpose, text)?;
-    let covered = covered(app, &tag, text)?;
-    Ok([tag, covered].concat())
+    let salt = uuid::Uuid::new_v4();
+    let mut covered = text.to_vec();
+    key(app, purpose, salt.as_bytes())?.seal_in_place_append_tag(once(), Aad::empty(), &mut covered).map_err(unusable)?;
+    Ok([salt.as_bytes().as_slice(), &covered].concat())
 }
 
 /// The text; `None` for what was not sealed here for this purpose.
 ///
 /// # Errors
-/// See [`App::mac`].
+/// `Bug`, see [`App::mac`].
 pub(super) fn open(app: &App, purpose: &[&[u8]], sealed: &[u8]) -> Result<Option<Vec<u8>>> {
-    let Some((sent, covered_text)) = sealed.split_at_checked(TAG) else { return Ok(None) };
-    let text = covered(app, sent, covered_text)?;
-    Ok(constant_time(&tag(app, purpose, &text)?, sent).then_some(text))
+    let Some((salt, covered)) = sealed.split_at_checked(SALT) else { return Ok(None) };
+    let mut text = covered.to_vec();
+    let opened = key(app, purpose, salt)?.open_in_place(once(), Aad::empty(), &mut text);
+    Ok(opened.ok().map(|text| text.to_vec()))
 }
 
-fn tag(app: &App, purpose: &[&[u8]], text: &[u8]) -> Result<Vec<u8>> {
-    let mut mac = app.mac(&[&[b"sealed".as_slice()], purpose, &[text]].concat())?;
-    mac.truncate(TAG);
-    Ok(mac)
+fn key(app: &App, purpose: &[&[u8]], salt: &[u8]) -> Result<LessSafeKey> {
+    let bytes = app.mac(&[&[b"sealed".as_slice(), salt], purpose].concat())?;
+    UnboundKey::new(&CHACHA20_POLY1305, &bytes).map(LessSafeKey::new).map_err(unusable)
 }
 
-/// The text with the key stream over it, or the other way round.
-fn covered(app: &App, tag: &[u8], text: &[u8]) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len());
-    for (number, block) in (0u64..).zip(text.chunks(32)) {
-        let stream = app.mac(&[b"sealed-stream", tag, &number.to_be_bytes()])?;
-        out.extend(block.iter().zip(stream).map(|(a, b)| a ^ b));
-    }
-    Ok(out)
+/// A key seals one text: its nonce need not vary.
+fn once() -> Nonce {
+    Nonce::assume_unique_for_key([0; 12])
+}
+
+fn unusable(_: ring::error::Unspecified) -> Fault {
+    Fault::new(FaultKind::Bug, 894, "the key of links is unusable")
 }
