@@ -6,6 +6,7 @@ use actix_web::http::header;
 
 use crate::fhir::{Actor, Fault, FaultKind, Result};
 use crate::identity::{Caller, CertifiedPerson, TokenError, Tokens};
+use crate::interaction;
 
 /// Numbers of the faults that are the request's and not the token's.
 pub(super) const INVALID_REQUEST: [u16; 2] = [540, 541];
@@ -23,7 +24,7 @@ pub(super) struct Acting {
 /// # Errors
 /// `Unauthenticated` for a token that does not hold on this connection, `BadValue` for a token in the address or two headers.
 pub(super) fn actor(req: &HttpRequest, tokens: &Tokens, caller: &Caller, now_s: i64) -> Result<Acting> {
-    none_in(&crate::interaction::form_pairs(req.query_string()))?;
+    interaction::without_token(&interaction::form_pairs(req.query_string()))?;
     let mut headers = req.headers().get_all(header::AUTHORIZATION);
     let Some(value) = headers.next() else {
         let actor = caller.person.as_ref().map_or_else(Actor::structure, |p| Actor::certified(&p.id, &p.profession));
@@ -40,18 +41,6 @@ pub(super) fn actor(req: &HttpRequest, tokens: &Tokens, caller: &Caller, now_s: 
         return Err(refused(TokenError::Person));
     }
     Ok(Acting { actor: verified.actor.clone(), ends_s: Some(verified.expires_s) })
-}
-
-/// Refuses a token among the parameters of an address or a form, whichever way its name is encoded: both are kept in the trail.
-/// Spec: RFC 6750 §2.2, §2.3 (not offered).
-///
-/// # Errors
-/// `BadValue`.
-pub(super) fn none_in(parameters: &[(String, String)]) -> Result<()> {
-    if parameters.iter().any(|(name, _)| name == "access_token") {
-        return Err(Fault::new(FaultKind::BadValue, 540, "an access token never goes into the address or a form; send the header Authorization: Bearer"));
-    }
-    Ok(())
 }
 
 fn refused(error: TokenError) -> Fault {

@@ -190,7 +190,7 @@ async fn ready(req: &HttpRequest, payload: web::Payload, shared: &web::Data<Shar
     let received = body::receive(req, payload, limits, limit, &shared.budget).await?;
     // Whatever its type says: the trail keeps the form of a search, also of one that is refused.
     if path.last().is_some_and(|last| last == "_search") && received.bytes.len() <= interaction::MAX_FORM {
-        bearer::none_in(&interaction::form_pairs(&String::from_utf8_lossy(&received.bytes)))?;
+        interaction::without_token(&interaction::form_pairs(&String::from_utf8_lossy(&received.bytes)))?;
     }
     let slot = Arc::clone(&shared.slots).try_acquire_owned().map_err(|_| Fault::new(FaultKind::Busy, 311, "too many requests are running; try again"))?;
     Ok(Ready { path, method, bytes: received.bytes, slot, share: received.share })

@@ -1,5 +1,7 @@
 //! The parts of an address: pairs of a query or a form, and ids.
 
+use crate::fhir::{Fault, FaultKind, Result};
+
 /// Decodes `a=b&c=d`.
 pub fn form_pairs(text: &str) -> Vec<(String, String)> {
     text.split('&')
@@ -9,6 +11,18 @@ pub fn form_pairs(text: &str) -> Vec<(String, String)> {
             (percent(name), percent(value))
         })
         .collect()
+}
+
+/// Refuses a token among the parameters of an address or a form, whichever way its name is encoded: both are kept in the trail.
+/// Spec: RFC 6750 §2.2, §2.3 (not offered).
+///
+/// # Errors
+/// `BadValue`.
+pub fn without_token(parameters: &[(String, String)]) -> Result<()> {
+    if parameters.iter().any(|(name, _)| name == "access_token") {
+        return Err(Fault::new(FaultKind::BadValue, 540, "an access token never goes into the address or a form; send the header Authorization: Bearer"));
+    }
+    Ok(())
 }
 
 fn percent(text: &str) -> String {

@@ -111,6 +111,8 @@ fn sub_call(call: &Call, entry: &Value) -> Result<Call> {
     if path.is_empty() {
         return Err(bad("url"));
     }
+    let pairs = super::form_pairs(query);
+    super::without_token(&pairs)?;
     let body = entry.get("resource").map(to_bytes).transpose()?.unwrap_or_default();
     Ok(Call {
         caller: call.caller.clone(),
@@ -119,7 +121,7 @@ fn sub_call(call: &Call, entry: &Value) -> Result<Call> {
         now_us: call.now_us,
         method,
         path: path.split('/').map(str::to_owned).collect(),
-        query: super::form_pairs(query),
+        query: pairs,
         raw_query: query.to_owned(),
         body: body.into(),
         content_type: "application/fhir+json".into(),

@@ -74,7 +74,7 @@ mod matrix_tests;
 mod time_tests;
 
 pub use acceptance::Accepted;
-pub use address::form_pairs;
+pub use address::{form_pairs, without_token};
 pub use admit::admit;
 pub use answer::{Answer, Body};
 pub use app::{App, Signer};

@@ -2,7 +2,7 @@
 
 use passerelle::cli::Response;
 
-use crate::support::{On, TestServer, refused};
+use crate::support::{On, TestServer, refused, text};
 
 /// What `passerelle token` prints for these arguments.
 pub fn token(server: &TestServer, arguments: &[&str]) -> String {
@@ -239,21 +239,11 @@ fn the_development_issuer_is_refused_in_production() {
 #[test]
 fn a_token_among_parameters_reaches_neither_log_nor_trail() {
     use base64::Engine;
-    use std::io::BufRead;
-    let dir = std::env::temp_dir().join(format!("passerelle-clear-{}", uuid::Uuid::new_v4()));
     let log = std::env::temp_dir().join(format!("passerelle-clear-{}.log", uuid::Uuid::new_v4()));
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_passerelle"))
-        .args(["serve", "--data", &dir.display().to_string(), "--bind", "127.0.0.1:0"])
-        .env("PASSERELLE__LOG__LEVEL", "debug")
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let port = line.trim().rsplit(':').next().unwrap().parse().unwrap();
-    let token = crate::support::token(&dir, "client-cabinet", &["--role", "auditor"]).unwrap();
-    let mut client = passerelle::cli::Target::new(&dir.join("pki"), "client-cabinet", port).unwrap().connect().unwrap();
+    let logged = format!("PASSERELLE__LOG__LEVEL=debug exec \"$@\" 2> {}", log.display());
+    let mut server = crate::support::ServerProcess::within(&["sh", "-c", &logged, "sh"]);
+    let token = crate::support::token(&server.dir, "client-cabinet", &["--role", "auditor"]).unwrap();
+    let mut client = passerelle::cli::Target::new(&server.dir.join("pki"), "client-cabinet", server.port()).unwrap().connect().unwrap();
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
     for path in [format!("/fhir/Patient?_id=x&access_%74oken={token}"), format!("/fhir/Patient?%61ccess_token={token}"), format!("/consult/x?acces%73_token={token}")] {
         assert_eq!(client.call("GET", &path, &[], b"").unwrap().status, 400, "{path}");
@@ -264,14 +254,16 @@ fn a_token_among_parameters_reaches_neither_log_nor_trail() {
         assert_eq!(client.call("POST", "/fhir/Patient/_search", headers, body.as_bytes()).unwrap().status, 400);
     }
     assert_eq!(client.call("POST", "/fhir/Patient/_search", &form, b"_id=access_token").unwrap().status, 200, "the words as a value are none");
-    let _ = child.kill();
-    let _ = child.wait();
-    let trail = std::fs::read_to_string(dir.join("audit-reads.log")).unwrap();
+    let entry = serde_json::json!({"request": {"method": "GET", "url": format!("Patient?_id=x&access%5ftoken={token}")}});
+    let batch = serde_json::json!({"resourceType": "Bundle", "type": "batch", "entry": [entry]}).to_string();
+    let answer = client.call("POST", "/fhir", &[("Content-Type", crate::support::FHIR_JSON)], batch.as_bytes()).unwrap();
+    assert!(answer.status == 200 && text(&answer).contains("P-0540"), "{}", text(&answer));
+    server.kill();
+    let trail = std::fs::read_to_string(server.dir.join("audit-reads.log")).unwrap();
     assert!(trail.contains("\"fault\":540"), "the refusals are traced");
     let queries = trail.split("\"query\":\"").skip(1).map(|rest| rest.split('"').next().unwrap());
     let queries: Vec<String> = queries.map(|q| String::from_utf8(base64::engine::general_purpose::STANDARD.decode(q).unwrap()).unwrap()).collect();
     let said = std::fs::read_to_string(&log).unwrap() + &trail + &queries.concat();
     assert!(said.contains("refused") && !said.contains(&token), "a token in the log or the trail");
-    std::fs::remove_dir_all(dir).unwrap();
     std::fs::remove_file(log).unwrap();
 }
