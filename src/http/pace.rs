@@ -1,4 +1,4 @@
-//! When «not here» leaves: at full steps of time after its request came, so that what is hidden takes no longer to say than what is unknown.
+//! When «not here» leaves: at full steps of time after its request came. It hides most of what looking at a hidden document takes longer.
 
 use std::time::{Duration, Instant};
 

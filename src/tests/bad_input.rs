@@ -183,16 +183,21 @@ fn a_wrong_document_is_refused_or_stored_and_told() {
     assert_eq!(server.cabinet().call("GET", "/health", &[], b"").status, 200);
 }
 
+/// The hostile vectors, where they lie beside the checkout.
+fn hostile_vectors() -> Option<serde_json::Value> {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/security/hostile/hostile.json");
+    let Ok(text_of_file) = std::fs::read_to_string(&file) else {
+        println!("skipped: the hostile vectors are not beside the checkout");
+        return None;
+    };
+    Some(serde_json::from_str(&text_of_file).unwrap())
+}
+
 /// Where the hostile vectors lie beside the checkout: each body is answered as its vector expects, and the next request is served.
 #[test]
 fn hostile_vectors_are_answered_as_they_expect() {
     use base64::Engine;
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/security/hostile/hostile.json");
-    let Ok(text_of_file) = std::fs::read_to_string(&file) else {
-        println!("skipped: the hostile vectors are not beside the checkout");
-        return;
-    };
-    let vectors: serde_json::Value = serde_json::from_str(&text_of_file).unwrap();
+    let Some(vectors) = hostile_vectors() else { return };
     let server = TestServer::start(On::Sqlite);
     let patient = server.cabinet().patient("270037500000121");
     let (mut sent, mut wrong) = (0, Vec::new());
@@ -224,12 +229,7 @@ fn hostile_vectors_are_answered_as_they_expect() {
 /// The hostile headers, each over a connection of its own: what a request does, to whom and under which name is not theirs to say.
 #[test]
 fn hostile_headers_change_neither_method_nor_identity_nor_addresses() {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/security/hostile/hostile.json");
-    let Ok(text_of_file) = std::fs::read_to_string(&file) else {
-        println!("skipped: the hostile vectors are not beside the checkout");
-        return;
-    };
-    let vectors: serde_json::Value = serde_json::from_str(&text_of_file).unwrap();
+    let Some(vectors) = hostile_vectors() else { return };
     let server = TestServer::start(On::Sqlite);
     let id = server.cabinet().patient("270037500000121");
     let target = passerelle::cli::Target::new(&server.pki(), "client-cabinet", server.port).unwrap();
