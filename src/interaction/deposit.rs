@@ -5,10 +5,11 @@ use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::document::{self, Known, Ready, Replaced, Slots};
+use super::document::{self, Known, Ready, Slots};
 use super::patient::Chosen;
 use super::planning::{Planned, outcome, to_bytes};
-use super::{Answer, App, Call, contents, feeding, layers, resource, statements, successor};
+use super::succession::Replaced;
+use super::{Answer, App, Call, contents, feeding, layers, resource, statements, succession};
 use crate::access::labels;
 use crate::audit::Action;
 use crate::cda;
@@ -185,8 +186,8 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
         }
         let chosen = document::choose(app, call, reader, entry)?;
         feeding::open_record(call, reader, chosen.record)?;
-        let replaced = document::replaced(call, reader, &targets, &mut remarks)?;
-        let successor = successor::successor(call, reader, chosen.record, &entry.unique_id, &mut remarks)?;
+        let replaced = succession::replaced(call, reader, &targets, &mut remarks)?;
+        let successor = succession::successor(call, reader, chosen.record, &entry.unique_id, &mut remarks)?;
         let sight = reader.sight(&[chosen.record])?;
         Ok(Ok((chosen, replaced, successor, sight)))
     })?;
@@ -203,8 +204,8 @@ fn plan(app: &App, call: &Call, bare: &Bare<'_>) -> Result<Planned<Done>> {
     statements::accept(app, &stated)?;
     remarks.extend(stated.warnings.iter().cloned());
     remarks.extend(document::from_the_future(call, entry));
-    let reference = document::labelled(reference(app, call, &slots, &chosen, bare, &replaced)?, document::inherited(&replaced))?;
-    let reference = successor::behind(reference, successor.as_ref())?;
+    let reference = document::labelled(reference(app, call, &slots, &chosen, bare, &replaced)?, succession::inherited(&replaced))?;
+    let reference = succession::behind(reference, successor.as_ref())?;
     let body = match &bare.reading {
         Reading::Cda(document) => contents::Body::Cda(document),
         Reading::Fhir(bundle) => contents::Body::Fhir(bundle),

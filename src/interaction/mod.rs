@@ -60,7 +60,7 @@ mod search;
 mod section_texts;
 mod sent_parameters;
 mod statements;
-mod successor;
+mod succession;
 mod summary;
 mod throttle;
 mod transaction;

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::document::{self, Replaced};
+use super::document;
 use super::planning::{Planned, to_bytes};
 use super::registry::ResourceRow;
+use super::succession::{self, Replaced};
 use super::{Answer, App, Call, delete, feeding, notices, read, resource, update};
 use crate::access::{Choice, ChoiceKind, MatrixAction, Span, labels};
 use crate::audit::Action;
@@ -112,7 +113,7 @@ pub(super) fn changes(body: &[u8], content_type: &str) -> Result<Vec<Change>> {
 pub(super) fn target(reader: &mut Reader<'_>, id: &str) -> Result<Option<Replaced>> {
     let Some(place) = reader.place("DocumentReference", id)? else { return Ok(None) };
     match reader.document(place.document)? {
-        Some(row) => document::replaced_row(reader, row),
+        Some(row) => succession::replaced_row(reader, row),
         None => Ok(None),
     }
 }
@@ -205,7 +206,7 @@ fn label_chain(reader: &mut Reader<'_>, plan: &mut Plan, target: &Replaced, chan
         if row.labels & labels::VISIBILITY == set {
             continue;
         }
-        let Some(other) = document::replaced_row(reader, row)? else { continue };
+        let Some(other) = succession::replaced_row(reader, row)? else { continue };
         let mut body = other.whole.clone();
         document::only_labels(&mut body, set);
         plan.preconditions.push(Precondition::VersionIs { kind: "DocumentReference".into(), id: other.id.clone(), number: other.version });

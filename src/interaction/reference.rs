@@ -11,7 +11,7 @@ use super::contents::{self, Body, Contents};
 use super::document::{self, Known, Ready, Slots};
 use super::patient::Chosen;
 use super::statements::{self, Statements};
-use super::{App, Call, feeding, layers, resource, successor};
+use super::{App, Call, feeding, layers, resource, succession};
 use crate::config::Validation;
 use crate::fhir::gate::Node;
 use crate::fhir::splice::{self, Edit};
@@ -149,8 +149,8 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
     statements::accept(app, &stated)?;
     warnings.extend(stated.warnings.iter().cloned().chain(contents.warnings()).chain(document::from_the_future(call, &entry)));
     let targets: Vec<Identifier> = entry.relates_to.iter().filter(|r| r.code == "replaces").map(|r| r.target.clone()).collect();
-    let mut replaced = document::replaced(call, reader, &targets, &mut warnings)?;
-    replaced.extend(document::replaced_by_reference(app, call, reader, &sent.value, &mut warnings)?);
+    let mut replaced = succession::replaced(call, reader, &targets, &mut warnings)?;
+    replaced.extend(succession::replaced_by_reference(app, call, reader, &sent.value, &mut warnings)?);
     if app.config.documents.validation == Validation::Strict
         && let Some(dangling) = warnings.iter().find(|w| w.code == IssueType::NotFound)
     {
@@ -165,7 +165,7 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         ));
     }
     replaced.retain(|r| superseded.insert(r.row.number));
-    let successor = successor::successor(call, reader, record, &entry.unique_id, &mut warnings)?;
+    let successor = succession::successor(call, reader, record, &entry.unique_id, &mut warnings)?;
     super::deposit::same_record(&replaced, &chosen)?;
     if let Some((number, id)) = &payload.staged {
         slots.binary_id = String::new();
@@ -173,8 +173,8 @@ pub(super) fn add(app: &App, call: &Call, reader: &mut Reader<'_>, plan: &mut Pl
         plan.operations.push(Operation::AdoptBinary { id: id.clone(), from: *number, record, document: slots.number });
         slots.binary_id.clone_from(id);
     }
-    let bytes = document::labelled(own_bytes(app, &sent, &slots, &payload)?, document::inherited(&replaced))?;
-    let bytes = successor::behind(bytes, successor.as_ref())?;
+    let bytes = document::labelled(own_bytes(app, &sent, &slots, &payload)?, succession::inherited(&replaced))?;
+    let bytes = succession::behind(bytes, successor.as_ref())?;
     let bytes = document::described(bytes, &document::title(call, &entry, &stated, &contents), &stated, &contents)?;
     let binary_id = slots.binary_id.clone();
     let adopted = payload.staged.is_some();
