@@ -78,7 +78,7 @@ fn without_moments(page: &str) -> String {
 
 /// 256 bits, base64url.
 fn is_ticket(word: &str) -> bool {
-    word.len() == 43 && word.bytes().any(|b| b.is_ascii_digit()) && word.bytes().any(|b| b.is_ascii_uppercase()) && !word.contains([':', '.'])
+    word.len() == 43 && word.bytes().filter(u8::is_ascii_uppercase).count() > 2 && !word.contains([':', '.'])
 }
 
 fn is_id(word: &str) -> bool {
